@@ -1,0 +1,3 @@
+"""Floor 2: the real classes behind the ports; only wiring imports them."""
+
+from __future__ import annotations

@@ -1,0 +1,110 @@
+"""The one tree of errors. Foreseen answers are values; these are things that are broken or were asked wrongly.
+
+Every message says what was wrong and what to do. One table in the API maps them to HTTP.
+"""
+
+from __future__ import annotations
+
+
+class PrescientError(Exception):
+    """The root. ``code`` is stable for programs; the message is for people and carries the cure."""
+
+    code = "error"
+
+
+class NotFoundError(PrescientError):
+    """Something named in the request does not exist (HTTP 404)."""
+
+    code = "not_found"
+
+
+class PortfolioNotFound(NotFoundError):
+    code = "portfolio_not_found"
+
+    def __init__(self, portfolio_id: int) -> None:
+        super().__init__(
+            f"Portfolio {portfolio_id} does not exist. List them: GET /portfolios/list or `prescient portfolio list`."
+        )
+        self.portfolio_id = portfolio_id
+
+
+class ConflictError(PrescientError):
+    """The request is well formed but the present state refuses it (HTTP 409)."""
+
+    code = "conflict"
+
+
+class PortfolioNotActive(ConflictError):
+    code = "portfolio_not_active"
+
+    def __init__(self, portfolio_id: int, status: str) -> None:
+        cure = (
+            "Set its status to active first."
+            if status == "paused"
+            else "An archived portfolio stays as it is; create another."
+        )
+        super().__init__(f"Portfolio {portfolio_id} is {status} and does not trade. {cure}")
+
+
+class NoActivePortfolios(ConflictError):
+    code = "no_active_portfolios"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "No active portfolios found. Create one: POST /portfolios/create or `prescient portfolio create`."
+        )
+
+
+class CycleAlreadyRunning(ConflictError):
+    code = "cycle_running"
+
+    def __init__(self, portfolio_id: int, cycle_id: str) -> None:
+        super().__init__(
+            f"Cycle {cycle_id} is already running for portfolio {portfolio_id}. Wait for it: GET /trading/cycles/{cycle_id}."
+        )
+        self.cycle_id = cycle_id
+
+
+class InvalidRequest(PrescientError):
+    """A value is outside its bounds (HTTP 422). ``field`` names it; the value itself is never echoed."""
+
+    code = "invalid_request"
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+
+
+class IdempotencyKeyReused(InvalidRequest):
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("Idempotency-Key", "was used before with another request; send a new key.")
+
+
+class StoreUnavailable(PrescientError):
+    """The database does not answer (HTTP 503)."""
+
+    code = "database_unavailable"
+
+    def __init__(self, detail: str = "") -> None:
+        cure = "Check that it runs (`prescient status`) and that POSTGRES_* are right; work goes on by itself when it is back."
+        super().__init__(f"Error connecting to database. {cure}{' ' + detail if detail else ''}")
+
+
+class VenueUnavailable(PrescientError):
+    """The venue does not answer, or answers nonsense, after all bounded retries (HTTP 502)."""
+
+    code = "venue_unavailable"
+
+
+class StageUnavailable(PrescientError):
+    """Another service of ours does not answer (HTTP 503)."""
+
+    code = "service_unavailable"
+
+
+class InvariantBroken(PrescientError):
+    """Our own books do not agree with themselves: money stops until a person has looked (HTTP 500)."""
+
+    code = "invariant_broken"

@@ -1,0 +1,143 @@
+"""Orders, fills and trades: what a decision becomes once it may touch money."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from prescient.domain.market import Side
+
+
+class OrderType(StrEnum):
+    """The venue's four order types. A taker order is FAK (what fills, fills) or FOK (all or nothing)."""
+
+    GTC = "GTC"
+    GTD = "GTD"
+    FOK = "FOK"
+    FAK = "FAK"
+
+
+class OrderStatus(StrEnum):
+    DRAFT = "DRAFT"
+    APPROVED = "APPROVED"
+    SUBMITTED = "SUBMITTED"
+    OPEN = "OPEN"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"
+
+
+TERMINAL_STATUSES = frozenset(
+    {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED, OrderStatus.REFUSED}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OrderIntent:
+    """What a signal asks for, before risk has looked at it.
+
+    A BUY names dollars (``amount_micro``), a SELL names shares (``size_micro``); the other one is zero.
+    ``limit_price_micro`` is the worst price accepted.
+    """
+
+    order_id: str
+    portfolio_id: int
+    signal_id: str
+    condition_id: str
+    token_id: str
+    side: Side
+    order_type: OrderType
+    limit_price_micro: int
+    amount_micro: int = 0
+    size_micro: int = 0
+    # Orders that only make sense together (both legs of a complete set) carry one group id.
+    group_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ApprovedOrder:
+    """An intent that passed ``risk.check``, with the cash or shares reserved for it. Nothing else makes one."""
+
+    intent: OrderIntent
+    reserved_cash_micro: int
+    reserved_shares_micro: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Risk said no: a value, stored and shown. ``limit`` names the setting, ``number`` the value that decided."""
+
+    code: str
+    reason: str
+    limit: str = ""
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One match at one price. ``fee_micro`` is the venue's fee on it, in dollars."""
+
+    price_micro: int
+    size_micro: int
+    cost_micro: int
+    fee_micro: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The venue took the order. ``fills`` is what matched at once; ``model`` names every assumption with its value."""
+
+    venue_order_id: str
+    status: OrderStatus
+    fills: tuple[Fill, ...]
+    time: datetime
+    book_hash: str = ""
+    model: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The venue refused, definitively. ``code`` is ours and stable, ``reason`` is the venue's text."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The answer was lost. Never "not placed": resolved by the order's id, never by another order."""
+
+    reason: str
+
+
+Submission = Accepted | Rejected | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Trade:
+    """The user's record of one order with its fills. ``amount_micro`` is dollars without the fee."""
+
+    trade_id: str
+    order_id: str
+    portfolio_id: int
+    signal_id: str
+    cycle_id: str
+    condition_id: str
+    token_id: str
+    market_question: str
+    outcome: str
+    side: Side
+    size_micro: int
+    amount_micro: int
+    fee_micro: int
+    price_micro: int
+    realized_pnl_micro: int
+    status: str
+    time: datetime
+    model: tuple[tuple[str, str], ...] = ()
+    fills: tuple[Fill, ...] = ()
