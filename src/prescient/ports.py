@@ -13,7 +13,16 @@ from typing import Any, Protocol
 from prescient.domain.cycle import CycleReport, CycleRequest, StepReport
 from prescient.domain.ledger import Transfer
 from prescient.domain.market import Event, Market, MarketState, OrderBook, PricePoint, TradingRules
-from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, OrderStatus, Refused, Submission, Trade
+from prescient.domain.order import (
+    ApprovedOrder,
+    Consumption,
+    Fill,
+    OrderIntent,
+    OrderStatus,
+    Refused,
+    Submission,
+    Trade,
+)
 from prescient.domain.portfolio import Mark, NewPortfolio, Portfolio, PortfolioStatus, Position, Snapshot
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Decision, MarketView, Pass, Proposal, Signal
@@ -84,23 +93,9 @@ class Venue(Protocol):
 
     async def submit(self, order: ApprovedOrder) -> Submission: ...
 
-
-@dataclass(frozen=True, slots=True)
-class Consumption:
-    """What our own paper orders already took from one level, kept until a later book shows that level grown.
-
-    ``levels`` maps a price in the book's own terms to (taken shares, displayed shares last seen), both in micro.
-    """
-
-    token_id: str
-    side: str
-    levels: dict[int, tuple[int, int]]
-
-
-class ConsumptionMemory(Protocol):
-    """Keeps own consumption over restarts. Its writes ride in the booking transaction of the fill."""
-
-    async def consumption(self, token_id: str, side: str) -> Consumption: ...
+    async def resolve(self, order: ApprovedOrder) -> Submission:
+        """Find out what became of an order whose answer was lost. Never sends it again."""
+        ...
 
 
 class Strategy(Protocol):

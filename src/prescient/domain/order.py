@@ -41,7 +41,8 @@ TERMINAL_STATUSES = frozenset(
 class OrderIntent:
     """What a signal asks for, before risk has looked at it.
 
-    A BUY names dollars (``amount_micro``), a SELL names shares (``size_micro``); the other one is zero.
+    A market BUY names dollars (``amount_micro``); a SELL, and a BUY that must match another leg, name shares
+    (``size_micro``). The other one is zero.
     ``limit_price_micro`` is the worst price accepted.
     """
 
@@ -89,6 +90,19 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Consumption:
+    """What our own paper orders already took from one side of one unified book.
+
+    ``token_id`` is the market's first token and ``side`` ("bids" or "asks") a side of its book; the second token's
+    book is the mirror. ``levels`` maps a price to (shares taken, shares displayed when last seen), in micro-units.
+    """
+
+    token_id: str
+    side: str
+    levels: dict[int, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The venue took the order. ``fills`` is what matched at once; ``model`` names every assumption with its value."""
 
@@ -98,6 +112,8 @@ class Accepted:
     time: datetime
     book_hash: str = ""
     model: tuple[tuple[str, str], ...] = ()
+    consumption: Consumption | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,65 @@
+"""The venue's order rules as pure checks: grid, precision, minimum sizes (venue document "order rules", 2.9).
+
+The texts are the venue's own, so that paper says what live would say.
+"""
+
+from __future__ import annotations
+
+from prescient.domain.market import Side, TradingRules
+from prescient.domain.order import OrderIntent, Rejected
+from prescient.domain.values import MICRO, micro_to_text
+
+MARKETABLE_MINIMUM_MICRO = MICRO
+# Market orders: the maker amount has at most two decimals, whatever the tick.
+MARKET_AMOUNT_STEP_MICRO = 10_000
+
+
+def floor_to(value_micro: int, step_micro: int) -> int:
+    """Round down to a multiple of a step."""
+    return value_micro // step_micro * step_micro
+
+
+def ceil_to(value_micro: int, step_micro: int) -> int:
+    """Round up to a multiple of a step."""
+    return -(-value_micro // step_micro) * step_micro
+
+
+def worst_price(side: Side, reference_micro: int, slippage_micro: int, tick_micro: int) -> int:
+    """Return the limit for a taker order: the reference moved against us by the slippage, on the grid, inside [tick, 1-tick].
+
+    ``slippage_micro`` is a share of the price (20,000 is 2 %).
+    """
+    moved = reference_micro * slippage_micro // MICRO
+    if side is Side.BUY:
+        limit = max(floor_to(reference_micro + moved, tick_micro), ceil_to(reference_micro, tick_micro))
+    else:
+        limit = min(ceil_to(reference_micro - moved, tick_micro), floor_to(reference_micro, tick_micro))
+    return min(max(limit, tick_micro), MICRO - tick_micro)
+
+
+def check_taker_order(intent: OrderIntent, rules: TradingRules) -> Rejected | None:
+    """Return the venue's refusal of a FAK or FOK order, or None."""
+    if intent.token_id not in rules.token_ids:
+        return Rejected("unknown_token", "Invalid token id")
+    if not rules.accepting_orders:
+        return Rejected("market_closed", "the market is not accepting orders")
+    price, tick = intent.limit_price_micro, rules.tick_micro
+    if price % tick or not tick <= price <= MICRO - tick:
+        return Rejected(
+            "price_off_grid",
+            f"order {intent.order_id} is invalid. Price ({micro_to_text(price)}) breaks minimum tick size rule: {micro_to_text(tick)}",
+        )
+    if intent.amount_micro % MARKET_AMOUNT_STEP_MICRO or intent.size_micro % MARKET_AMOUNT_STEP_MICRO:
+        return Rejected(
+            "amount_precision",
+            "invalid amounts, the market buy orders maker amount supports a max accuracy of 2 decimals, taker amount a max of 4 decimals",
+        )
+    if intent.side is Side.BUY:
+        dollars = intent.amount_micro or intent.size_micro * price // MICRO
+        if dollars < MARKETABLE_MINIMUM_MICRO:
+            return Rejected(
+                "below_minimum", f"invalid amount for a marketable BUY order (${micro_to_text(dollars)}), min size: $1"
+            )
+    elif intent.size_micro <= 0:
+        return Rejected("below_minimum", "invalid amount for a marketable SELL order, nothing to sell")
+    return None
