@@ -9,9 +9,7 @@ from prescient.domain.portfolio import Portfolio, PortfolioStatus
 from prescient.domain.values import MICRO, format_usd, micro_to_text, multiply_up
 
 
-def check(
-    intent: OrderIntent, portfolio: Portfolio, held_micro: int, rules: TradingRules
-) -> ApprovedOrder | Refused:
+def check(intent: OrderIntent, portfolio: Portfolio, held_micro: int, rules: TradingRules) -> ApprovedOrder | Refused:
     """Approve an intent and say what to reserve for it, or refuse with the number and the limit that decided.
 
     ``held_micro`` is the portfolio's shares of the token.
@@ -19,9 +17,12 @@ def check(
     assert intent.portfolio_id == portfolio.portfolio_id
     assert (intent.amount_micro == 0) != (intent.size_micro == 0)
     if portfolio.status is not PortfolioStatus.ACTIVE:
-        return Refused("portfolio_not_active", f"the portfolio is {portfolio.status.value}", "status", portfolio.status.value)
+        return Refused(
+            "portfolio_not_active", f"the portfolio is {portfolio.status.value}", "status", portfolio.status.value
+        )
     if not 0 < intent.limit_price_micro < MICRO:
-        return Refused("price_out_of_range", "the limit price is not between 0 and 1", "price", micro_to_text(intent.limit_price_micro))
+        text = micro_to_text(intent.limit_price_micro)
+        return Refused("price_out_of_range", "the limit price is not between 0 and 1", "price", text)
     if intent.side is Side.SELL:
         if intent.size_micro > held_micro:
             return Refused(

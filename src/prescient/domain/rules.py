@@ -47,12 +47,14 @@ def check_taker_order(intent: OrderIntent, rules: TradingRules) -> Rejected | No
     if price % tick or not tick <= price <= MICRO - tick:
         return Rejected(
             "price_off_grid",
-            f"order {intent.order_id} is invalid. Price ({micro_to_text(price)}) breaks minimum tick size rule: {micro_to_text(tick)}",
+            f"order {intent.order_id} is invalid. Price ({micro_to_text(price)}) "
+            f"breaks minimum tick size rule: {micro_to_text(tick)}",
         )
     if intent.amount_micro % MARKET_AMOUNT_STEP_MICRO or intent.size_micro % MARKET_AMOUNT_STEP_MICRO:
         return Rejected(
             "amount_precision",
-            "invalid amounts, the market buy orders maker amount supports a max accuracy of 2 decimals, taker amount a max of 4 decimals",
+            "invalid amounts, the market buy orders maker amount supports a max accuracy of 2 decimals, "
+            "taker amount a max of 4 decimals",
         )
     if intent.side is Side.BUY:
         dollars = intent.amount_micro or intent.size_micro * price // MICRO

@@ -18,8 +18,10 @@ class CompleteSet:
         "Buys YES and NO of one market together when both asks plus fees are below $1: one of them pays $1. "
         "On one unified book this needs a book caught in the middle of a move, so it trades rarely."
     )
-    parameters = (
-        Parameter("min_edge_usd", "number", 0.002, "Profit per set after fees below which it does not trade", 0, 1, "USD"),
+    parameters: tuple[Parameter, ...] = (
+        Parameter(
+            "min_edge_usd", "number", 0.002, "Profit per set after fees below which it does not trade", 0, 1, "USD"
+        ),
     )
     history_hours = 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import erf, log, sqrt
 from typing import Any
 
@@ -22,7 +23,7 @@ class Momentum:
         "Buys the outcome whose price rose over the last 24 hours. Its score, 0 to 1, is the probability that the "
         "drift of the log-odds is upward, given how much they moved back and forth (0.5 means no drift)."
     )
-    parameters = (
+    parameters: tuple[Parameter, ...] = (
         Parameter("min_history_points", "integer", 12, "Price points needed before the strategy has a view", 6, 1000),
     )
     history_hours = 24
@@ -57,7 +58,7 @@ def upward_probability(history: Sequence[PricePoint]) -> float:
     enough for ranking. Equal prices throughout give 0.5.
     """
     odds = [log(_clamped(point.price_micro) / (MICRO - _clamped(point.price_micro))) for point in history]
-    steps = [after - before for before, after in zip(odds, odds[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(odds)]
     mean = sum(steps) / len(steps)
     variance = sum((step - mean) ** 2 for step in steps) / max(len(steps) - 1, 1)
     if variance == 0:
