@@ -1,0 +1,101 @@
+"""What a process is told from outside: environment, then ``.env``, then ``backend/.env``; frozen, read once.
+
+Risk and strategy parameters are not here; they are rows (DESIGN decision 11).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PORT_EVENTS = 8000
+PORT_MARKETS = 8001
+PORT_STRATEGY = 8002
+PORT_PAPER_TRADING = 8003
+PORT_CONTROLLER = 8004
+PORT_PRACTICE = 8010
+PORT_POSTGRES = 8011
+
+SERVICE_PORTS: dict[str, int] = {
+    "events": PORT_EVENTS,
+    "markets": PORT_MARKETS,
+    "strategy": PORT_STRATEGY,
+    "paper-trading": PORT_PAPER_TRADING,
+    "controller": PORT_CONTROLLER,
+}
+
+
+def default_home() -> Path:
+    """The platform's folder for user data."""
+    return Path(platformdirs.user_data_dir("prescient", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """One process's settings. Unknown keys in ``.env`` are left alone: the file may serve other programs too."""
+
+    model_config = SettingsConfigDict(env_file=(os.path.join("backend", ".env"), ".env"), extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=default_home, validation_alias="PRESCIENT_HOME")
+    port_shift: int = Field(0, ge=0, le=50_000, validation_alias="PRESCIENT_PORT_SHIFT")
+    venue: Literal["practice", "polymarket"] = Field("practice", validation_alias="PRESCIENT_VENUE")
+    gamma_url: str = Field("", validation_alias="PRESCIENT_GAMMA_URL")
+    clob_url: str = Field("", validation_alias="PRESCIENT_CLOB_URL")
+    seed: int = Field(7, ge=0, le=2**31, validation_alias="PRESCIENT_SEED")
+    speed: float = Field(1.0, gt=0, le=100_000, validation_alias="PRESCIENT_SPEED")
+    strategy_files: str = Field("", validation_alias="PRESCIENT_STRATEGIES")
+
+    postgres_host: str = Field("", validation_alias="POSTGRES_HOST")
+    postgres_port: int = Field(5432, ge=1, le=65_535, validation_alias="POSTGRES_PORT")
+    postgres_db: str = Field("prescient_os", validation_alias="POSTGRES_DB")
+    postgres_user: str = Field("postgres", validation_alias="POSTGRES_USER")
+    postgres_password: SecretStr = Field(SecretStr(""), validation_alias="POSTGRES_PASSWORD")
+
+    price_update_interval_s: int = Field(300, ge=1, le=86_400, validation_alias="PRICE_UPDATE_INTERVAL")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="PYTHON_LOG_LEVEL")
+    decisions_keep_days: int = Field(14, ge=1, le=3650, validation_alias="PRESCIENT_DECISIONS_KEEP_DAYS")
+    snapshots_keep_days: int = Field(30, ge=1, le=3650, validation_alias="PRESCIENT_SNAPSHOTS_KEEP_DAYS")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    def port(self, service: str) -> int:
+        """The port of one of our services, shifted so that two installations live side by side."""
+        return SERVICE_PORTS[service] + self.port_shift
+
+    @property
+    def practice_port(self) -> int:
+        return PORT_PRACTICE + self.port_shift
+
+    @property
+    def embedded_postgres_port(self) -> int:
+        return PORT_POSTGRES + self.port_shift
+
+    @property
+    def uses_embedded_postgres(self) -> bool:
+        return not self.postgres_host
+
+    @property
+    def source(self) -> str:
+        """Which world of markets this is. Each source has a database of its own, so that they never mix."""
+        return "polymarket" if self.venue == "polymarket" else f"practice-{self.seed}"
+
+    @property
+    def database_name(self) -> str:
+        """The practice world of the default seed and Polymarket have names of their own; the runbook's name is the first."""
+        if not self.uses_embedded_postgres:
+            return self.postgres_db
+        if self.venue == "polymarket":
+            return f"{self.postgres_db}_polymarket"
+        return self.postgres_db if self.seed == 7 else f"{self.postgres_db}_practice_{self.seed}"

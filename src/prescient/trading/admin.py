@@ -1,0 +1,100 @@
+"""Portfolios as people manage them: create, change, pause, archive; never deleted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from prescient.domain.errors import InvalidRequest
+from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
+from prescient.domain.values import MICRO
+from prescient.ports import Desk
+from prescient.trading.strategy_config import check
+
+NAME_LENGTH_MAX = 100
+DESCRIPTION_LENGTH_MAX = 1_000
+BALANCE_MIN_MICRO = MICRO
+BALANCE_MAX_MICRO = 1_000_000_000 * MICRO
+DEFAULT_NAME = "Default Portfolio"
+DEFAULT_BALANCE_MICRO = 10_000 * MICRO
+DEFAULT_STRATEGY = "majority"
+
+
+@dataclass(frozen=True, slots=True)
+class PortfolioForm:
+    """A portfolio as a person asks for it (runbook: create_portfolio). ``current_balance_micro`` may repeat the initial one."""
+
+    name: str
+    initial_balance_micro: int
+    strategy_type: str = DEFAULT_STRATEGY
+    description: str = ""
+    current_balance_micro: int | None = None
+    strategy_config: dict[str, Any] = field(default_factory=dict)
+    schedule: str = ""
+
+
+async def create_portfolio(desk: Desk, form: PortfolioForm) -> Portfolio:
+    """Check the form and create the portfolio with its opening entry. Raises InvalidRequest, ConflictError on a taken name."""
+    if form.current_balance_micro not in (None, form.initial_balance_micro):
+        raise InvalidRequest(
+            "current_balance", "a new portfolio starts with its initial_balance; leave it out or make them equal"
+        )
+    if not BALANCE_MIN_MICRO <= form.initial_balance_micro <= BALANCE_MAX_MICRO:
+        raise InvalidRequest("initial_balance", "must be from 1 to 1,000,000,000 dollars")
+    strategy = desk.strategies.get(form.strategy_type)
+    if strategy is None:
+        raise InvalidRequest("strategy_type", f"must be one of {', '.join(sorted(desk.strategies))}")
+    new = NewPortfolio(
+        name=_text("name", form.name, NAME_LENGTH_MAX, required=True),
+        strategy_type=form.strategy_type,
+        initial_balance_micro=form.initial_balance_micro,
+        description=_text("description", form.description, DESCRIPTION_LENGTH_MAX),
+        strategy_config=check(strategy, form.strategy_config),
+        venue=desk.venue.name,
+        schedule=form.schedule,
+    )
+    return await desk.store.create_portfolio(new, desk.clock.now())
+
+
+async def change_portfolio(desk: Desk, portfolio_id: int, changes: dict[str, Any]) -> Portfolio:
+    """Change name, description, strategy_type, strategy_config, schedule or status."""
+    present = await desk.store.portfolio(portfolio_id)
+    checked = dict(changes)
+    if "name" in changes:
+        checked["name"] = _text("name", changes["name"], NAME_LENGTH_MAX, required=True)
+    if "description" in changes:
+        checked["description"] = _text("description", changes["description"], DESCRIPTION_LENGTH_MAX)
+    if "status" in changes:
+        checked["status"] = PortfolioStatus(changes["status"])
+    if "strategy_type" in changes or "strategy_config" in changes:
+        name = changes.get("strategy_type", present.strategy_type)
+        strategy = desk.strategies.get(name)
+        if strategy is None:
+            raise InvalidRequest("strategy_type", f"must be one of {', '.join(sorted(desk.strategies))}")
+        # Another strategy does not understand the old one's own keys, so it starts from its defaults unless told.
+        kept = present.strategy_config if name == present.strategy_type else {}
+        checked["strategy_config"] = check(strategy, changes.get("strategy_config", kept))
+    return await desk.store.change_portfolio(portfolio_id, checked, desk.clock.now())
+
+
+async def archive_portfolio(desk: Desk, portfolio_id: int) -> Portfolio:
+    """Take a portfolio out of trading for good; its rows stay. Open positions are still marked and settled."""
+    return await desk.store.change_portfolio(portfolio_id, {"status": PortfolioStatus.ARCHIVED}, desk.clock.now())
+
+
+async def ensure_first_portfolio(desk: Desk) -> Portfolio | None:
+    """Make the default portfolio if there never was one, so that a first start has something to trade with."""
+    if await desk.store.ever_had_portfolio():
+        return None
+    form = PortfolioForm(DEFAULT_NAME, DEFAULT_BALANCE_MICRO, DEFAULT_STRATEGY, "Made at the first start")
+    return await create_portfolio(desk, form)
+
+
+def _text(field_name: str, value: str, length_max: int, *, required: bool = False) -> str:
+    text = value.strip()
+    if required and not text:
+        raise InvalidRequest(field_name, "must not be empty")
+    # NUL and lone surrogates would reach the database and fail there; control characters forge log lines.
+    if len(text) > length_max or any(not (char.isprintable() or char in "\n\t") for char in text):
+        raise InvalidRequest(field_name, f"must be printable text of at most {length_max} characters")
+    return text

@@ -1,0 +1,72 @@
+"""The trading cycle: the one line of data, from all events to a snapshot. Read this file first."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus, StepReport
+from prescient.domain.errors import NoActivePortfolios, PortfolioNotActive, PrescientError
+from prescient.domain.portfolio import PortfolioStatus
+from prescient.ports import Clock, Stages, Store
+
+Progress = Callable[[StepReport], Awaitable[None]]
+
+
+async def run_cycle(stages: Stages, request: CycleRequest, progress: Progress) -> None:
+    """Run one trading cycle: each line feeds the next. The rows lie in the store; what is handed on are counts."""
+    limits, market_limits = request.event_filter, request.market_filter
+    await progress(await stages.collect(request.cycle_id))
+    await progress(await stages.filter(request.cycle_id, limits))
+    await progress(await stages.screen(request.cycle_id, limits, market_limits))
+    for portfolio_id in request.portfolio_ids:  # markets are fetched once, portfolios trade on their own
+        await progress(await stages.decide(request.cycle_id, portfolio_id, market_limits))
+        await progress(await stages.execute(request.cycle_id, portfolio_id))
+        await progress(await stages.mark(portfolio_id))
+        await progress(await stages.snapshot(request.cycle_id, portfolio_id))
+
+
+async def start_cycle(store: Store, stages: Stages, clock: Clock, request: CycleRequest) -> CycleReport:
+    """Claim, run and close one cycle; asked twice with one key it runs once.
+
+    Raises NoActivePortfolios, PortfolioNotFound, PortfolioNotActive, CycleAlreadyRunning, IdempotencyKeyReused, and
+    whatever ends the cycle early; the cycle's row then says ``failed`` and why.
+    """
+    request = await with_portfolios(store, request)
+    # A process that died while it ran a cycle must not block its portfolios for ever.
+    await store.close_dead_cycles(clock.now())
+    claim = await store.claim_cycle(request, clock.now())
+    report = claim.report
+    if claim.replayed:
+        return report
+
+    async def progress(step: StepReport) -> None:
+        report.steps.append(step)
+        await store.save_cycle(report)
+
+    try:
+        await run_cycle(stages, request, progress)
+        report.status = CycleStatus.COMPLETED
+    except BaseException as error:
+        # Cancelled or broken: what was booked stays booked, whole; the row says how far it came.
+        report.status = CycleStatus.FAILED
+        report.error = str(error) if isinstance(error, PrescientError) else f"{type(error).__name__}: see the log"
+        raise
+    finally:
+        report.ended_at = clock.now()
+        await store.finish_cycle(report)
+    return report
+
+
+async def with_portfolios(store: Store, request: CycleRequest) -> CycleRequest:
+    """Resolve "all active portfolios", or check the ones that were named."""
+    if request.portfolio_ids:
+        for portfolio_id in request.portfolio_ids:
+            portfolio = await store.portfolio(portfolio_id)
+            if portfolio.status is not PortfolioStatus.ACTIVE:
+                raise PortfolioNotActive(portfolio_id, portfolio.status.value)
+        return request
+    active = await store.portfolios(PortfolioStatus.ACTIVE)
+    if not active:
+        raise NoActivePortfolios
+    return replace(request, portfolio_ids=tuple(portfolio.portfolio_id for portfolio in active))

@@ -1,0 +1,136 @@
+"""Explain: why did it (not) trade? The filter, the number and the setting that decided, for a market, cycle or portfolio."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from prescient.domain.cycle import CycleReport
+from prescient.domain.errors import InvalidRequest, NotFoundError
+from prescient.domain.signal import Decision
+from prescient.ports import Desk
+
+DECISIONS_SHOWN_MAX = 500
+
+# What each code means for a person; {number} is the number that decided, {setting} the setting.
+TEXTS: dict[str, str] = {
+    "event_not_active": "the event is not active any more",
+    "event_liquidity_low": "the event's liquidity of ${number} is below {setting}",
+    "event_volume_low": "the event's volume of ${number} is below {setting}",
+    "market_not_tradable": "the venue does not take orders on it: {number}",
+    "market_placeholder": "it is a placeholder whose meaning can still change",
+    "liquidity_low": "its liquidity of ${number} is below {setting}",
+    "volume_low": "its volume of ${number} is below {setting}",
+    "price_missing": "the catalogue has no price for it",
+    "conviction_low": "its highest outcome price {number} is below {setting}",
+    "conviction_high": "its highest outcome price {number} is above {setting}",
+    "kept": "it passed the market filter",
+    "market_type_not_wanted": "its tags ({number}) are not among {setting}",
+    "already_held": "the portfolio holds this market already ({setting} is off)",
+    "no_majority": "no outcome is above 50 % (highest {number})",
+    "no_book": "the venue has no order book for it",
+    "no_ask": "nobody sells in its order book",
+    "score_low": "the strategy's score {number} is below {setting}",
+    "fresh_price_low": "the price at which one could buy now, {number}, is below {setting}",
+    "fresh_price_high": "the price at which one could buy now, {number}, is above {setting}",
+    "history_short": "only {number} points of price history, fewer than {setting}",
+    "no_upward_drift": "no outcome drifts upward (best score {number})",
+    "not_binary": "it has {number} outcomes, not two",
+    "set_too_dear": "a complete set costs {number} with fees; the profit is below {setting}",
+    "signal": "the strategy wanted it",
+    "insufficient_cash": "the trade costs more than the cash available (${number}); lower {setting}",
+    "too_many_trades": "the cycle's orders were used up after {number} ({setting})",
+    "group_leg_failed": "another leg of the same set was not filled",
+    "not_filled": "nothing was offered within the price limit: {number}",
+    "below_minimum": "the order was below the venue's minimum: {number}",
+    "market_closed": "the market closed between decision and order",
+    "market_not_found": "the venue does not know the market any more",
+    "filled": "traded for ${number}",
+    "partially_filled": "traded in part, for ${number}; the book held no more within the price limit",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """One decision in words."""
+
+    cycle_id: str
+    time: datetime
+    decision: Decision
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer: the decisions newest first, how often each reason occurs, and the cycle's own summary if one was named."""
+
+    decisions: list[Explained]
+    reasons: Counter[str]
+    cycle: CycleReport | None
+    message: str
+
+
+async def explain(
+    desk: Desk, *, market: str | None = None, cycle_id: str | None = None, portfolio_id: int | None = None
+) -> Explanation:
+    """Answer for a market (id, condition id or slug), a cycle, a portfolio, or any combination.
+
+    Without a cycle the latest one is taken unless a market is named. Raises InvalidRequest, NotFoundError.
+    """
+    if market is None and cycle_id is None and portfolio_id is None:
+        raise InvalidRequest("market", "name a market, a cycle_id or a portfolio_id")
+    if portfolio_id is not None:
+        await desk.store.portfolio(portfolio_id)
+    cycle = await _cycle(desk, cycle_id, latest=market is None)
+    subjects = await _subjects(desk, market)
+    found = []
+    for subject in subjects:
+        found += await desk.store.decisions(
+            cycle_id=cycle.cycle_id if cycle else None,
+            subject_id=subject,
+            portfolio_id=portfolio_id,
+            limit=DECISIONS_SHOWN_MAX,
+        )
+    found.sort(key=lambda row: row[1], reverse=True)
+    decisions = [Explained(cycle_of, time, decision, in_words(decision)) for cycle_of, time, decision in found]
+    reasons = Counter(item.decision.code for item in decisions)
+    return Explanation(decisions[:DECISIONS_SHOWN_MAX], reasons, cycle, _message(decisions, cycle, market))
+
+
+def in_words(decision: Decision) -> str:
+    """Say one decision in plain words with its number and setting."""
+    text = TEXTS.get(decision.code, decision.code.replace("_", " ") + (": {number}" if decision.number else ""))
+    return text.format(number=decision.number or "none", setting=decision.setting or "the limit")
+
+
+async def _cycle(desk: Desk, cycle_id: str | None, *, latest: bool) -> CycleReport | None:
+    if cycle_id is not None:
+        return await desk.store.cycle(cycle_id)
+    if not latest:
+        return None
+    cycles = await desk.store.cycles(1)
+    if not cycles:
+        raise NotFoundError("No cycle has run yet. Run one: POST /trading/run-full-cycle or `prescient cycle run`.")
+    return cycles[0]
+
+
+async def _subjects(desk: Desk, market: str | None) -> list[str | None]:
+    """A market's own id and its event's id: an event that was dropped took its markets along."""
+    if market is None:
+        return [None]
+    found = await desk.store.find_market(market)
+    if found is None:
+        raise NotFoundError("No such market. Give its id, condition id or slug; GET /markets lists them.")
+    return [found.market_id, found.event_id]
+
+
+def _message(decisions: list[Explained], cycle: CycleReport | None, market: str | None) -> str:
+    if market is None:
+        return cycle.message() if cycle else ""
+    if not decisions:
+        return "No cycle has looked at this market yet; decisions are kept for 14 days."
+    last = decisions[0]
+    if last.decision.passed:
+        return f"Last seen at step {last.decision.step.value}: {last.text}."
+    return f"Stopped at step {last.decision.step.value}: {last.text}."

@@ -1,0 +1,71 @@
+"""Mark (step 6): settle what has resolved, then value every open position at what a sale now would bring."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from prescient.domain.cycle import StepReport
+from prescient.domain.market import OrderBook, Side, TradingRules
+from prescient.domain.portfolio import Mark, PortfolioStatus, Position
+from prescient.domain.signal import Step
+from prescient.domain.values import MICRO
+from prescient.exchange.book import walk
+from prescient.ports import Desk
+from prescient.trading.screen import save_books
+from prescient.trading.settle import settle_resolved
+
+SNAPSHOT_SOURCE = "mark"
+
+
+async def mark_positions(desk: Desk, portfolio_id: int) -> StepReport:
+    """Settle and mark one portfolio. ``count_in`` is the open positions before, ``count_out`` those marked now."""
+    report = StepReport(Step.MARK, portfolio_id)
+    positions = await desk.store.positions(portfolio_id)
+    report.count_in = len(positions)
+    settled = await settle_resolved(desk, portfolio_id, positions)
+    report.amounts["settled"] = len(settled)
+    still_open = [position for position in positions if position.token_id not in settled]
+    marks = await _marks(desk, still_open)
+    now = desk.clock.now()
+    await desk.store.save_marks(portfolio_id, marks, now)
+    report.count_out = len(marks)
+    report.dropped.update(Counter(mark.source for mark in marks if mark.source != "bids"))
+    return report
+
+
+async def update_prices(desk: Desk) -> list[StepReport]:
+    """Mark every portfolio that holds positions, and keep one snapshot row per held market (the price updater's round)."""
+    reports = []
+    held: set[str] = set()
+    for portfolio in await desk.store.portfolios():
+        positions = await desk.store.positions(portfolio.portfolio_id)
+        if positions or portfolio.status is PortfolioStatus.ACTIVE:
+            held |= {position.condition_id for position in positions}
+            reports.append(await mark_positions(desk, portfolio.portfolio_id))
+    markets = await desk.store.markets_by_condition(sorted(held))
+    await save_books(desk, SNAPSHOT_SOURCE, list(markets.values()))
+    return reports
+
+
+async def _marks(desk: Desk, positions: list[Position]) -> list[Mark]:
+    if not positions:
+        return []
+    books = await desk.market_data.books([position.token_id for position in positions])
+    rules = await desk.market_data.rules(sorted({position.condition_id for position in positions}))
+    return [mark_of(position, books.get(position.token_id), rules.get(position.condition_id)) for position in positions]
+
+
+def mark_of(position: Position, book: OrderBook | None, rules: TradingRules | None) -> Mark:
+    """Return what selling the whole position into this book would bring, after the venue's fee.
+
+    ``bids``: the bids take all of it. ``bids_partial``: they take only part, the rest is worth nothing today.
+    ``no_bids``: nobody buys. ``last_mark``: the venue has no book (ended, not yet resolved), the old value stays.
+    """
+    if book is None or rules is None:
+        return Mark(position.token_id, position.mark_price_micro, position.mark_value_micro, "last_mark")
+    if not book.bids:
+        return Mark(position.token_id, 0, 0, "no_bids")
+    sale = walk(book.bids, Side.SELL, 0, rules.fees, size_micro=position.size_micro)
+    value = max(sale.cost_micro - sale.fee_micro, 0)
+    price = sale.cost_micro * MICRO // sale.size_micro
+    return Mark(position.token_id, price, value, "bids" if sale.complete else "bids_partial")
