@@ -1,0 +1,175 @@
+"""Signals, orders and trades of the memory store: every booking is checked whole before the first row is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from prescient.adapters.memory.tables import (
+    OrderRow,
+    PortfolioRow,
+    StoreBase,
+    Tables,
+    checked_deltas,
+    write_position,
+    write_transfers,
+)
+from prescient.domain.errors import InvariantBroken
+from prescient.domain.ledger import Transfer
+from prescient.domain.order import (
+    TERMINAL_STATUSES,
+    ApprovedOrder,
+    Consumption,
+    Fill,
+    OrderIntent,
+    OrderStatus,
+    Refused,
+    Trade,
+)
+from prescient.domain.portfolio import Position
+from prescient.domain.signal import Signal
+from prescient.ports import Booking
+
+
+class SignalMethods(StoreBase):
+    """The part of ``Store`` about signals."""
+
+    async def save_signals(self, signals: Sequence[Signal]) -> None:
+        tables = self._tables
+        for signal in signals:
+            tables.row(signal.portfolio_id)
+        for signal in signals:
+            if signal.signal_id not in tables.signals:
+                tables.signals[signal.signal_id] = signal
+                tables.signals_by_cycle[signal.cycle_id].append(signal.signal_id)
+
+    async def signals(
+        self,
+        *,
+        cycle_id: str | None = None,
+        portfolio_id: int | None = None,
+        signal_ids: Sequence[str] | None = None,
+        pending_only: bool = False,
+        limit: int = 1000,
+    ) -> list[Signal]:
+        tables = self._tables
+        ids: Iterable[str] = tables.signals if cycle_id is None else tables.signals_by_cycle.get(cycle_id, ())
+        if signal_ids is not None:
+            wanted = set(signal_ids)
+            ids = [signal_id for signal_id in ids if signal_id in wanted]
+        found: list[Signal] = []
+        for signal_id in ids:
+            if len(found) >= limit:
+                break
+            signal = tables.signals[signal_id]
+            if portfolio_id is not None and signal.portfolio_id != portfolio_id:
+                continue
+            if pending_only and signal_id in tables.order_by_signal:
+                continue
+            found.append(signal)
+        return found
+
+
+class OrderMethods(StoreBase):
+    """The part of ``Store`` about orders: reserved before the wire, booked once after it."""
+
+    async def save_refusal(self, intent: OrderIntent, refused: Refused, now: datetime) -> None:
+        tables = self._tables
+        tables.row(intent.portfolio_id)
+        if intent.order_id in tables.orders or _has_order(tables, intent):
+            return
+        row = OrderRow(intent, None, OrderStatus.REFUSED, now, now, refused.reason, refused)
+        _insert(tables, row)
+
+    async def reserve(self, order: ApprovedOrder, transfers: Sequence[Transfer], now: datetime) -> bool:
+        tables = self._tables
+        intent = order.intent
+        row = tables.row(intent.portfolio_id)
+        if _has_order(tables, intent):
+            return False
+        if intent.order_id in tables.orders:
+            raise InvariantBroken(f"order {intent.order_id} exists already for another signal; nothing was reserved")
+        deltas = checked_deltas(tables, row, transfers)
+        write_transfers(tables, row, transfers, deltas)
+        _insert(tables, OrderRow(intent, order, OrderStatus.APPROVED, now, now))
+        tables.open_orders[intent.order_id] = None
+        return True
+
+    async def book(self, booking: Booking, now: datetime) -> None:
+        tables = self._tables
+        order = tables.orders.get(booking.order_id)
+        if order is None or order.approved is None:
+            raise InvariantBroken(f"order {booking.order_id} was never reserved; nothing was booked")
+        if order.status in TERMINAL_STATUSES:
+            raise InvariantBroken(f"order {booking.order_id} is {order.status} already; nothing was booked again")
+        row = tables.row(order.intent.portfolio_id)
+        deltas = checked_deltas(tables, row, booking.transfers)
+        _check_parts(tables, row, booking)
+        write_transfers(tables, row, booking.transfers, deltas)
+        order.status = booking.status
+        order.reason = booking.reason
+        order.updated_at = now
+        if booking.trade is not None:
+            order.trade = booking.trade
+            tables.trade_ids.add(booking.trade.trade_id)
+            tables.trades.append(booking.trade)
+            row.trades.append(booking.trade)
+        if booking.position is not None:
+            write_position(row, booking.position, now)
+        if booking.consumption is not None:
+            taken = booking.consumption
+            tables.consumption[taken.token_id, taken.side] = replace(taken, levels=dict(taken.levels))
+        if booking.status in TERMINAL_STATUSES:
+            tables.open_orders.pop(booking.order_id, None)
+
+    async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
+        rows = [self._tables.orders[order_id] for order_id in self._tables.open_orders]
+        return [(row.approved, row.status) for row in rows if row.approved is not None]
+
+    async def consumption(self, token_id: str, side: str) -> Consumption:
+        kept = self._tables.consumption.get((token_id, side))
+        return Consumption(token_id, side, {}) if kept is None else replace(kept, levels=dict(kept.levels))
+
+    async def trades(self, portfolio_id: int | None, limit: int) -> list[Trade]:
+        tables = self._tables
+        if portfolio_id is None:
+            kept = tables.trades
+        else:
+            row = tables.portfolios.get(portfolio_id)
+            kept = row.trades if row else []
+        return kept[: -limit - 1 : -1] if limit > 0 else []
+
+    async def fills(self, order_id: str) -> list[Fill]:
+        order = self._tables.orders.get(order_id)
+        return list(order.trade.fills) if order and order.trade else []
+
+
+def _has_order(tables: Tables, intent: OrderIntent) -> bool:
+    return bool(intent.signal_id) and intent.signal_id in tables.order_by_signal
+
+
+def _insert(tables: Tables, row: OrderRow) -> None:
+    tables.orders[row.intent.order_id] = row
+    if row.intent.signal_id:
+        tables.order_by_signal[row.intent.signal_id] = row.intent.order_id
+
+
+def _check_parts(tables: Tables, row: PortfolioRow, booking: Booking) -> None:
+    """Refuse a booking whose trade or position is not this portfolio's, or whose trade is known already."""
+    portfolio_id = row.portfolio.portfolio_id
+    trade, position = booking.trade, booking.position
+    if trade is not None and trade.trade_id in tables.trade_ids:
+        raise InvariantBroken(f"trade {trade.trade_id} is booked already; nothing was booked again")
+    if trade is not None and (trade.portfolio_id != portfolio_id or trade.order_id != booking.order_id):
+        raise InvariantBroken(f"trade {trade.trade_id} is not of order {booking.order_id}; nothing was booked")
+    if position is not None:
+        check_position(row, position)
+
+
+def check_position(row: PortfolioRow, position: Position) -> None:
+    """Refuse a position of another portfolio, or one with shares or cost below zero."""
+    if position.portfolio_id != row.portfolio.portfolio_id:
+        raise InvariantBroken(f"position in {position.token_id} belongs to portfolio {position.portfolio_id}")
+    if position.size_micro < 0 or position.cost_micro < 0:
+        raise InvariantBroken(f"position in {position.token_id} has shares or cost below zero; nothing was booked")
