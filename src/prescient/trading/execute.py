@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from prescient.domain import risk
@@ -46,27 +47,66 @@ async def execute_signals(
     report = StepReport(Step.EXECUTE, portfolio_id, count_in=len(signals))
     report.amounts.update({"amount_micro": 0, "fee_micro": 0})
     rules = await desk.market_data.rules(sorted({signal.condition_id for signal in signals})) if signals else {}
-    failed_groups: set[str] = set()
+    legs: dict[str, list[tuple[Signal, Trade]]] = {}
+    failed: set[str] = set()
     decisions: list[Decision] = []
     for number, signal in enumerate(signals):
-        if number >= config["max_trades_per_cycle"]:
-            outcome: Trade | Refused = Refused(
-                "too_many_trades", "the cycle's orders are used up", "strategy_config.max_trades_per_cycle", str(number)
-            )
-        elif signal.group_id and signal.group_id in failed_groups:
-            outcome = Refused("group_leg_failed", "another leg of the same set was not filled")
-        else:
-            outcome = await _trade(desk, signal, config, rules.get(signal.condition_id))
-        if isinstance(outcome, Refused):
-            report.drop(outcome.code, outcome.limit)
-            failed_groups.add(signal.group_id)
-        else:
-            report.count_out += 1
-            report.amounts["amount_micro"] += outcome.amount_micro
-            report.amounts["fee_micro"] += outcome.fee_micro
+        refused = _not_now(signal, number, config, failed)
+        outcome = refused or await _trade(desk, signal, config, rules.get(signal.condition_id))
         decisions.append(_decision(signal, outcome))
+        if isinstance(outcome, Trade):
+            _count(report, outcome)
+            legs.setdefault(signal.group_id, []).append((signal, outcome))
+            continue
+        report.drop(outcome.code, outcome.limit)
+        if signal.group_id and signal.group_id not in failed:
+            failed.add(signal.group_id)
+            await _unwind(desk, legs.pop(signal.group_id, []), config, rules, report)
     await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
     return report
+
+
+def _not_now(signal: Signal, number: int, config: dict[str, Any], failed: set[str]) -> Refused | None:
+    """Refuse what the cycle's own state forbids, before anything is looked up."""
+    if number >= config["max_trades_per_cycle"]:
+        limit = "strategy_config.max_trades_per_cycle"
+        return Refused("too_many_trades", "the cycle's orders are used up", limit, str(number))
+    if signal.group_id and signal.group_id in failed:
+        return Refused("group_leg_failed", "another leg of the same set was not filled")
+    return None
+
+
+def _count(report: StepReport, trade: Trade) -> None:
+    report.count_out += 1
+    report.amounts["amount_micro"] += trade.amount_micro
+    report.amounts["fee_micro"] += trade.fee_micro
+
+
+async def _unwind(
+    desk: Desk,
+    legs: list[tuple[Signal, Trade]],
+    config: dict[str, Any],
+    rules: dict[str, TradingRules],
+    report: StepReport,
+) -> None:
+    """Sell back the legs of a set that could not be completed: a lone leg is a bet that nobody decided on."""
+    for signal, trade in legs:
+        back = replace(
+            signal,
+            signal_id=f"{signal.signal_id}:unwind",
+            side=Side.SELL,
+            price_micro=trade.price_micro,
+            size_micro=trade.size_micro,
+            group_id="",
+            reason="the other leg of the set was not filled",
+        )
+        await desk.store.save_signals([back])
+        # Out at any price: the set's profit is gone, the open risk must not stay.
+        sold = await _trade(desk, back, config | {"max_slippage_pct": 100}, rules.get(signal.condition_id))
+        if isinstance(sold, Trade):
+            _count(report, sold)
+        else:
+            report.drop("unwind_" + sold.code)
 
 
 async def _trade(desk: Desk, signal: Signal, config: dict[str, Any], rules: TradingRules | None) -> Trade | Refused:
