@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from prescient.domain.values import MICRO, multiply_down
+from prescient.domain.values import MICRO
 
 DEFAULT_TRADE_SIZE_MICRO = 100 * MICRO
 
@@ -104,6 +104,8 @@ class Position:
             size_micro=self.size_micro + size_micro,
             cost_micro=self.cost_micro + cost_micro,
             mark_value_micro=self.mark_value_micro + cost_micro,
+            closed_at=None,
+            status="open",
         )
         assert after.size_micro > self.size_micro
         return after
@@ -118,7 +120,7 @@ class Position:
             size_micro=left,
             cost_micro=self.cost_micro - cost_out,
             realized_pnl_micro=self.realized_pnl_micro + proceeds_micro - cost_out,
-            mark_value_micro=multiply_down(self.mark_value_micro, left * MICRO // self.size_micro),
+            mark_value_micro=self.mark_value_micro * left // self.size_micro,
             closed_at=time if left == 0 else None,
             status="closed" if left == 0 else "open",
         )
