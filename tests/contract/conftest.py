@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from store_examples import House
 
 from prescient.adapters.memory import MemoryStore
 from prescient.ports import Store
+from tests.contract.store_examples import House
 
 
 @pytest.fixture(params=["memory", "postgres"])

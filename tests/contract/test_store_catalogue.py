@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from store_examples import NOW, book, event, funded, later, market, pages
 
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import Event, Resolution
 from prescient.domain.signal import Decision, Step
 from prescient.ports import Collected, EventPage, Store
+from tests.contract.store_examples import NOW, book, event, funded, later, market, pages
 
 
 def ids(events: Sequence[Event]) -> list[str]:

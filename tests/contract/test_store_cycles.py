@@ -7,7 +7,6 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from store_examples import NOW, House, cycle_request, funded, later
 
 from prescient.domain.cycle import CycleReport, CycleStatus, StepReport
 from prescient.domain.errors import (
@@ -20,6 +19,7 @@ from prescient.domain.errors import (
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Step
 from prescient.ports import Store
+from tests.contract.store_examples import NOW, House, cycle_request, funded, later
 
 
 def full_report(report: CycleReport) -> CycleReport:

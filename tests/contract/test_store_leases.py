@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from store_examples import NOW, House, later
 
 from prescient.domain.errors import StoreUnavailable
 from prescient.ports import Store
+from tests.contract.store_examples import NOW, House, later
 
 
 async def test_a_lease_has_one_holder_among_all_processes(house: House) -> None:

@@ -6,7 +6,13 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from store_examples import (
+
+from prescient.domain.errors import InvariantBroken
+from prescient.domain.ledger import release, reservation
+from prescient.domain.market import Side
+from prescient.domain.order import ApprovedOrder, Consumption, OrderStatus, Refused
+from prescient.ports import Booking, Store
+from tests.contract.store_examples import (
     NOW,
     USD,
     YES,
@@ -22,12 +28,6 @@ from store_examples import (
     sold,
     trace,
 )
-
-from prescient.domain.errors import InvariantBroken
-from prescient.domain.ledger import release, reservation
-from prescient.domain.market import Side
-from prescient.domain.order import ApprovedOrder, Consumption, OrderStatus, Refused
-from prescient.ports import Booking, Store
 
 
 async def test_signals_read_back_in_the_order_they_were_saved(store: Store) -> None:

@@ -8,13 +8,25 @@ from datetime import UTC
 from typing import Any
 
 import pytest
-from store_examples import NOW, USD, YES, bought, empty_position, fill, funded, intent_of, later, signal, trace
 
 from prescient.domain.errors import ConflictError, InvalidRequest, PortfolioNotActive, PortfolioNotFound
 from prescient.domain.ledger import reservation
 from prescient.domain.order import ApprovedOrder
 from prescient.domain.portfolio import Mark, NewPortfolio, PortfolioStatus
 from prescient.ports import Store
+from tests.contract.store_examples import (
+    NOW,
+    USD,
+    YES,
+    bought,
+    empty_position,
+    fill,
+    funded,
+    intent_of,
+    later,
+    signal,
+    trace,
+)
 
 CONFIG = {
     "trade_size_usd": 100.5,

@@ -7,7 +7,13 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from store_examples import (
+
+from prescient.domain.errors import InvariantBroken
+from prescient.domain.ledger import settlement
+from prescient.domain.market import Side
+from prescient.domain.portfolio import Mark, Position
+from prescient.ports import Store
+from tests.contract.store_examples import (
     NO,
     NOW,
     USD,
@@ -25,12 +31,6 @@ from store_examples import (
     sold,
     trace,
 )
-
-from prescient.domain.errors import InvariantBroken
-from prescient.domain.ledger import settlement
-from prescient.domain.market import Side
-from prescient.domain.portfolio import Mark, Position
-from prescient.ports import Store
 
 
 async def test_positions_of_one_or_all_open_or_closed(store: Store) -> None:

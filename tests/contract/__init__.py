@@ -1,0 +1,3 @@
+"""One suite for each port, run on every implementation of it."""
+
+from __future__ import annotations
