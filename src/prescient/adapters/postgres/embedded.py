@@ -61,7 +61,8 @@ class EmbeddedPostgres:
 
     All methods block (``start`` up to ``start_timeout_s``, ``stop`` up to ``stop_timeout_s`` and five seconds more) and
     may be called from any thread, so a supervisor on an event loop calls them through a thread. Who has started it owns
-    the home until ``stop``: a lock of the operating system says so, which a killed process loses by itself.
+    the home until ``stop``: a lock of the operating system says so, which a killed process loses by itself, and which is
+    lost with this object, too: keep it.
     """
 
     def __init__(
@@ -103,7 +104,7 @@ class EmbeddedPostgres:
                 place = self._place = prepare(self._home, self._relocation_root)
                 ran_before = self._runs(place)
                 credentials = self._credentials(place)
-                if not ran_before:
+                if not self._runs(place):
                     self._launch(place)
                 self._wait_until_ready(place)
                 return self._provide(place, self._database, credentials)

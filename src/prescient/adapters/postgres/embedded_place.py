@@ -134,8 +134,19 @@ def make_socket_folder(folder: Path, account: Account | None) -> None:
             raise HomeNotUsable(
                 f"{folder}, where the database's socket belongs, is not ours. Remove it, then start again."
             ) from None
-        os.chown(folder, owner, account.gid if account is not None else -1, follow_symlinks=False)
-        folder.chmod(0o700)
+        _empty_and_own(folder, owner, account)
+
+
+def _empty_and_own(folder: Path, owner: int, account: Account | None) -> None:
+    # PostgreSQL would take the number in a dead server's lock file for a rival if a stranger has got that number since.
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        for name in os.listdir(descriptor):
+            os.unlink(name, dir_fd=descriptor)
+        os.fchown(descriptor, owner, account.gid if account is not None else -1)
+        os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
 
 
 def make_owned_folder(folder: Path, account: Account | None) -> None:
