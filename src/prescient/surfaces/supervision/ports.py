@@ -1,0 +1,73 @@
+"""Looks at loopback ports: which are taken and by whom, and whether a service answers on one."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping
+
+import psutil
+
+HOST = "127.0.0.1"
+PROBE_TIMEOUT_S = 1.0
+
+
+def taken_ports(wanted: Mapping[str, int]) -> dict[str, int]:
+    """Return those of the wanted ports on which nobody of ours can listen, by the name of who wants them."""
+    return {name: port for name, port in wanted.items() if not is_free(port)}
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on this loopback port now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        if sys.platform != "win32":
+            # As servers do it: connections that linger from a former server are no obstacle.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+            probe.listen(1)
+        except OSError:
+            return False
+    return True
+
+
+def holder_of(port: int) -> str:
+    """Say in words which process listens on a port, as far as the system tells."""
+    try:
+        for connection in psutil.net_connections(kind="tcp"):
+            address = connection.laddr
+            if connection.status != psutil.CONN_LISTEN or not address or address.port != port:
+                continue
+            if connection.pid:
+                return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
+    except (psutil.AccessDenied, psutil.NoSuchProcess):
+        return "a process of another account"
+    return "a process of another account"
+
+
+def taken_message(taken: Mapping[str, int]) -> str:
+    """One line for each taken port, then what to do."""
+    lines = [f"Port {port}, wanted for {name}, is taken by {holder_of(port)}." for name, port in taken.items()]
+    cure = (
+        "Stop that program, or move all ports of this installation: PRESCIENT_PORT_SHIFT=100 (added to every port; "
+        "any number up to 50000)."
+    )
+    return "\n".join([*lines, cure])
+
+
+def answers(port: int, path: str, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
+    """Tell whether a service answers ``path`` with 200; with an empty path, whether it accepts a connection.
+
+    Plain sockets: an HTTP library would cost the supervisor more memory than all its other parts.
+    """
+    request = f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n"
+    try:
+        with socket.create_connection((HOST, port), timeout=timeout_s) as connection:
+            connection.settimeout(timeout_s)
+            if not path:
+                return True
+            connection.sendall(request.encode("ascii"))
+            status_line = connection.recv(64)
+    except OSError:
+        return False
+    return status_line.startswith(b"HTTP/1.") and status_line[9:12] == b"200"
