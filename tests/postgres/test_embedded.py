@@ -269,6 +269,8 @@ def test_killed_server_recovers_every_committed_row(home: Path, servers: Servers
         with subprocess.Popen(
             [str(psql_path()), "-X", "-c", busy], env=os.environ | connection.environment(), stderr=subprocess.DEVNULL
         ):
+            while query(connection, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%1000000000)'") != "1":
+                pass
             os.kill(killed, signal.SIGKILL)
             assert server.start() == connection
         assert server.status().process_id != killed
