@@ -1,0 +1,160 @@
+"""The one file that knows every class: it reads the mode and hands the core its ports. Classes load when they are wanted.
+
+| row | Clock | MarketData | Venue | Store |
+|---|---|---|---|---|
+| practice | the practice exchange's | practice exchange | paper | PostgreSQL |
+| polymarket | system | Polymarket | paper | PostgreSQL |
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from prescient.adapters.postgres.embedded import EmbeddedPostgres
+    from prescient.adapters.postgres.embedded_types import ConnectionInfo
+    from prescient.ports import Clock, Desk, MarketData, Stages, Store, Strategy
+    from prescient.settings import Settings
+
+POLYMARKET_GAMMA_URL = "https://gamma-api.polymarket.com"
+POLYMARKET_CLOB_URL = "https://clob.polymarket.com"
+LOOPBACK = "127.0.0.1"
+
+
+@asynccontextmanager
+async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+    """Connect everything that one process trades with, and close it in the opposite order.
+
+    Raises StoreUnavailable, VenueUnavailable (practice only: Polymarket is first asked when it is needed).
+    """
+    from prescient.adapters.gather import ConcurrentGather
+    from prescient.adapters.ids import SystemIds
+    from prescient.adapters.paper import PaperVenue
+    from prescient.ports import Desk
+
+    async with AsyncExitStack() as stack:
+        clock = await _open_clock(settings, stack)
+        market_data = _market_data(settings, clock)
+        stack.push_async_callback(market_data.close)
+        store = await open_store(settings)
+        stack.push_async_callback(store.close)
+        yield Desk(
+            clock=clock,
+            ids=SystemIds(),
+            gather=ConcurrentGather(),
+            market_data=market_data,
+            venue=PaperVenue(market_data, store, clock),
+            store=store,
+            strategies=strategies(settings),
+            source=settings.source,
+        )
+
+
+def local_stages(desk: Desk) -> Stages:
+    """The six verbs, run in this process."""
+    from prescient.trading.stages import LocalStages
+
+    return LocalStages(desk)
+
+
+def remote_stages(settings: Settings) -> Stages:
+    """The six verbs, asked from the services that run them."""
+    from prescient.adapters.http_stages import HttpStages
+
+    return HttpStages(
+        **{
+            name.replace("-", "_") + "_url": f"http://{LOOPBACK}:{settings.port(name)}"
+            for name in ("events", "markets", "strategy", "paper-trading")
+        }
+    )
+
+
+def strategies(settings: Settings) -> dict[str, Strategy]:
+    """The built-in strategies and the user's own by name; a user's file may replace a built-in one."""
+    from prescient.adapters.strategy_files import load_strategies
+    from prescient.strategies import BUILT_IN
+
+    return {strategy.name: strategy for strategy in (*BUILT_IN, *load_strategies(settings.strategy_files))}
+
+
+def gamma_url(settings: Settings) -> str:
+    """Where the catalogue is asked for."""
+    if settings.gamma_url:
+        return settings.gamma_url
+    return f"{practice_url(settings)}/gamma" if settings.venue == "practice" else POLYMARKET_GAMMA_URL
+
+
+def clob_url(settings: Settings) -> str:
+    """Where books and rules are asked for."""
+    if settings.clob_url:
+        return settings.clob_url
+    return f"{practice_url(settings)}/clob" if settings.venue == "practice" else POLYMARKET_CLOB_URL
+
+
+def practice_url(settings: Settings) -> str:
+    return f"http://{LOOPBACK}:{settings.practice_port}"
+
+
+def embedded_server(home: Path, port: int, database: str) -> EmbeddedPostgres:
+    """The database server of one home. Only the supervisor (and restore) starts and stops it."""
+    from prescient.adapters.postgres.embedded import EmbeddedPostgres
+
+    return EmbeddedPostgres(home, port, database=database)
+
+
+def connection(settings: Settings) -> ConnectionInfo:
+    """How to reach this installation's database, embedded or external."""
+    from prescient.adapters.postgres.embedded import connection_of
+    from prescient.adapters.postgres.embedded_types import ConnectionInfo
+
+    if settings.uses_embedded_postgres:
+        return connection_of(settings.home, settings.database_name)
+    return ConnectionInfo(
+        host=settings.postgres_host,
+        port=settings.postgres_port,
+        database=settings.postgres_db,
+        user=settings.postgres_user,
+        password=settings.postgres_password.get_secret_value(),
+    )
+
+
+async def open_store(settings: Settings) -> Store:
+    """Bring the schema up to date (several processes at once do it once) and connect."""
+    from prescient.adapters.postgres.migrate import migrate
+    from prescient.adapters.postgres.store import open_store as open_postgres_store
+
+    dsn = connection(settings).dsn()
+    await migrate(dsn)
+    return await open_postgres_store(dsn)
+
+
+def client_program(name: str) -> Path:
+    """The path of ``psql``, ``pg_dump`` or ``pg_restore`` that came with the product."""
+    from prescient.adapters.postgres import embedded
+
+    return {"psql": embedded.psql_path, "pg_dump": embedded.pg_dump_path, "pg_restore": embedded.pg_restore_path}[
+        name
+    ]()
+
+
+async def _open_clock(settings: Settings, stack: AsyncExitStack) -> Clock:
+    if settings.venue != "practice":
+        from prescient.adapters.clock import SystemClock
+
+        return SystemClock()
+    from prescient.adapters.practice_clock import PracticeClock
+
+    clock = PracticeClock(f"{practice_url(settings)}/practice/time")
+    await clock.start()
+    stack.push_async_callback(clock.close)
+    return clock
+
+
+def _market_data(settings: Settings, clock: Clock) -> MarketData:
+    from prescient.adapters.polymarket import PolymarketData
+
+    return PolymarketData(gamma_url=gamma_url(settings), clob_url=clob_url(settings), clock=clock)
