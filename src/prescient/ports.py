@@ -132,6 +132,30 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class MarketSnapshot:
+    """One ``market_snapshots`` row: an outcome's best prices and depth at one moment. ``source`` is "cycle" or "mark"."""
+
+    time: datetime
+    source: str
+    market_id: str
+    token_id: str
+    best_bid_micro: int | None
+    best_ask_micro: int | None
+    bid_depth_micro: int
+    ask_depth_micro: int
+    catalogue_price_micro: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentHealth:
+    """Whether one of our services answers, and what it said if it does not work."""
+
+    online: bool
+    url: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Booking:
     """All that one answered order changes, committed as one transaction or not at all."""
 
@@ -268,6 +292,36 @@ class Store(Protocol):
 
     async def prune(self, now: datetime, decisions_days: int, snapshots_days: int) -> None:
         """Drop decisions and market snapshots past their time, and make the partitions ahead."""
+        ...
+
+    # --- reads for the API
+    async def events_page(self, limit: int, offset: int, *, active_only: bool = True) -> list[Event]:
+        """Collected events without their markets: highest volume first, then by id as text."""
+        ...
+
+    async def event(self, event_id: str) -> Event | None:
+        """One event without its markets, active or not."""
+        ...
+
+    async def markets_page(
+        self,
+        limit: int,
+        offset: int,
+        *,
+        event_id: str | None = None,
+        min_liquidity_micro: int = 0,
+        min_volume_micro: int = 0,
+        active_only: bool = True,
+    ) -> list[Market]:
+        """Collected markets above both floors (inclusive): highest volume first, then by id as text."""
+        ...
+
+    async def snapshots_of_market(self, market_id: str, limit: int) -> list[MarketSnapshot]:
+        """The kept ``market_snapshots`` rows of one market, newest first."""
+        ...
+
+    async def last_screened(self) -> str | None:
+        """The cycle id under which markets were screened last, or None."""
         ...
 
     # --- one updater among all processes

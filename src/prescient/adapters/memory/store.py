@@ -6,6 +6,7 @@ from prescient.adapters.memory.catalogue import CatalogueMethods, DecisionMethod
 from prescient.adapters.memory.orders import OrderMethods, SignalMethods
 from prescient.adapters.memory.portfolios import CycleMethods, LeaseMethods, PortfolioMethods
 from prescient.adapters.memory.positions import HistoryMethods, PositionMethods
+from prescient.adapters.memory.reads import ReadMethods
 
 
 class MemoryStore(
@@ -18,6 +19,7 @@ class MemoryStore(
     OrderMethods,
     PositionMethods,
     HistoryMethods,
+    ReadMethods,
 ):
     """Keeps everything in plain Python and refuses what PostgreSQL refuses, with the same errors.
 
