@@ -69,10 +69,11 @@ def screen_market(market: Market, limits: MarketFilter) -> Drop | None:
 
 
 def _closed_gate(market: Market) -> str:
+    """Name every gate that keeps orders out, in words."""
     gates = {
-        "active": market.active,
-        "not closed": not market.closed,
-        "accepting orders": market.accepting_orders,
-        "order book enabled": market.order_book_enabled,
+        "not active": not market.active,
+        "closed": market.closed,
+        "not accepting orders": not market.accepting_orders,
+        "no order book": not market.order_book_enabled,
     }
-    return "not " + ", not ".join(name for name, is_open in gates.items() if not is_open)
+    return ", ".join(name for name, keeps_out in gates.items() if keeps_out)

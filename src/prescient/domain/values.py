@@ -5,12 +5,14 @@ One US dollar, one share and a price of 1.00 are each 1,000,000 micro-units, the
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, Context, Decimal, InvalidOperation
 
 MICRO = 1_000_000
 # Larger than any balance or size the venue can hold, far below the range of a signed 64-bit column.
 MICRO_MAX = 10**17
 NUMBER_LENGTH_MAX = 40
+# The default context keeps 28 digits and would round a longer number to the nearest before it is rounded down.
+EXACT = Context(prec=2 * NUMBER_LENGTH_MAX)
 
 
 def parse_micro(value: str | int | float | Decimal) -> int:
@@ -31,7 +33,7 @@ def parse_micro(value: str | int | float | Decimal) -> int:
         raise ValueError("number is not finite")
     if abs(number.adjusted()) > NUMBER_LENGTH_MAX and number != 0:
         raise ValueError("number is out of range")
-    micro = int((number * MICRO).to_integral_value(rounding=ROUND_FLOOR))
+    micro = int(EXACT.multiply(number, Decimal(MICRO)).to_integral_value(rounding=ROUND_FLOOR))
     if abs(micro) > MICRO_MAX:
         raise ValueError("number is out of range")
     return micro
