@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.postgres_fixture import empty_dsn, postgres_dsn, postgres_server, shared_database
+
+__all__ = ["empty_dsn", "postgres_dsn", "postgres_server", "shared_database"]
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

@@ -1,0 +1,97 @@
+"""One connection per process that holds its advisory locks: they end with the process, however it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+from prescient.adapters.postgres.connection import Raw, connect, database_errors
+from prescient.domain.errors import StoreUnavailable
+
+# A holder that cannot reach the server for this long must take its lock for lost.
+PROBE_TIMEOUT_S = 5.0
+
+
+def lock_key(name: str) -> int:
+    """Return the signed 64-bit key of a lock's name; locks of one database share one space of keys."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+class Anchor:
+    """Takes and frees locks by name. The connection is opened by the first lock that is asked for."""
+
+    def __init__(self, dsn: str, application: str) -> None:
+        self._dsn = dsn
+        self._application = f"{application} locks"
+        self._connection: Raw | None = None
+        self._held: set[str] = set()
+        # The driver serves one caller at a time.
+        self._one_at_a_time = asyncio.Lock()
+        self._closed = False
+
+    async def take(self, name: str) -> bool:
+        """Take a lock, or return False while anyone, ourselves included, holds it. Raises StoreUnavailable."""
+        async with self._one_at_a_time:
+            with database_errors():
+                connection = await self._ready()
+                if name in self._held:
+                    return False
+                taken = await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock_key(name))
+            if taken:
+                self._held.add(name)
+            return bool(taken)
+
+    async def keep(self, name: str) -> bool:
+        """Take a lock again if it went with a lost connection; returns whether we hold it. Raises StoreUnavailable."""
+        if name in self._held and self._connection is not None and not self._connection.is_closed():
+            return True
+        return await self.take(name)
+
+    async def free(self, name: str) -> None:
+        """Free a lock that we hold; one that went with its connection is free already."""
+        async with self._one_at_a_time:
+            if name not in self._held:
+                return
+            self._held.discard(name)
+            connection = self._connection
+            if connection is None or connection.is_closed():
+                return
+            with database_errors():
+                await connection.fetchval("SELECT pg_advisory_unlock($1)", lock_key(name))
+
+    async def holds(self, name: str) -> bool:
+        """Whether we hold a lock for sure: its connection answers now. Never raises."""
+        async with self._one_at_a_time:
+            connection = self._connection
+            if name not in self._held or connection is None or connection.is_closed():
+                return False
+            try:
+                with database_errors():
+                    await connection.fetchval("SELECT 1", timeout=PROBE_TIMEOUT_S)
+            except StoreUnavailable:
+                # Whether the server let go of it cannot be known from here, so nobody may rely on it.
+                connection.terminate()
+                return False
+            return True
+
+    async def close(self) -> None:
+        """Free everything by closing the connection. Closing twice is no error."""
+        self._closed = True
+        async with self._one_at_a_time:
+            connection, self._connection = self._connection, None
+            self._held.clear()
+            if connection is None or connection.is_closed():
+                return
+            try:
+                await connection.close(timeout=PROBE_TIMEOUT_S)
+            except OSError:
+                connection.terminate()
+
+    async def _ready(self) -> Raw:
+        if self._closed:
+            raise StoreUnavailable("This store was closed.")
+        if self._connection is None or self._connection.is_closed():
+            # What was held went with the old connection, and may be another's by now.
+            self._held.clear()
+            self._connection = await connect(self._dsn, self._application)
+        return self._connection

@@ -1,0 +1,31 @@
+"""The store in PostgreSQL as one class: each part of the ``Store`` port lies in the file of its own subject."""
+
+from __future__ import annotations
+
+from prescient.adapters.postgres.anchor import Anchor
+from prescient.adapters.postgres.connection import Database
+from prescient.adapters.postgres.store_cycles import CycleMethods
+from prescient.adapters.postgres.store_leases import LeaseMethods
+from prescient.adapters.postgres.store_portfolios import PortfolioMethods
+
+
+class PostgresStore(PortfolioMethods, CycleMethods, LeaseMethods):
+    """Everything that is kept. Every transaction that moves a portfolio's money locks its row first.
+
+    All methods raise StoreUnavailable while the database is away, and work again when it is back.
+    """
+
+
+async def open_store(dsn: str, *, pool_size: int = 5, application: str = "prescient") -> PostgresStore:
+    """Open the store of a migrated database (see ``migrate``). Raises StoreUnavailable.
+
+    ``dsn`` is a ``postgresql://`` URL. ``pool_size`` bounds the connections; one more holds the process's locks.
+    """
+    database = Database(dsn, pool_size=pool_size, application=application)
+    store = PostgresStore(database, Anchor(dsn, application))
+    try:
+        await store.ping()
+    except BaseException:
+        await store.close()
+        raise
+    return store

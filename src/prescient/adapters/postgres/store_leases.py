@@ -1,0 +1,79 @@
+"""Leases and heartbeats in PostgreSQL: one price updater among all processes, and a true sign that it lives."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from prescient.adapters.postgres.anchor import Anchor
+from prescient.adapters.postgres.part import StorePart
+from prescient.adapters.postgres.tables import heartbeats, leases
+from prescient.ports import Lease
+
+
+class LeaseMethods(StorePart):
+    """The part of ``Store`` about one worker among all processes."""
+
+    async def lease(self, name: str) -> Lease | None:
+        """Take a lease by an advisory lock, and count its epochs in ``leases`` for people who ask who holds it."""
+        lock_name = f"lease:{name}"
+        if not await self._anchor.take(lock_name):
+            return None
+        holder = f"{socket.gethostname()} process {os.getpid()}"
+        statement = insert(leases).values(name=name, epoch=1, holder=holder, taken_at=func.now())
+        statement = statement.on_conflict_do_update(
+            index_elements=["name"], set_={"epoch": leases.c.epoch + 1, "holder": holder, "taken_at": func.now()}
+        )
+        try:
+            await self._database.transact(lambda connection: connection.execute(statement))
+        except BaseException:
+            await self._anchor.free(lock_name)
+            raise
+        return PostgresLease(self._anchor, lock_name)
+
+    async def beat(self, name: str, now: datetime, detail: dict[str, Any]) -> None:
+        statement = insert(heartbeats).values(name=name, beat_at=now, detail=detail)
+        statement = statement.on_conflict_do_update(index_elements=["name"], set_={"beat_at": now, "detail": detail})
+        async with self._database.reading() as connection:
+            await connection.execute(statement)
+
+    async def heartbeat(self, name: str) -> tuple[datetime, dict[str, Any]] | None:
+        statement = select(heartbeats.c.beat_at, heartbeats.c.detail).where(heartbeats.c.name == name)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else (row.beat_at, row.detail)
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable."""
+        async with self._database.reading() as connection:
+            await connection.scalar(select(1))
+
+    async def close(self) -> None:
+        """Give up leases and connections. Closing twice is no error."""
+        await self._anchor.close()
+        await self._database.close()
+
+
+class PostgresLease:
+    """A lease that ends when released, when its process ends, or when its connection is lost."""
+
+    def __init__(self, anchor: Anchor, lock_name: str) -> None:
+        self._anchor = anchor
+        self._lock_name = lock_name
+        self._over = False
+
+    async def held(self) -> bool:
+        if not self._over and not await self._anchor.holds(self._lock_name):
+            # Once lost it may be another's by now, even if the lock comes back to us.
+            self._over = True
+        return not self._over
+
+    async def release(self) -> None:
+        if not self._over:
+            self._over = True
+            await self._anchor.free(self._lock_name)
