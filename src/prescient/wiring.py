@@ -155,6 +155,9 @@ async def _open_clock(settings: Settings, stack: AsyncExitStack) -> Clock:
 
 
 def _market_data(settings: Settings, clock: Clock) -> MarketData:
+    from prescient.adapters.gather import ConcurrentGather
     from prescient.adapters.polymarket import PolymarketData
 
-    return PolymarketData(gamma_url=gamma_url(settings), clob_url=clob_url(settings), clock=clock)
+    return PolymarketData(
+        gamma_url=gamma_url(settings), clob_url=clob_url(settings), clock=clock, gather=ConcurrentGather()
+    )

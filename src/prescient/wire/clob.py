@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -32,6 +33,7 @@ from prescient.wire.gamma_messages import FeeMessage
 from prescient.wire.numbers import amount_from_wire, level_price, micro_from_text, price_from_wire
 from prescient.wire.pages import ITEM_ERRORS, Decoded, MalformedMessage, item_name, reason_of
 
+T = TypeVar("T")
 LEVELS_MAX = 10_000
 # Milliseconds of 2001 and 2286; what lies outside is in another unit.
 TIME_MS_MIN, TIME_MS_MAX = 1_000_000_000_000, 10_000_000_000_000
@@ -110,25 +112,36 @@ def _mended(levels: list[Level], *, best_is_highest: bool) -> tuple[Level, ...]:
 
 
 def decode_rules(body: bytes) -> TradingRules:
-    """Return what the exchange enforces for one market. Raises MalformedMessage, also for fees it cannot compute."""
+    """Return what the exchange enforces for one market.
+
+    Raises MalformedMessage when the answer is not complete JSON, and ValueError when it is but cannot be traded on:
+    a field is missing or senseless, or the fee has a curve that cannot be computed.
+    """
+    message = _sound(_rules, body)
+    tokens = read_token_ids([token.t for token in message.t if token is not None])
+    if not tokens or message.mts is None or message.mos is None:
+        raise ValueError("tokens, tick or minimum size is missing")
+    return TradingRules(
+        condition_id=read_condition_id(message.c),
+        token_ids=tokens,
+        accepting_orders=message.ao is True,
+        tick_micro=read_tick(message.mts),
+        minimum_size_micro=amount_from_wire(message.mos),
+        fees=_fees(message.fd),
+        negative_risk=message.nr is True,
+        taker_delay_enabled=message.itode is True,
+        seconds_delay=read_seconds(message.sd),
+    )
+
+
+def _sound(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
+    """Decode an answer that is one object: broken JSON is the transport's fault, a wrong field is the object's own."""
     try:
-        message = _rules.decode(body)
-        tokens = read_token_ids([token.t for token in message.t if token is not None])
-        if not tokens or message.mts is None or message.mos is None:
-            raise ValueError("tokens, tick or minimum size is missing")
-        return TradingRules(
-            condition_id=read_condition_id(message.c),
-            token_ids=tokens,
-            accepting_orders=message.ao is True,
-            tick_micro=read_tick(message.mts),
-            minimum_size_micro=amount_from_wire(message.mos),
-            fees=_fees(message.fd),
-            negative_risk=message.nr is True,
-            taker_delay_enabled=message.itode is True,
-            seconds_delay=read_seconds(message.sd),
-        )
-    except ITEM_ERRORS as error:
-        raise MalformedMessage(f"The trading rules cannot be read: {reason_of(error)}") from error
+        return decoder.decode(body)
+    except (msgspec.ValidationError, UnicodeDecodeError):
+        raise
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise MalformedMessage(f"The answer is not complete JSON: {reason_of(error)}") from error
 
 
 def _fees(message: RulesFeeMessage | None) -> FeeSchedule:
@@ -158,12 +171,9 @@ def decode_price_history(body: bytes) -> Decoded[PricePoint]:
     return decoded
 
 
-def decode_clob_market(item: bytes | msgspec.Raw) -> ClobMarketMessage:
-    """Return the exchange's own record of a market. Raises MalformedMessage."""
-    try:
-        return _clob_market.decode(item)
-    except ITEM_ERRORS as error:
-        raise MalformedMessage(f"The market cannot be read: {reason_of(error)}") from error
+def decode_clob_market(body: bytes | msgspec.Raw) -> ClobMarketMessage:
+    """Return the exchange's own record of a market. Raises MalformedMessage and ValueError like ``decode_rules``."""
+    return _sound(_clob_market, body)
 
 
 def decode_clob_markets(items: Iterable[msgspec.Raw]) -> Decoded[ClobMarketMessage]:

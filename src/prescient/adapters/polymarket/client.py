@@ -1,0 +1,173 @@
+"""One question to the venue until it is answered: waits its turn, judges the answer, tries again a bounded number of times."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+import structlog
+
+from prescient.adapters.polymarket.limits import Rate, TokenBucket
+from prescient.domain.errors import VenueUnavailable
+from prescient.ports import Clock
+from prescient.wire.http import HttpResponse, HttpTransport, TransportFailed
+from prescient.wire.pages import MalformedMessage
+
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
+
+# Too early, too many requests, and request time-out are the client errors that pass by themselves.
+RETRIED_STATUSES = frozenset({408, 425, 429})
+ERROR_TEXT_MAX = 160
+
+
+class RequestRefused(VenueUnavailable):
+    """The venue understood and said no; asking again would not help."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Exponential back-off with full jitter: before attempt n sleep a random part of ``first_s x 2^n``, at most ``most_s``."""
+
+    attempts: int = 5
+    first_s: float = 0.5
+    most_s: float = 20.0
+    # The longest wait that the venue can ask for with Retry-After.
+    asked_most_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request. It must be harmless to send twice."""
+
+    method: str
+    url: str
+    params: Sequence[tuple[str, str]] = ()
+    body: bytes | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {urlsplit(self.url).path}"
+
+
+class _Failure(Exception):
+    """This attempt failed; another may succeed, not before ``wait_s``."""
+
+    def __init__(self, cause: str, wait_s: float = 0.0) -> None:
+        super().__init__(cause)
+        self.wait_s = wait_s
+
+
+class VenueClient:
+    """Asks questions over a transport. ``counts`` tells how often what happened."""
+
+    def __init__(self, transport: HttpTransport, clock: Clock, jitter: Callable[[], float], retry: RetryPolicy) -> None:
+        self._transport = transport
+        self._clock = clock
+        self._jitter = jitter
+        self._retry = retry
+        self._buckets: dict[Rate, TokenBucket] = {}
+        self.counts: Counter[str] = Counter()
+
+    async def ask(self, question: Question, rate: Rate, read: Callable[[bytes], T]) -> T:
+        """Return the answer as ``read`` decodes it.
+
+        Raises RequestRefused for a definite no, and VenueUnavailable when every attempt failed.
+        """
+        bucket = self._bucket(question, rate)
+        last = ""
+        for attempt in range(self._retry.attempts):
+            await bucket.acquire()
+            try:
+                return await self._attempt(question, read)
+            except _Failure as failure:
+                last = str(failure)
+                self.counts["failed attempts"] += 1
+                if failure.wait_s:
+                    bucket.pause(failure.wait_s)
+                log.warning("venue_retry", question=str(question), attempt=attempt + 1, cause=last)
+            if attempt + 1 < self._retry.attempts:
+                await self._clock.sleep(self._backoff_s(attempt))
+        host = urlsplit(question.url).netloc
+        raise VenueUnavailable(
+            f"{host} did not answer {question} after {self._retry.attempts} attempts; the last: {last}. "
+            "Check the network connection, a proxy or firewall in between, and the venue's own status page."
+        )
+
+    async def _attempt(self, question: Question, read: Callable[[bytes], T]) -> T:
+        self.counts["requests"] += 1
+        try:
+            response = await self._transport.request(question.method, question.url, question.params, question.body)
+        except TransportFailed as error:
+            raise _Failure(str(error)) from error
+        self._judge(question, response)
+        try:
+            return read(response.body)
+        except MalformedMessage as error:
+            raise _Failure(str(error)) from error
+
+    def _judge(self, question: Question, response: HttpResponse) -> None:
+        status = response.status
+        if status in RETRIED_STATUSES or status >= 500:
+            raise _Failure(f"HTTP {status}{_said(response)}", self._asked_wait_s(response))
+        if 300 <= status < 400:
+            raise RequestRefused(
+                f"{urlsplit(question.url).netloc} answered {question} with a redirect (HTTP {status}). Redirects are not "
+                "followed: check the configured address, and whether a login page of the network is in between.",
+                status,
+            )
+        if status >= 400:
+            raise RequestRefused(
+                f"{urlsplit(question.url).netloc} refused {question} with HTTP {status}{_said(response)}. "
+                "Repeating it would not help; check the configured address and whether this program is up to date.",
+                status,
+            )
+        if "html" in response.headers.get("content-type", "") or response.body.lstrip()[:1] == b"<":
+            raise _Failure("the answer is a web page instead of JSON")
+
+    def _bucket(self, question: Question, rate: Rate) -> TokenBucket:
+        if rate not in self._buckets:
+            self._buckets[rate] = TokenBucket(rate, self._clock)
+        return self._buckets[rate]
+
+    def _backoff_s(self, attempt: int) -> float:
+        return self._jitter() * min(self._retry.most_s, self._retry.first_s * 2.0**attempt)
+
+    def _asked_wait_s(self, response: HttpResponse) -> float:
+        """Return what Retry-After asks for, in seconds or as a date, within our bound; 0 when it says nothing."""
+        text = response.headers.get("retry-after", "").strip()
+        if not text:
+            return 0.0
+        try:
+            wait_s = float(text)
+        except ValueError:
+            wait_s = self._seconds_until(text)
+        # The comparison is written so that a NaN counts as nothing said.
+        return min(wait_s, self._retry.asked_most_s) if wait_s > 0 else 0.0
+
+    def _seconds_until(self, date: str) -> float:
+        try:
+            time = parsedate_to_datetime(date)
+        except ValueError:
+            return 0.0
+        aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
+        return (aware - self._clock.now()).total_seconds()
+
+
+def _said(response: HttpResponse) -> str:
+    """Return the venue's own words, short and printable, or nothing."""
+    try:
+        fields = msgspec.json.decode(response.body, type=dict[str, msgspec.Raw])
+        text = msgspec.json.decode(fields["error"], type=str)
+    except (ValueError, KeyError, RecursionError):
+        return ""
+    return f' ("{"".join(filter(str.isprintable, text))[:ERROR_TEXT_MAX]}")'
