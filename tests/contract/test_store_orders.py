@@ -310,6 +310,7 @@ async def test_a_booking_touches_its_own_portfolio_only(store: Store) -> None:
         replace(good, transfers=tuple(replace(move, portfolio_id=two.portfolio_id) for move in good.transfers)),
         replace(good, position=replace(good.position, portfolio_id=two.portfolio_id)),
         replace(good, trade=replace(good.trade, portfolio_id=two.portfolio_id)),
+        replace(good, trade=replace(good.trade, order_id="order:other")),
     ):
         with pytest.raises(InvariantBroken):
             await store.book(bad, NOW)
