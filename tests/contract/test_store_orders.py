@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from prescient.domain.errors import InvariantBroken
+from prescient.domain.errors import InvariantBroken, PortfolioNotFound
 from prescient.domain.ledger import release, reservation
 from prescient.domain.market import Side
 from prescient.domain.order import ApprovedOrder, Consumption, OrderStatus, Refused
@@ -53,6 +53,49 @@ async def test_signals_are_filtered(store: Store) -> None:
     assert await store.signals(signal_ids=[second[1].signal_id, first[0].signal_id, "none"]) == [first[0], second[1]]
     assert await store.signals(signal_ids=[]) == []
     assert len(await store.signals(limit=3)) == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"score_micro": 1_000_001}, {"score_micro": -1}, {"price_micro": 1_000_001}, {"size_micro": -1}],
+)
+async def test_signals_out_of_bounds_are_refused_with_all_others(store: Store, changes: dict[str, int]) -> None:
+    one = await funded(store)
+    with pytest.raises(InvariantBroken):
+        await store.save_signals([signal(1, one.portfolio_id), replace(signal(2, one.portfolio_id), **changes)])
+    assert await store.signals() == []
+
+
+async def test_signals_and_refusals_of_an_unknown_portfolio_are_refused(store: Store) -> None:
+    one = await funded(store)
+    with pytest.raises(PortfolioNotFound):
+        await store.save_signals([signal(1, one.portfolio_id), signal(2, 999)])
+    with pytest.raises(PortfolioNotFound):
+        await store.save_refusal(intent_of(signal(2, 999)), Refused("x", "y"), NOW)
+    assert await store.signals() == []
+
+
+@pytest.mark.parametrize(
+    "changes", [{"limit_price_micro": 1_000_001}, {"limit_price_micro": -1}, {"amount_micro": -1}, {"size_micro": -1}]
+)
+async def test_an_order_out_of_bounds_is_not_reserved(store: Store, changes: dict[str, int]) -> None:
+    one = await funded(store)
+    made = signal(1, one.portfolio_id)
+    await store.save_signals([made])
+    before = await trace(store, one.portfolio_id)
+    order = ApprovedOrder(replace(intent_of(made), **changes), USD, 0)
+    with pytest.raises(InvariantBroken):
+        await store.reserve(order, reservation(one.portfolio_id, order.intent.order_id, USD, NOW), NOW)
+    assert await trace(store, one.portfolio_id) == before
+
+
+async def test_a_refusal_may_be_of_a_price_out_of_bounds(store: Store) -> None:
+    one = await funded(store)
+    made = signal(1, one.portfolio_id)
+    await store.save_signals([made])
+    intent = replace(intent_of(made), limit_price_micro=1_500_000)
+    await store.save_refusal(intent, Refused("price_out_of_bounds", "above one dollar"), NOW)
+    assert await store.signals(pending_only=True) == []
 
 
 async def test_a_signal_is_pending_until_it_has_an_order_or_a_refusal(store: Store) -> None:
@@ -311,6 +354,8 @@ async def test_a_booking_touches_its_own_portfolio_only(store: Store) -> None:
         replace(good, position=replace(good.position, portfolio_id=two.portfolio_id)),
         replace(good, trade=replace(good.trade, portfolio_id=two.portfolio_id)),
         replace(good, trade=replace(good.trade, order_id="order:other")),
+        replace(good, trade=replace(good.trade, fee_micro=-1)),
+        replace(good, trade=replace(good.trade, fills=(replace(good.trade.fills[0], price_micro=1_000_001),))),
     ):
         with pytest.raises(InvariantBroken):
             await store.book(bad, NOW)

@@ -11,8 +11,8 @@ import pytest
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import settlement
 from prescient.domain.market import Side
-from prescient.domain.portfolio import Mark, Position
-from prescient.ports import Store
+from prescient.domain.portfolio import Mark
+from prescient.ports import Booking, Store
 from tests.contract.store_examples import (
     NO,
     NOW,
@@ -209,24 +209,67 @@ async def book_and_snapshot(store: Store, booking: Booking) -> None:
     await store.snapshot(booking.trade.portfolio_id, "c", NOW)
 
 
-async def broken(store: Store, portfolio_id: int, wrong: Position) -> None:
-    """Book a purchase whose position says something else than its transfers, and see it refused: at the latest by the snapshot."""
-    made = signal(1, portfolio_id)
+@pytest.mark.parametrize(
+    ("size", "cost", "token"),
+    [(10 * USD + 1, 5 * USD, YES), (9 * USD, 5 * USD, YES), (0, 0, YES), (10 * USD, -1, YES), (10 * USD, 5 * USD, NO)],
+)
+async def test_a_position_with_other_shares_than_the_ledger_is_not_booked(
+    store: Store, size: int, cost: int, token: str
+) -> None:
+    one = await funded(store)
+    made = signal(1, one.portfolio_id)
     order = await reserved(store, made, 10 * USD)
+    good = filled(order, made, [fill(500_000, 10 * USD)])
+    assert good.position is not None
+    wrong = replace(good.position, size_micro=size, cost_micro=cost, token_id=token)
+    before = await trace(store, one.portfolio_id)
     with pytest.raises(InvariantBroken):
-        await book_and_snapshot(store, replace(filled(order, made, [fill(500_000, 10 * USD)]), position=wrong))
+        await store.book(replace(good, position=wrong), NOW)
+    assert await trace(store, one.portfolio_id) == before
+    await store.book(good, NOW)
+    before = await trace(store, one.portfolio_id)
+    wrong_payout = settlement(one.portfolio_id, "0x1", YES, 4 * USD, 4 * USD, NOW)
+    with pytest.raises(InvariantBroken):
+        await store.settle(one.portfolio_id, wrong_payout, good.position.reduced(10 * USD, 4 * USD, NOW), NOW)
+    assert await trace(store, one.portfolio_id) == before
+
+
+async def refused_snapshot(store: Store, portfolio_id: int) -> None:
+    with pytest.raises(InvariantBroken):
+        await store.snapshot(portfolio_id, "c", NOW)
     assert await store.history(portfolio_id, 5) == []
     assert await store.equity(portfolio_id, later(days=-1), 5) == []
 
 
-@pytest.mark.parametrize(
-    ("size", "cost", "token"),
-    [(10 * USD + 1, 5 * USD, YES), (9 * USD, 5 * USD, YES), (10 * USD, 5 * USD - 1, YES), (10 * USD, 5 * USD, NO)],
-)
-async def test_books_that_disagree_are_not_snapshot(store: Store, size: int, cost: int, token: str) -> None:
+async def test_shares_without_a_position_are_not_snapshot(store: Store) -> None:
     one = await funded(store)
-    wrong = empty_position(signal(1, one.portfolio_id, token_id=token)).bought(size, cost)
-    await broken(store, one.portfolio_id, wrong)
+    made = signal(1, one.portfolio_id)
+    order = await reserved(store, made, 10 * USD)
+    await store.book(replace(filled(order, made, [fill(500_000, 10 * USD)]), position=None), NOW)
+    await refused_snapshot(store, one.portfolio_id)
+
+
+@pytest.mark.parametrize("changes", [{"cost_micro": 5 * USD - 1}, {"cost_micro": 6 * USD}, {"realized_pnl_micro": 1}])
+async def test_a_cost_or_profit_that_was_never_paid_is_not_snapshot(store: Store, changes: dict[str, int]) -> None:
+    one = await funded(store)
+    made = signal(1, one.portfolio_id)
+    order = await reserved(store, made, 10 * USD)
+    good = filled(order, made, [fill(500_000, 10 * USD)])
+    assert good.position is not None
+    await store.book(replace(good, position=replace(good.position, **changes)), NOW)
+    await refused_snapshot(store, one.portfolio_id)
+
+
+@pytest.mark.parametrize(("price", "value"), [(1_000_001, 1), (-1, 1), (500_000, -1)])
+async def test_a_mark_out_of_bounds_is_refused_with_all_others(store: Store, price: int, value: int) -> None:
+    one = await funded(store)
+    await bought(store, signal(1, one.portfolio_id, token_id=YES), fill(500_000, 10 * USD))
+    await bought(store, signal(2, one.portfolio_id, token_id=NO), fill(500_000, 10 * USD))
+    before = await trace(store, one.portfolio_id)
+    marks = [Mark(YES, 600_000, 6 * USD, "bids"), Mark(NO, price, value, "bids")]
+    with pytest.raises(InvariantBroken):
+        await store.save_marks(one.portfolio_id, marks, later(minutes=5))
+    assert await trace(store, one.portfolio_id) == before
 
 
 async def test_a_mark_that_is_not_its_value_is_still_consistent(store: Store) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from prescient.adapters.memory.checks import check_order, check_position, check_signal, check_trade
 from prescient.adapters.memory.tables import (
+    Balances,
     OrderRow,
     PortfolioRow,
     StoreBase,
@@ -16,7 +18,7 @@ from prescient.adapters.memory.tables import (
     write_transfers,
 )
 from prescient.domain.errors import InvariantBroken
-from prescient.domain.ledger import Transfer
+from prescient.domain.ledger import SHARES, Transfer
 from prescient.domain.order import (
     TERMINAL_STATUSES,
     ApprovedOrder,
@@ -27,7 +29,6 @@ from prescient.domain.order import (
     Refused,
     Trade,
 )
-from prescient.domain.portfolio import Position
 from prescient.domain.signal import Signal
 from prescient.ports import Booking
 
@@ -39,6 +40,7 @@ class SignalMethods(StoreBase):
         tables = self._tables
         for signal in signals:
             tables.row(signal.portfolio_id)
+            check_signal(signal)
         for signal in signals:
             if signal.signal_id not in tables.signals:
                 tables.signals[signal.signal_id] = signal
@@ -90,6 +92,7 @@ class OrderMethods(StoreBase):
             return False
         if intent.order_id in tables.orders:
             raise InvariantBroken(f"order {intent.order_id} exists already for another signal; nothing was reserved")
+        check_order(order)
         deltas = checked_deltas(tables, row, transfers)
         write_transfers(tables, row, transfers, deltas)
         _insert(tables, OrderRow(intent, order, OrderStatus.APPROVED, now, now))
@@ -105,7 +108,7 @@ class OrderMethods(StoreBase):
             raise InvariantBroken(f"order {booking.order_id} is {order.status} already; nothing was booked again")
         row = tables.row(order.intent.portfolio_id)
         deltas = checked_deltas(tables, row, booking.transfers)
-        _check_parts(tables, row, booking)
+        _check_parts(tables, row, booking, deltas)
         write_transfers(tables, row, booking.transfers, deltas)
         order.status = booking.status
         order.reason = booking.reason
@@ -155,7 +158,7 @@ def _insert(tables: Tables, row: OrderRow) -> None:
         tables.order_by_signal[row.intent.signal_id] = row.intent.order_id
 
 
-def _check_parts(tables: Tables, row: PortfolioRow, booking: Booking) -> None:
+def _check_parts(tables: Tables, row: PortfolioRow, booking: Booking, deltas: Balances) -> None:
     """Refuse a booking whose trade or position is not this portfolio's, or whose trade is known already."""
     portfolio_id = row.portfolio.portfolio_id
     trade, position = booking.trade, booking.position
@@ -163,13 +166,8 @@ def _check_parts(tables: Tables, row: PortfolioRow, booking: Booking) -> None:
         raise InvariantBroken(f"trade {trade.trade_id} is booked already; nothing was booked again")
     if trade is not None and (trade.portfolio_id != portfolio_id or trade.order_id != booking.order_id):
         raise InvariantBroken(f"trade {trade.trade_id} is not of order {booking.order_id}; nothing was booked")
+    if trade is not None:
+        check_trade(trade)
     if position is not None:
-        check_position(row, position)
-
-
-def check_position(row: PortfolioRow, position: Position) -> None:
-    """Refuse a position of another portfolio, or one with shares or cost below zero."""
-    if position.portfolio_id != row.portfolio.portfolio_id:
-        raise InvariantBroken(f"position in {position.token_id} belongs to portfolio {position.portfolio_id}")
-    if position.size_micro < 0 or position.cost_micro < 0:
-        raise InvariantBroken(f"position in {position.token_id} has shares or cost below zero; nothing was booked")
+        shares = row.shares.get(position.token_id, 0) + deltas.get((SHARES, position.token_id), 0)
+        check_position(position, portfolio_id, shares)

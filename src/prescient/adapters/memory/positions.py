@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from prescient.adapters.memory.orders import check_position
+from prescient.adapters.memory.checks import check_mark, check_position
 from prescient.adapters.memory.tables import (
     PortfolioRow,
     StoreBase,
@@ -16,7 +16,7 @@ from prescient.adapters.memory.tables import (
     write_position,
     write_transfers,
 )
-from prescient.domain.ledger import Transfer
+from prescient.domain.ledger import SHARES, Transfer
 from prescient.domain.portfolio import Mark, Position, Snapshot
 
 
@@ -38,6 +38,9 @@ class PositionMethods(StoreBase):
     async def save_marks(self, portfolio_id: int, marks: Sequence[Mark], now: datetime) -> None:
         row = self._tables.row(portfolio_id)
         for mark in marks:
+            if mark.token_id in row.open_tokens:
+                check_mark(mark)
+        for mark in marks:
             if mark.token_id not in row.open_tokens:
                 continue  # Sold or settled since the prices were asked for.
             marked = replace(
@@ -55,7 +58,8 @@ class PositionMethods(StoreBase):
         if any(transfer.transfer_id in tables.transfer_ids for transfer in transfers):
             return False
         deltas = checked_deltas(tables, row, transfers)
-        check_position(row, position)
+        shares = row.shares.get(position.token_id, 0) + deltas.get((SHARES, position.token_id), 0)
+        check_position(position, portfolio_id, shares)
         write_transfers(tables, row, transfers, deltas)
         write_position(row, position, now)
         return True

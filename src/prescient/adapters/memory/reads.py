@@ -52,4 +52,5 @@ class ReadMethods(StoreBase):
         return list(islice(newest_first, limit))
 
     async def last_screened(self) -> str | None:
-        return next(reversed(self._tables.screened), None)
+        screened = self._tables.screened
+        return max((cycle_id for cycle_id, market_ids in screened.items() if market_ids), default=None)
