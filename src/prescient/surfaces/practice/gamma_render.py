@@ -1,0 +1,108 @@
+"""Writes events and markets as catalogue JSON and keeps each piece until its market changes."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from prescient.surfaces.practice import gamma_fill
+from prescient.surfaces.practice.gamma_shapes import EventShape, MarketShape
+from prescient.surfaces.practice.register import Register
+from prescient.surfaces.practice.state import EventState, MarketState
+
+_encode = msgspec.json.Encoder().encode
+
+
+class GammaRenderer:
+    """JSON of the catalogue from the world's state. What was rendered is reused while its revision stands.
+
+    ``recorded_events`` and ``recorded_markets`` hold raw objects by number that are passed through as they are.
+    """
+
+    def __init__(
+        self,
+        register: Register,
+        recorded_events: dict[int, bytes] | None = None,
+        recorded_markets: dict[int, bytes] | None = None,
+    ) -> None:
+        self._register = register
+        self._recorded_events = recorded_events or {}
+        self._recorded_markets = recorded_markets or {}
+        self._market_shapes: dict[int, MarketShape] = {}
+        self._event_shapes: dict[int, EventShape] = {}
+        self._markets: dict[int, tuple[int, bytes]] = {}
+        self._events: dict[int, tuple[tuple[int, ...], bytes]] = {}
+        self._stubs: dict[int, tuple[tuple[int, ...], bytes]] = {}
+
+    def market(self, market: MarketState) -> bytes:
+        """A market as it stands inside an event, or alone under its id."""
+        recorded = self._recorded_markets.get(market.number)
+        if recorded is not None:
+            return recorded
+        cached = self._markets.get(market.number)
+        if cached is not None and cached[0] == market.revision:
+            return cached[1]
+        shape = self._market_shapes.get(market.number)
+        if shape is None:
+            shape = gamma_fill.new_market(self._register.events[market.event_number], market)
+            self._market_shapes[market.number] = shape
+        gamma_fill.refresh_market(shape, market)
+        content = _encode(shape)
+        self._markets[market.number] = (market.revision, content)
+        return content
+
+    def listed_market(self, market: MarketState, *, with_tags: bool = False) -> bytes:
+        """A market as a listing sends it: with its event, and with tags on request."""
+        content = self.market(market)
+        event = self._register.events[market.event_number]
+        pieces = [content.rstrip()[:-1], b',"events":[', self._stub(event), b"]"]
+        if with_tags:
+            pieces += [b',"tags":', _encode(gamma_fill.tag_shapes(event.tags))]
+        return b"".join([*pieces, b"}"])
+
+    def event(self, event: EventState) -> bytes:
+        """An event with all its markets."""
+        recorded = self._recorded_events.get(event.number)
+        if recorded is not None:
+            return recorded
+        revisions = tuple([market.revision for market in event.markets])
+        cached = self._events.get(event.number)
+        if cached is not None and cached[0] == revisions:
+            return cached[1]
+        shape = self._event_shape(event)
+        shape.markets = [Raw(self.market(market)) for market in event.markets]
+        shape.tags = gamma_fill.tag_shapes(event.tags)
+        content = _encode(shape)
+        shape.markets, shape.tags = msgspec.UNSET, msgspec.UNSET
+        self._events[event.number] = (revisions, content)
+        return content
+
+    def forget_gone(self) -> None:
+        """Drop what was kept of events and markets that the world has dropped."""
+        events, markets = self._register.events, self._register.markets
+        for number in [number for number in self._markets if number not in markets]:
+            del self._markets[number], self._market_shapes[number]
+        for number in [number for number in self._event_shapes if number not in events]:
+            del self._event_shapes[number]
+            self._events.pop(number, None)
+            self._stubs.pop(number, None)
+
+    def _event_shape(self, event: EventState) -> EventShape:
+        shape = self._event_shapes.get(event.number)
+        if shape is None:
+            shape = self._event_shapes[event.number] = gamma_fill.new_event(event)
+        gamma_fill.refresh_event(shape, event)
+        return shape
+
+    def _stub(self, event: EventState) -> bytes:
+        """The event as it stands inside a market: without markets and tags."""
+        recorded = self._recorded_events.get(event.number)
+        if recorded is not None:
+            fields = msgspec.json.decode(recorded, type=dict[str, Raw])
+            return _encode({name: value for name, value in fields.items() if name not in ("markets", "tags")})
+        revisions = tuple([market.revision for market in event.markets])
+        cached = self._stubs.get(event.number)
+        if cached is None or cached[0] != revisions:
+            cached = (revisions, _encode(self._event_shape(event)))
+            self._stubs[event.number] = cached
+        return cached[1]
