@@ -321,7 +321,7 @@ class Store(Protocol):
         ...
 
     async def last_screened(self) -> str | None:
-        """The cycle id under which markets were screened last, or None."""
+        """The latest cycle id (ids sort by time) under which any market was screened, or None."""
         ...
 
     # --- one updater among all processes

@@ -1,0 +1,69 @@
+"""What the routes of a service work with: the desk, the stages, and what the service knows of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+
+from prescient import __version__
+from prescient.domain.cycle import StepReport
+from prescient.domain.errors import NotFoundError
+from prescient.ports import ComponentHealth, Desk, Stages
+
+HealthOf = Callable[[], Awaitable[dict[str, ComponentHealth]]]
+# A coroutine function without arguments: something to do before serving, or for as long as the service runs.
+Hook = Callable[[], Coroutine[Any, Any, object]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceInfo:
+    """What a service says of its installation. ``price_update_interval_s`` is shown, not set, here."""
+
+    price_update_interval_s: int = 300
+    version: str = __version__
+
+
+async def _desk(request: Request) -> Desk:
+    desk: Desk = request.app.state.desk
+    return desk
+
+
+async def _stages(request: Request) -> Stages:
+    stages: Stages = request.app.state.stages
+    return stages
+
+
+async def _info(request: Request) -> ServiceInfo:
+    info: ServiceInfo = request.app.state.info
+    return info
+
+
+TheDesk = Annotated[Desk, Depends(_desk)]
+TheStages = Annotated[Stages, Depends(_stages)]
+TheInfo = Annotated[ServiceInfo, Depends(_info)]
+
+
+async def known_cycle(desk: Desk, cycle_id: str, report: StepReport) -> None:
+    """After a step that found nothing under a cycle id: raise NotFoundError if there is no such cycle at all."""
+    if report.count_in:
+        return
+    try:
+        await desk.store.cycle(cycle_id)
+    except NotFoundError:
+        # A screen that ran by itself has an id of its own, without a cycle.
+        if not await desk.store.screened(cycle_id):
+            raise
+
+
+async def latest_screen(desk: Desk) -> str:
+    """The cycle or single screen that last wrote screened markets. Raises NotFoundError if there was none."""
+    cycle_id = await desk.store.last_screened()
+    if cycle_id is None:
+        raise NotFoundError(
+            "No markets have been screened yet. Run POST /trading/run-full-cycle, "
+            "or POST /events/export and POST /markets/export-filtered-markets-db."
+        )
+    return cycle_id

@@ -1,0 +1,56 @@
+"""Cycles under way: each is a task of its own, so that a client who goes away does not end it half-way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+Result = TypeVar("Result")
+DRAIN_S = 4.0
+CANCEL_S = 2.0
+
+
+class Running:
+    """Starts coroutines as tasks, keeps hold of them, and ends them in order when the service stops."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    async def whole(self, work: Coroutine[Any, Any, Result]) -> Result:
+        """Run to the end and return the result; when the caller is cancelled, the work goes on without it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def keep(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run something that lasts as long as the service."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            # Who waits for the result gets the error as well; this line is for when nobody waits any more.
+            log.debug("work ended with an error", error=repr(task.exception()))
+
+    async def drain(self, seconds: float = DRAIN_S) -> None:
+        """Give the work some time to end by itself, then cancel it and wait until it has put its things in order."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=seconds)
+        await self.cancel()
+
+    async def cancel(self) -> None:
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            _, stuck = await asyncio.wait(tasks, timeout=CANCEL_S)
+            if stuck:
+                log.error("work did not end when it was cancelled", count=len(stuck))
