@@ -108,12 +108,12 @@ def _decode_event_slowly(item: msgspec.Raw, skipped: list[tuple[str, str]]) -> E
     fields = json.loads(bytes(item))
     if not isinstance(fields, dict):
         raise ValueError("event is not an object")
-    listed = fields.pop("markets", None) or []
-    if not isinstance(listed, list):
+    listed = fields.pop("markets", None)
+    if not isinstance(listed, list | None):
         raise ValueError("markets is not a list")
     head = _event_head.decode(rewritten(fields))
     markets: list[MarketMessage] = []
-    for number, raw in enumerate(map(rewritten, listed)):
+    for number, raw in enumerate(map(rewritten, listed or ())):
         try:
             markets.append(_market.decode(raw))
         except ITEM_ERRORS as error:
@@ -134,7 +134,7 @@ def _event_from(head: EventHead, messages: Sequence[MarketMessage], skipped: lis
         closed=bool(head.closed),
         liquidity_micro=amount_from_wire(head.liquidity),
         volume_micro=amount_from_wire(head.volume),
-        volume_24h_micro=amount_from_wire(head.volume_24hr),
+        volume_24h_micro=amount_from_wire(head.volume_24h),
         start_time=time_from_wire(head.start_date),
         end_time=time_from_wire(head.end_date),
         negative_risk=bool(head.neg_risk or head.enable_neg_risk),
@@ -172,7 +172,7 @@ def market_from_message(message: MarketMessage, group: Group) -> Market:
         order_book_enabled=message.enable_order_book is True,
         liquidity_micro=amount_from_wire(message.liquidity, message.liquidity_num),
         volume_micro=amount_from_wire(message.volume, message.volume_num),
-        volume_24h_micro=amount_from_wire(message.volume_24hr),
+        volume_24h_micro=amount_from_wire(message.volume_24h),
         tick_micro=read_tick(message.order_price_min_tick_size),
         minimum_size_micro=read_minimum_size(message.order_min_size),
         fees=read_fees(message.fee_schedule) if message.fee_schedule is not None else NO_FEES,

@@ -41,6 +41,7 @@ CATEGORIES = {
 }
 # Two token ids as nearly every market lists them: read at a third of the cost of the general way.
 _TOKEN_PAIR = re.compile(r'\["([0-9]{1,78})", ?"([0-9]{1,78})"\]')
+_LONG_PRICE = re.compile(r"0\.[0-9]{20,98}")
 _list = msgspec.json.Decoder(list[str | float])
 
 
@@ -120,7 +121,9 @@ def _cached_list(listed: str) -> tuple[str, ...]:
 
 
 def _prices_of(texts: Sequence[str]) -> tuple[int | None, ...]:
-    prices = tuple(map(price_from_wire, texts))
+    # Old markets have prices of over forty digits; rounding down past the sixth decimal, the rest says nothing.
+    shortened = [text[:20] if _LONG_PRICE.fullmatch(text) else text for text in texts]
+    prices = tuple(map(price_from_wire, shortened))
     # Old closed markets say 0/0: they have no prices.
     return prices if any(prices) else (None,) * len(prices)
 

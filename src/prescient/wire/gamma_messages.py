@@ -54,7 +54,7 @@ class MarketMessage(msgspec.Struct, rename="camel", gc=False):
     liquidity_num: Number = None
     volume: Number = None
     volume_num: Number = None
-    volume_24hr: Number = None
+    volume_24h: Number = msgspec.field(default=None, name="volume24hr")
     order_price_min_tick_size: Number = None
     order_min_size: Number = None
     fee_schedule: FeeMessage | None = None
@@ -87,7 +87,7 @@ class EventHead(msgspec.Struct, rename="camel", gc=False):
     closed: Flag = None
     liquidity: Number = None
     volume: Number = None
-    volume_24hr: Number = None
+    volume_24h: Number = msgspec.field(default=None, name="volume24hr")
     start_date: Text = None
     end_date: Text = None
     neg_risk: Flag = None

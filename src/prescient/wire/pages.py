@@ -45,13 +45,8 @@ class _Envelope(msgspec.Struct):
     next_cursor: str | None = None
 
 
-class _Named(msgspec.Struct):
-    id: str | int
-
-
 _envelope = msgspec.json.Decoder(_Envelope)
 _array = msgspec.json.Decoder(list[msgspec.Raw])
-_named = msgspec.json.Decoder(_Named)
 
 
 def split_page(body: bytes) -> RawPage:
@@ -105,9 +100,11 @@ def rewritten(item: Any) -> msgspec.Raw:
 def item_name(item: msgspec.Raw, number: int) -> str:
     """Return the id of an item that may be malformed, or its place on the page."""
     try:
-        return str(_named.decode(item).id)[:80]
+        fields = json.loads(bytes(item))
     except ITEM_ERRORS:
-        return f"item {number}"
+        fields = None
+    named = fields.get("id") if isinstance(fields, dict) else None
+    return str(named)[:80] if isinstance(named, str | int) else f"item {number}"
 
 
 def reason_of(error: Exception) -> str:
