@@ -106,28 +106,31 @@ def embedded_server(home: Path, port: int, database: str) -> EmbeddedPostgres:
     return EmbeddedPostgres(home, port, database=database)
 
 
-def connection(settings: Settings) -> ConnectionInfo:
-    """How to reach this installation's database, embedded or external."""
+def connection(settings: Settings, database: str | None = None) -> ConnectionInfo:
+    """How to reach this installation's database, embedded or external, or another one of the same server."""
     from prescient.adapters.postgres.embedded import connection_of
     from prescient.adapters.postgres.embedded_types import ConnectionInfo
 
     if settings.uses_embedded_postgres:
-        return connection_of(settings.home, settings.database_name)
+        return connection_of(settings.home, database or settings.database_name)
     return ConnectionInfo(
         host=settings.postgres_host,
         port=settings.postgres_port,
-        database=settings.postgres_db,
+        database=database or settings.postgres_db,
         user=settings.postgres_user,
         password=settings.postgres_password.get_secret_value(),
     )
 
 
-async def open_store(settings: Settings) -> Store:
-    """Bring the schema up to date (several processes at once do it once) and connect."""
+async def open_store(settings: Settings, database: str | None = None) -> Store:
+    """Bring the schema up to date (several processes at once do it once) and connect.
+
+    ``database`` names another one than the installation's own, such as one being restored.
+    """
     from prescient.adapters.postgres.migrate import migrate
     from prescient.adapters.postgres.store import open_store as open_postgres_store
 
-    dsn = connection(settings).dsn()
+    dsn = connection(settings, database).dsn()
     await migrate(dsn)
     return await open_postgres_store(dsn)
 
@@ -161,3 +164,28 @@ def _market_data(settings: Settings, clock: Clock) -> MarketData:
     return PolymarketData(
         gamma_url=gamma_url(settings), clob_url=clob_url(settings), clock=clock, gather=ConcurrentGather()
     )
+
+
+def load_desk() -> None:
+    """Import what ``open_desk`` will want, for a process that has time while the database starts."""
+    import prescient.adapters.paper
+    import prescient.adapters.polymarket
+    import prescient.adapters.postgres.migrate
+    import prescient.adapters.postgres.store
+    import prescient.adapters.practice_clock  # noqa: F401
+
+
+async def schema_versions(settings: Settings) -> tuple[str | None, str]:
+    """The schema's version in the database (None: empty) and the one this program knows. Raises StoreUnavailable."""
+    from prescient.adapters.postgres.migrate import HEAD, schema_version
+
+    return await schema_version(connection(settings).dsn()), HEAD
+
+
+def admin_connection(settings: Settings) -> ConnectionInfo:
+    """The login that may create and rename databases: the embedded server's superuser, or the account that was given."""
+    from prescient.adapters.postgres.embedded import connection_of
+
+    if settings.uses_embedded_postgres:
+        return connection_of(settings.home, "postgres", superuser=True)
+    return connection(settings, "postgres")

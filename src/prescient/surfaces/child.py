@@ -52,3 +52,23 @@ def hold_life_line() -> LifeLine | None:
     line = LifeLine()
     line.hold()
     return line
+
+
+def main(role: str) -> int:
+    """Do one role's work under a supervisor (or alone, for who runs this module by hand); returns the exit code."""
+    line = hold_life_line()
+    # While the database is still starting, everything heavy is loaded already.
+    from prescient.settings import SERVICE_PORTS, Settings
+    from prescient.surfaces import roles
+
+    settings = Settings()
+    roles.load(role)
+    if line is not None:
+        line.wait_for_go()
+    if role == "api":
+        return roles.run_services(settings, tuple(SERVICE_PORTS), first_portfolio=True)
+    return roles.run_worker(settings) if role == "worker" else roles.run_practice_exchange(settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

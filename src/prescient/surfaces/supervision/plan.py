@@ -109,5 +109,10 @@ def system_children(service_ports: Mapping[str, int], practice_port: int | None)
 
 
 def child_command(role: str) -> tuple[str, ...]:
-    """How one of our own processes is started. ``-P`` keeps files of the current folder from passing for modules."""
-    return (sys.executable, "-P", "-m", "prescient.surfaces.child", role)
+    """How one of our own processes is started."""
+    return (*module_command("prescient.surfaces.child"), role)
+
+
+def module_command(module: str) -> tuple[str, ...]:
+    """How one of our modules is started. ``-P`` keeps files of the current folder from passing for modules."""
+    return (sys.executable, "-P", "-m", module)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 import aiohttp
 import structlog
@@ -19,7 +18,6 @@ log = structlog.get_logger(__name__)
 NAME = "worker"
 TICK_S = 1.0
 BEAT_INTERVAL_S = 10.0
-PRUNE_INTERVAL_S = 3_600.0
 # A whole cycle over the venue's full catalogue takes a minute or two; this is for one that hangs.
 CYCLE_TIMEOUT_S = 900.0
 CONFLICTS_THAT_PASS = frozenset({"cycle_running"})
@@ -27,26 +25,16 @@ CONFLICTS_THAT_PASS = frozenset({"cycle_running"})
 Ask = Callable[[Due], Awaitable[Answer]]
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
-    """How long rows of explanation are kept, in days."""
-
-    decisions_days: int = 14
-    snapshots_days: int = 30
-
-
 class Worker:
     """One of these works at a time: whoever holds the lease. The others wait for their turn."""
 
-    def __init__(self, store: Store, clock: Clock, ask: Ask, keeping: Keeping) -> None:
+    def __init__(self, store: Store, clock: Clock, ask: Ask) -> None:
         self._store = store
         self._clock = clock
         self._ask = ask
-        self._keeping = keeping
         self._scheduler = Scheduler()
         self._lease: Lease | None = None
         self._next_beat_s = 0.0
-        self._next_prune_s = 0.0
 
     async def run(self) -> None:
         """Work until cancelled. A database that is away is waited for."""
@@ -69,7 +57,6 @@ class Worker:
             self._scheduler.settle(due, answer, self._clock.monotonic_s())
             self._next_beat_s = 0.0
         await self._beat()
-        await self._prune()
 
     async def _tick_safely(self) -> None:
         try:
@@ -99,13 +86,6 @@ class Worker:
             return
         self._next_beat_s = now_s + BEAT_INTERVAL_S
         await self._store.beat(NAME, self._clock.now(), {"slots": self._scheduler.memory()})
-
-    async def _prune(self) -> None:
-        now_s = self._clock.monotonic_s()
-        if now_s < self._next_prune_s:
-            return
-        self._next_prune_s = now_s + PRUNE_INTERVAL_S
-        await self._store.prune(self._clock.now(), self._keeping.decisions_days, self._keeping.snapshots_days)
 
 
 def ask_controller(controller_url: str) -> Ask:

@@ -1,0 +1,8 @@
+"""``python -m prescient`` is the command line, for installations whose scripts are not on the path."""
+
+from __future__ import annotations
+
+from prescient.surfaces.cli.main import main
+
+if __name__ == "__main__":
+    main()

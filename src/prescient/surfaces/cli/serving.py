@@ -1,0 +1,58 @@
+"""`prescient serve`, `worker` and `practice`: single processes, for who wants to run or watch the parts apart."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prescient.surfaces.cli.context import load_settings
+from prescient.surfaces.cli.exits import USAGE, CommandFailed
+
+NAMES = ("events", "markets", "strategy", "paper-trading", "controller")
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(serve)
+    app.command()(worker)
+    app.command()(practice)
+
+
+def serve(
+    service: Annotated[str, typer.Argument(help=f"{', '.join(NAMES)}, or all in one process.")],
+    debug: Annotated[bool, typer.Option("--debug", help="Log every step in detail.")] = False,
+) -> None:
+    """Run one service alone, or all five in this process. The controller alone asks the others over HTTP."""
+    if service not in (*NAMES, "all"):
+        raise CommandFailed(f"There is no service {service!r}. Choose one of: {', '.join(NAMES)}, all.", USAGE)
+    if debug:
+        os.environ["PYTHON_LOG_LEVEL"] = "DEBUG"
+    from prescient.surfaces.roles import run_services
+
+    raise typer.Exit(run_services(load_settings(), NAMES if service == "all" else (service,)))
+
+
+def worker() -> None:
+    """Run the scheduler alone: it asks the controller for the cycles of portfolios that have a schedule."""
+    from prescient.surfaces.roles import run_worker
+
+    raise typer.Exit(run_worker(load_settings()))
+
+
+def practice(
+    seed: Annotated[int | None, typer.Option(help="Which world it plays; the same seed is the same world.")] = None,
+    speed: Annotated[float | None, typer.Option(help="How many of its seconds pass in one of ours.")] = None,
+    catalog: Annotated[
+        list[Path] | None, typer.Option(exists=True, help="A recorded Gamma or CLOB file to serve instead; repeatable.")
+    ] = None,
+    frozen: Annotated[bool, typer.Option("--frozen", help="Its time stands still.")] = False,
+    now: Annotated[str | None, typer.Option(help="Its time at the start, such as 2026-05-17T06:05:00Z.")] = None,
+) -> None:
+    """Run the practice exchange alone: a local Polymarket with simulated traders."""
+    chosen = {"PRESCIENT_SEED": seed, "PRESCIENT_SPEED": speed}
+    os.environ.update({name: str(value) for name, value in chosen.items() if value is not None})
+    from prescient.surfaces.roles import run_practice_exchange
+
+    raise typer.Exit(run_practice_exchange(load_settings(), tuple(catalog or ()), frozen=frozen, now=now))

@@ -1,0 +1,178 @@
+"""What each of our processes does, composed from wiring and surfaces: services, worker, practice exchange."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from prescient import wiring
+from prescient.domain.errors import PrescientError
+from prescient.settings import SERVICE_PORTS, Settings
+from prescient.surfaces.logs import set_up_logs
+from prescient.surfaces.supervision.process import EXIT_HOPELESS
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from prescient.ports import Desk
+
+log = structlog.get_logger(__name__)
+
+HOST = "127.0.0.1"
+# Errors that the next start would meet again: only a person can help.
+HOPELESS = frozenset({"schema_too_new", "invalid_request", "strategy_file"})
+Role = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def run_services(settings: Settings, names: Sequence[str], *, first_portfolio: bool = False) -> int:
+    """Serve these services in this process until a signal comes; returns the exit code."""
+    return _run(settings, partial(_serve, settings, tuple(names), first_portfolio))
+
+
+def run_worker(settings: Settings) -> int:
+    """Run the scheduler until a signal comes; returns the exit code."""
+    return _run(settings, partial(_work, settings))
+
+
+def run_practice_exchange(
+    settings: Settings, catalogs: Sequence[Path] = (), *, frozen: bool = False, now: str | None = None
+) -> int:
+    """Run the practice exchange until a signal comes; returns the exit code."""
+    return _run(settings, partial(_practise, settings, tuple(catalogs), frozen, now))
+
+
+# What a role will import once it works; loaded beforehand while it waits for the database.
+MODULES = {
+    "api": (
+        "prescient.surfaces.api.app",
+        "prescient.surfaces.api.serve",
+        "prescient.surfaces.price_updater",
+    ),
+    "worker": ("prescient.surfaces.worker.worker",),
+    "practice": ("prescient.surfaces.practice.server",),
+}
+
+
+def load(role: str) -> None:
+    """Import what a role needs."""
+    for module in MODULES[role]:
+        importlib.import_module(module)
+    if role != "practice":
+        wiring.load_desk()
+
+
+async def _serve(settings: Settings, names: tuple[str, ...], first_portfolio: bool, stop: asyncio.Event) -> None:
+    from prescient.surfaces.api.serve import serve_apps
+    from prescient.trading.admin import ensure_first_portfolio
+
+    async with wiring.open_desk(settings) as desk:
+        made = await ensure_first_portfolio(desk) if first_portfolio else None
+        if made is not None:
+            log.info("first portfolio made", portfolio_id=made.portfolio_id, name=made.name)
+        apps = [(_app(settings, name, names, desk), HOST, settings.port(name)) for name in names]
+        await serve_apps(apps, stop)
+
+
+def _app(settings: Settings, name: str, names: tuple[str, ...], desk: Desk) -> FastAPI:
+    from prescient.surfaces.api.app import create_app
+    from prescient.surfaces.api.desk import ServiceInfo
+    from prescient.surfaces.api.door import DoorPolicy
+    from prescient.surfaces.price_updater import PriceUpdater, recover_patiently
+
+    # A controller among its four neighbours calls them directly; one that is alone asks them over HTTP.
+    together = set(SERVICE_PORTS) <= set(names)
+    alone = name == "controller" and not together
+    trades = name == "paper-trading"
+    updater = PriceUpdater(
+        desk,
+        interval_s=settings.price_update_interval_s,
+        decisions_keep_days=settings.decisions_keep_days,
+        snapshots_keep_days=settings.snapshots_keep_days,
+    )
+    return create_app(
+        name,
+        desk,
+        wiring.remote_stages(settings) if alone else wiring.local_stages(desk),
+        DoorPolicy(ports=frozenset(settings.port(service) for service in SERVICE_PORTS)),
+        info=ServiceInfo(settings.price_update_interval_s),
+        health_of=wiring.remote_stages(settings).health if name == "controller" else None,
+        before_serving=[partial(recover_patiently, desk)] if trades else (),
+        background=[updater.run] if trades else (),
+    )
+
+
+async def _work(settings: Settings, stop: asyncio.Event) -> None:
+    from prescient.surfaces.worker.worker import Worker, ask_controller
+
+    async with wiring.open_desk(settings) as desk:
+        controller_url = f"http://{HOST}:{settings.port('controller')}"
+        await _until(stop, Worker(desk.store, desk.clock, ask_controller(controller_url)).run())
+
+
+async def _practise(
+    settings: Settings, catalogs: tuple[Path, ...], frozen: bool, now: str | None, stop: asyncio.Event
+) -> None:
+    from prescient.surfaces.practice.server import run_practice
+
+    await run_practice(settings, catalogs=catalogs, frozen=frozen, now=now, stop=stop)
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run work that never ends by itself until stop is set, then cancel it; what it raises is raised."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+
+def _run(settings: Settings, role: Role) -> int:
+    """Set up logs, event loop and signals for a role, run it, and turn its end into an exit code."""
+    set_up_logs(settings.log_level)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        _listen(stop)
+        await role(stop)
+
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(main())
+    except PrescientError as error:
+        # One line for people, at the very end of the error log, where the supervisor looks for it.
+        log.error("cannot run", code=error.code)
+        sys.stderr.write(f"{error}\n")
+        return EXIT_HOPELESS if error.code in HOPELESS else 1
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _listen(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:
+            # Windows: the handler runs in the main thread between two steps of the loop, so it must wake the loop.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    if sys.platform == "win32":
+        return asyncio.SelectorEventLoop
+    import uvloop
+
+    return uvloop.new_event_loop
