@@ -265,14 +265,16 @@ def test_killed_server_recovers_every_committed_row(home: Path, servers: Servers
         killed = server.status().process_id
         assert killed is not None
         # A client in the middle of its work keeps a backend alive after the main process is gone.
-        busy = "SELECT count(*) FROM generate_series(1, 1000000000)"
-        with subprocess.Popen(
-            [str(psql_path()), "-X", "-c", busy], env=os.environ | connection.environment(), stderr=subprocess.DEVNULL
-        ):
-            while query(connection, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%1000000000)'") != "1":
-                pass
-            os.kill(killed, signal.SIGKILL)
-            assert server.start() == connection
+        busy = [str(psql_path()), "-X", "-c", "SELECT count(*) FROM generate_series(1, 1000000000)"]
+        environment = os.environ | connection.environment()
+        with subprocess.Popen(busy, env=environment, stderr=subprocess.DEVNULL) as client:
+            try:
+                while query(connection, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%1000000000)'") != "1":
+                    pass
+                os.kill(killed, signal.SIGKILL)
+                assert server.start() == connection
+            finally:
+                client.kill()
         assert server.status().process_id != killed
         assert query(connection, "SELECT count(*) FROM kept") == str(500 * round_number)
     server.stop()
@@ -403,6 +405,17 @@ def test_number_of_a_stranger_in_the_pid_file_stops_nobody(home: Path, servers: 
         server.stop()
         assert stranger.poll() is None, "the stranger must not have been touched"
         stranger.kill()
+
+
+@POSIX_ONLY
+def test_interrupt_at_the_terminal_does_not_reach_the_server(home: Path, servers: Servers) -> None:
+    server = servers.of(home)
+    server.start()
+    process_id = server.status().process_id
+    assert process_id is not None
+    # Ctrl-C goes to every process of the terminal's foreground group; the supervisor alone decides when the database stops.
+    assert os.getpgid(process_id) != os.getpgid(0)
+    assert os.getsid(process_id) != os.getsid(0)
 
 
 @POSIX_ONLY
