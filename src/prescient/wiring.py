@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from prescient.adapters.postgres.embedded import EmbeddedPostgres
     from prescient.adapters.postgres.embedded_types import ConnectionInfo
-    from prescient.ports import Clock, Desk, MarketData, Stages, Store, Strategy
+    from prescient.ports import Clock, ComponentHealth, Desk, MarketData, Stages, Store, Strategy
     from prescient.settings import Settings
 
 POLYMARKET_GAMMA_URL = "https://gamma-api.polymarket.com"
@@ -61,16 +61,35 @@ def local_stages(desk: Desk) -> Stages:
     return LocalStages(desk)
 
 
-def remote_stages(settings: Settings) -> Stages:
+@asynccontextmanager
+async def open_remote_stages(settings: Settings) -> AsyncIterator[Stages]:
     """The six verbs, asked from the services that run them."""
     from prescient.adapters.http_stages import HttpStages
 
-    return HttpStages(
-        **{
-            name.replace("-", "_") + "_url": f"http://{LOOPBACK}:{settings.port(name)}"
-            for name in ("events", "markets", "strategy", "paper-trading")
-        }
-    )
+    urls = {name.replace("-", "_") + "_url": url for name, url in _service_urls(settings).items()}
+    stages = HttpStages(**urls)
+    try:
+        yield stages
+    finally:
+        await stages.close()
+
+
+@asynccontextmanager
+async def open_health(settings: Settings) -> AsyncIterator[Callable[[], Awaitable[dict[str, ComponentHealth]]]]:
+    """Ask the four services beside the controller for their state, each truly over HTTP."""
+    from prescient.adapters.http_health import HttpHealth
+
+    urls = {name.replace("-", "_"): url for name, url in _service_urls(settings).items()}
+    health = HttpHealth(urls)
+    try:
+        yield health
+    finally:
+        await health.close()
+
+
+def _service_urls(settings: Settings) -> dict[str, str]:
+    names = ("events", "markets", "strategy", "paper-trading")
+    return {name: f"http://{LOOPBACK}:{settings.port(name)}" for name in names}
 
 
 def strategies(settings: Settings) -> dict[str, Strategy]:

@@ -8,6 +8,7 @@ import importlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,8 @@ from prescient.surfaces.supervision.process import EXIT_HOPELESS
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from prescient.ports import Desk
+    from prescient.ports import Desk, Stages
+    from prescient.surfaces.api.desk import HealthOf
 
 log = structlog.get_logger(__name__)
 
@@ -74,23 +76,29 @@ async def _serve(settings: Settings, names: tuple[str, ...], first_portfolio: bo
     from prescient.surfaces.api.serve import serve_apps
     from prescient.trading.admin import ensure_first_portfolio
 
-    async with wiring.open_desk(settings) as desk:
+    # A controller among its four neighbours calls them directly; one that is alone asks them over HTTP.
+    together = set(SERVICE_PORTS) <= set(names)
+    async with AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(wiring.open_desk(settings))
+        health = await stack.enter_async_context(wiring.open_health(settings))
+        remote = await stack.enter_async_context(wiring.open_remote_stages(settings))
         made = await ensure_first_portfolio(desk) if first_portfolio else None
         if made is not None:
             log.info("first portfolio made", portfolio_id=made.portfolio_id, name=made.name)
-        apps = [(_app(settings, name, names, desk), HOST, settings.port(name)) for name in names]
+        local = wiring.local_stages(desk)
+        apps = []
+        for name in names:
+            stages = remote if name == "controller" and not together else local
+            apps.append((_app(settings, name, desk, stages, health), HOST, settings.port(name)))
         await serve_apps(apps, stop)
 
 
-def _app(settings: Settings, name: str, names: tuple[str, ...], desk: Desk) -> FastAPI:
+def _app(settings: Settings, name: str, desk: Desk, stages: Stages, health: HealthOf) -> FastAPI:
     from prescient.surfaces.api.app import create_app
     from prescient.surfaces.api.desk import ServiceInfo
     from prescient.surfaces.api.door import DoorPolicy
     from prescient.surfaces.price_updater import PriceUpdater, recover_patiently
 
-    # A controller among its four neighbours calls them directly; one that is alone asks them over HTTP.
-    together = set(SERVICE_PORTS) <= set(names)
-    alone = name == "controller" and not together
     trades = name == "paper-trading"
     updater = PriceUpdater(
         desk,
@@ -101,10 +109,10 @@ def _app(settings: Settings, name: str, names: tuple[str, ...], desk: Desk) -> F
     return create_app(
         name,
         desk,
-        wiring.remote_stages(settings) if alone else wiring.local_stages(desk),
+        stages,
         DoorPolicy(ports=frozenset(settings.port(service) for service in SERVICE_PORTS)),
         info=ServiceInfo(settings.price_update_interval_s),
-        health_of=wiring.remote_stages(settings).health if name == "controller" else None,
+        health_of=health if name == "controller" else None,
         before_serving=[partial(recover_patiently, desk)] if trades else (),
         background=[updater.run] if trades else (),
     )
