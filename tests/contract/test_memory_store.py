@@ -10,7 +10,7 @@ from prescient.adapters.memory import MemoryStore
 from prescient.adapters.memory.tables import Tables
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import CASH, USD, opening
-from tests.contract.store_examples import NOW, bought, fill, funded, later, market, signal
+from tests.contract.store_examples import NOW, bought, fill, funded, signal
 from tests.contract.store_examples import USD as DOLLAR
 
 
@@ -52,14 +52,3 @@ async def test_rows_outlive_the_store_that_wrote_them() -> None:
     second = first.another_process()
     await first.close()
     assert await second.portfolio(one.portfolio_id) == one
-
-
-async def test_market_snapshots_are_kept_for_their_days() -> None:
-    store = MemoryStore()
-    one = market(1)
-    for days in (0, 1, 5):
-        await store.save_snapshots("mark", [(one, None)], later(days=days))
-    assert [row.time for row in await store.market_snapshots("1001")][::2] == [NOW, later(days=1), later(days=5)]
-    await store.prune(later(days=5), decisions_days=14, snapshots_days=4)
-    assert [row.time for row in await store.market_snapshots("1001")][::2] == [later(days=1), later(days=5)]
-    assert await store.market_snapshots("404") == []

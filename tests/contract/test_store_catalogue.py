@@ -1,4 +1,4 @@
-"""Catalogue: what the venue lists now, what was screened, and the decisions that say why."""
+"""Catalogue: what the venue lists now, what was screened, and the books that were seen."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ import pytest
 
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import Event, Resolution
-from prescient.domain.signal import Decision, Step
-from prescient.ports import Collected, EventPage, Store
-from tests.contract.store_examples import NOW, book, event, funded, later, market, pages
+from prescient.ports import Collected, EventPage, MarketSnapshot, Store
+from tests.contract.store_examples import NOW, USD, book, event, later, market, pages
 
 
 def ids(events: Sequence[Event]) -> list[str]:
@@ -123,69 +122,81 @@ async def test_many_markets_survive_one_page(store: Store) -> None:
     assert len(await store.markets_of([str(n) for n in range(200)])) == 1000
 
 
-async def test_snapshots_are_taken_with_and_without_a_book(store: Store) -> None:
+async def test_snapshots_are_kept_one_row_per_outcome_newest_first(store: Store) -> None:
     first = market(1, "1")
     await store.save_events(pages([event(1, first)]), "cycle-1", NOW)
-    await store.save_snapshots("cycle", [(first, book("yes-1")), (first, None)], NOW)
+    await store.save_snapshots("cycle", [(first, book("yes-1"))], NOW)
+    await store.save_snapshots("mark", [(first, None)], later(minutes=5))
     # The same moment again, as when two portfolios hold one market, is no error.
-    await store.save_snapshots("mark", [(first, book("yes-1"))], NOW)
+    await store.save_snapshots("mark", [(first, book("no-1"))], later(minutes=5))
     await store.save_snapshots("mark", [], NOW)
+    rows = await store.snapshots_of_market(first.market_id, 10)
+    assert rows[-1] == MarketSnapshot(NOW, "cycle", "1001", "yes-1", 540_000, 560_000, 30 * USD, 7 * USD, 550_000)
+    assert {(row.source, row.token_id, row.best_bid_micro, row.bid_depth_micro) for row in rows[:-1]} == {
+        ("mark", "yes-1", None, 0),
+        ("mark", "no-1", None, 0),
+        ("mark", "no-1", 540_000, 30 * USD),
+    }
+    assert {row.time for row in rows[:-1]} == {later(minutes=5)}
+    assert rows[0].catalogue_price_micro is None or rows[0].token_id == "yes-1"
+    assert len(await store.snapshots_of_market(first.market_id, 2)) == 2
+    assert await store.snapshots_of_market("404", 2) == []
 
 
-def decision(subject: str, portfolio_id: int | None = None, **changes: Any) -> Decision:
-    made = Decision(Step.SCREEN, "market", subject, False, "volume_low", "12.5", "min_volume", portfolio_id)
-    return replace(made, **changes)
-
-
-async def test_decisions_are_kept_word_for_word(store: Store) -> None:
-    one = await funded(store)
-    full = decision("1001", one.portfolio_id, step=Step.DECIDE, passed=True, code="signal", number="", setting="✓")
-    await store.save_decisions("cycle-1", [full], NOW)
-    assert await store.decisions() == [("cycle-1", NOW, full)]
-    await store.save_decisions("cycle-1", [], NOW)
-    assert len(await store.decisions()) == 1
-
-
-async def test_decisions_are_filtered_and_newest_come_first(store: Store) -> None:
-    one, two = await funded(store, "One"), await funded(store, "Two")
-    await store.save_decisions("cycle-1", [decision("m1"), decision("m2"), decision("m1", one.portfolio_id)], NOW)
-    second = [decision("m1"), decision("m1", one.portfolio_id), decision("m1", two.portfolio_id)]
-    await store.save_decisions("cycle-2", second, later(minutes=1))
-
-    async def found(**filters: Any) -> list[tuple[str, str, int | None]]:
-        rows = await store.decisions(**filters)
-        return [(cycle_id, row.subject_id, row.portfolio_id) for cycle_id, _, row in rows]
-
-    a, b = one.portfolio_id, two.portfolio_id
-    assert sorted(await found(cycle_id="cycle-1"), key=str) == sorted(
-        [("cycle-1", "m1", None), ("cycle-1", "m1", a), ("cycle-1", "m2", None)], key=str
-    )
-    assert {row[0] for row in (await found(subject_id="m1"))[:3]} == {"cycle-2"}
-    assert len(await found(subject_id="m1")) == 5
-    assert await found(subject_id="m2") == [("cycle-1", "m2", None)]
-    assert await found(portfolio_id=a) == [("cycle-2", "m1", a), ("cycle-1", "m1", a)]
-    assert await found(portfolio_id=b, subject_id="m1", cycle_id="cycle-2") == [("cycle-2", "m1", b)]
-    assert await found(portfolio_id=b, cycle_id="cycle-1") == []
-    assert await found(cycle_id="cycle-9") == []
-    assert [row[0] for row in await found(limit=3)] == ["cycle-2"] * 3
-    assert len(await found(limit=4)) == 4
-
-
-async def test_pruning_drops_what_is_past_its_time_and_nothing_else(store: Store) -> None:
-    await store.save_decisions("old", [decision("m1")], later(days=-16))
-    await store.save_decisions("kept", [decision("m1")], later(days=-12))
-    await store.save_decisions("new", [decision("m1")], NOW)
-    await store.prune(NOW, decisions_days=14, snapshots_days=3)
-    assert [cycle_id for cycle_id, _, _ in await store.decisions()] == ["new", "kept"]
-    await store.prune(NOW, decisions_days=14, snapshots_days=3)
-    assert len(await store.decisions()) == 2
-
-
-async def test_there_is_room_for_rows_of_coming_days_after_pruning(store: Store) -> None:
+async def test_snapshots_past_their_time_are_dropped(store: Store) -> None:
     first = market(1, "1")
-    await store.save_events(pages([event(1, first)]), "cycle-1", NOW)
-    for day in range(4):
-        await store.prune(later(days=day), decisions_days=14, snapshots_days=3)
-        await store.save_decisions(f"cycle-{day}", [decision("m1")], later(days=day, hours=11, minutes=20))
-        await store.save_snapshots("mark", [(first, book("yes-1"))], later(days=day, hours=11, minutes=20))
-    assert len(await store.decisions()) == 4
+    for days in (0, 1, 5):
+        await store.save_snapshots("mark", [(first, book("yes-1"))], later(days=days))
+    await store.prune(later(days=5), decisions_days=14, snapshots_days=4)
+    assert [row.time for row in await store.snapshots_of_market("1001", 9)] == [later(days=5), later(days=1)]
+
+
+async def test_the_catalogue_is_read_in_pages_by_volume(store: Store) -> None:
+    listed = [
+        event(n, market(n, str(n), volume_micro=volume), volume_micro=volume)
+        for n, volume in [(1, 50), (2, 70), (10, 50), (3, 60)]
+    ]
+    gone = event(9, market(9, "9", volume_micro=99), volume_micro=99)
+    await store.save_events(pages([gone, *listed]), "cycle-1", NOW)
+    await store.save_events(pages(listed), "cycle-2", NOW)
+    # Equal volumes by id as text, so that 1 comes before 10.
+    assert [one.event_id for one in await store.events_page(10, 0)] == ["2", "3", "1", "10"]
+    assert [one.event_id for one in await store.events_page(2, 1)] == ["3", "1"]
+    assert [one.event_id for one in await store.events_page(10, 0, active_only=False)] == ["9", "2", "3", "1", "10"]
+    assert await store.events_page(10, 4) == []
+    assert await store.event("3") == replace(listed[3], markets=())
+    known = await store.event("9")
+    assert known is not None and not known.active
+    assert await store.event("404") is None
+
+
+async def test_markets_are_read_in_pages_above_both_floors(store: Store) -> None:
+    made = [
+        market(n, "1" if n < 4 else "2", liquidity_micro=liquidity, volume_micro=volume)
+        for n, liquidity, volume in [(1, 10, 50), (2, 9, 70), (3, 10, 49), (4, 99, 60)]
+    ]
+    await store.save_events(pages([event(1, *made[:3]), event(2, made[3], active=False)]), "cycle-1", NOW)
+
+    async def found(limit: int = 10, offset: int = 0, **filters: Any) -> list[str]:
+        return [one.market_id for one in await store.markets_page(limit, offset, **filters)]
+
+    assert await found() == ["1002", "1004", "1001", "1003"]
+    assert await found(2, 1) == ["1004", "1001"]
+    assert await found(event_id="1") == ["1002", "1001", "1003"]
+    assert await found(min_liquidity_micro=10) == ["1004", "1001", "1003"]
+    assert await found(min_liquidity_micro=10, min_volume_micro=50) == ["1004", "1001"]
+    await store.save_events(pages([event(1, made[0])]), "cycle-2", NOW)
+    assert await found() == ["1001"]
+    assert await found(active_only=False) == ["1002", "1004", "1001", "1003"]
+    assert (await store.markets_page(1, 0))[0] == made[0]
+
+
+async def test_the_last_screen_is_that_of_the_latest_cycle_that_kept_any(store: Store) -> None:
+    assert await store.last_screened() is None
+    await store.save_events(pages([event(1, market(1, "1"))]), "cycle-1", NOW)
+    await store.save_screened("cycle-2", ["1001"])
+    await store.save_screened("cycle-1", ["1001"])
+    await store.save_screened("cycle-3", [])
+    assert await store.last_screened() == "cycle-2"
+    await store.save_screened("cycle-2", [])
+    assert await store.last_screened() == "cycle-1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -71,11 +72,6 @@ class CatalogueMethods(StoreBase):
         for market, book in books:
             rows.extend(_snapshot_rows(source, market, book, now))
 
-    async def market_snapshots(self, market_id: str) -> list[SnapshotRow]:
-        """All kept rows of one market, oldest first."""
-        days = self._tables.snapshots
-        return [row for day in sorted(days) for row in days[day] if row.market_id == market_id]
-
 
 def _upsert(tables: Tables, event: Event) -> None:
     tables.events[event.event_id] = replace(event, markets=())
@@ -124,12 +120,17 @@ def _depth(levels: Iterable[Level]) -> int:
     return sum(level.size_micro for level in levels)
 
 
+def _time(batch: DecisionBatch) -> datetime:
+    return batch.time
+
+
 class DecisionMethods(StoreBase):
     """The part of ``Store`` that answers "why did it not trade?", and its retention."""
 
     async def save_decisions(self, cycle_id: str, decisions: Sequence[Decision], now: datetime) -> None:
         if decisions:
-            self._tables.decisions.append(DecisionBatch(cycle_id, now, tuple(decisions)))
+            # Kept by time, whoever saves late; at the end in nearly every case.
+            insort(self._tables.decisions, DecisionBatch(cycle_id, now, tuple(decisions)), key=_time)
 
     async def decisions(
         self,
@@ -154,9 +155,15 @@ class DecisionMethods(StoreBase):
         return found
 
     async def prune(self, now: datetime, decisions_days: int, snapshots_days: int) -> None:
+        """Drop whole UTC days past their time, and what cycles of those times screened."""
         tables = self._tables
         oldest = now - timedelta(days=decisions_days)
-        tables.decisions = [batch for batch in tables.decisions if batch.time >= oldest]
-        oldest_day = (now - timedelta(days=snapshots_days)).astimezone(UTC).date()
-        for day in [day for day in tables.snapshots if day < oldest_day]:
+        first_kept = oldest.astimezone(UTC).date()
+        tables.decisions = [batch for batch in tables.decisions if batch.time.astimezone(UTC).date() >= first_kept]
+        first_kept = (now - timedelta(days=snapshots_days)).astimezone(UTC).date()
+        for day in [day for day in tables.snapshots if day < first_kept]:
             del tables.snapshots[day]
+        for cycle_id in list(tables.screened):
+            cycle = tables.cycles.get(cycle_id)
+            if cycle is not None and cycle.started_at < oldest:
+                del tables.screened[cycle_id]
