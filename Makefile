@@ -1,30 +1,22 @@
 # Two commands: `make run` starts everything, `make test` checks everything. Both do all set-up themselves.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
 VENUE ?= practice
 
 BIN := .venv/bin
 
 .PHONY: run test setup setup-dev format lint types floors unit bench lock clean
 
+# `exec`: the program takes the place of the shell, so that Ctrl-C and SIGTERM reach it, and make waits for its end.
 run: setup
-	$(BIN)/prescient up --venue $(VENUE)
+	@exec $(BIN)/prescient up --venue $(VENUE)
 
 test: setup-dev lint types floors unit
 
-setup: .venv/.runtime
-setup-dev: .venv/.dev
+setup:
+	@$(PYTHON) tools/bootstrap.py
 
-.venv/bin/python:
-	PYTHON="$(PYTHON)" sh tools/bootstrap.sh
-
-.venv/.runtime: .venv/bin/python requirements.txt requirements/build.txt pyproject.toml
-	.uv/bin/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt -r requirements/build.txt
-	.uv/bin/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
-	touch $@
-
-.venv/.dev: .venv/.runtime requirements/dev.txt
-	.uv/bin/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
-	touch $@
+setup-dev:
+	@$(PYTHON) tools/bootstrap.py --dev
 
 format:
 	$(BIN)/ruff check --fix --quiet src tests bench tools

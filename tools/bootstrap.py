@@ -1,0 +1,132 @@
+"""Makes the environments that Prescient runs in: .uv (the installer, alone) and .venv (the product). Python 3.11 and no more.
+
+Used by the Makefile and by start_servers.bat. Does nothing when what is installed is what the requirement files say.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+UV_FOLDER = REPOSITORY / ".uv"
+PRODUCT_FOLDER = REPOSITORY / ".venv"
+PROGRAMS = "Scripts" if os.name == "nt" else "bin"
+SUFFIX = ".exe" if os.name == "nt" else ""
+REQUIREMENTS = REPOSITORY / "requirements"
+RUNTIME = (REPOSITORY / "requirements.txt", REQUIREMENTS / "build.txt")
+PROJECT = REPOSITORY / "pyproject.toml"
+DEVELOPMENT = (REQUIREMENTS / "dev.txt",)
+DEBIAN_CURE = "Python's venv module is missing. On Debian: sudo apt-get install python3-venv, then run this again."
+
+
+class SetupFailed(Exception):
+    """Set-up cannot go on; the message says what to do."""
+
+
+def main(arguments: list[str]) -> int:
+    """Set up for running, with ``--dev`` for checking as well; returns the exit code."""
+    try:
+        set_up(development="--dev" in arguments)
+    except SetupFailed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    return 0
+
+
+def set_up(*, development: bool) -> None:
+    """Bring both environments up to date."""
+    if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this file may have any Python)
+        raise SetupFailed(
+            f"Prescient needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. "
+            "Install it, or name it: make PYTHON=/path/to/python3.11"
+        )
+    runtime_stamp = PRODUCT_FOLDER / ".runtime"
+    if not up_to_date(runtime_stamp, (*RUNTIME, PROJECT)):
+        print("Setting up Prescient (only the first time, or after an update) ...", flush=True)
+        uv = installer()
+        if not (PRODUCT_FOLDER / PROGRAMS / f"python{SUFFIX}").exists():
+            run(uv, "venv", "--quiet", "--python", sys.executable, str(PRODUCT_FOLDER))
+        install(uv, RUNTIME)
+        run(
+            uv,
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            product(),
+            "--no-deps",
+            "--no-build-isolation",
+            "-e",
+            str(REPOSITORY),
+        )
+        stamp(runtime_stamp, (*RUNTIME, PROJECT))
+    development_stamp = PRODUCT_FOLDER / ".dev"
+    if development and not up_to_date(development_stamp, DEVELOPMENT):
+        print("Installing what the checks need ...", flush=True)
+        install(installer(), DEVELOPMENT)
+        stamp(development_stamp, DEVELOPMENT)
+
+
+def installer() -> str:
+    """Return the path of uv, installed by hash into an environment of its own if it is not there."""
+    uv = UV_FOLDER / PROGRAMS / f"uv{SUFFIX}"
+    if not uv.exists():
+        make_environment(UV_FOLDER)
+        pip = [str(UV_FOLDER / PROGRAMS / f"python{SUFFIX}"), "-m", "pip", "install", "--quiet"]
+        run(*pip, "--disable-pip-version-check", "--require-hashes", "-r", str(REQUIREMENTS / "uv.txt"))
+    return str(uv)
+
+
+def make_environment(folder: Path) -> None:
+    """Make a virtual environment with pip. Debian ships that part apart: root gets it installed, anyone else is told how."""
+    command = [sys.executable, "-m", "venv", str(folder)]
+    if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.name == "nt" or os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise SetupFailed(DEBIAN_CURE)
+    print("Installing python3-venv ...", flush=True)
+    run("apt-get", "update", "-qq")
+    run("apt-get", "install", "-y", "-qq", "python3-venv")
+    run(*command)
+
+
+def install(uv: str, files: tuple[Path, ...]) -> None:
+    named = [part for file in files for part in ("-r", str(file))]
+    run(uv, "pip", "install", "--quiet", "--python", product(), "--require-hashes", *named)
+
+
+def product() -> str:
+    return str(PRODUCT_FOLDER / PROGRAMS / f"python{SUFFIX}")
+
+
+def run(*command: str) -> None:
+    """Run a command whose output people may see. Raises SetupFailed."""
+    done = subprocess.run(command, cwd=REPOSITORY, check=False)
+    if done.returncode != 0:
+        raise SetupFailed(f"Set-up failed at: {' '.join(command)}")
+
+
+def digest(files: tuple[Path, ...]) -> str:
+    """The content of some files, and where the project lies: a folder that was moved is set up anew."""
+    whole = hashlib.sha256(str(REPOSITORY).encode())
+    for file in files:
+        whole.update(file.read_bytes())
+    return whole.hexdigest()
+
+
+def up_to_date(stamp_file: Path, files: tuple[Path, ...]) -> bool:
+    return stamp_file.exists() and stamp_file.read_text(encoding="ascii").strip() == digest(files)
+
+
+def stamp(stamp_file: Path, files: tuple[Path, ...]) -> None:
+    stamp_file.write_text(f"{digest(files)}\n", encoding="ascii")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
