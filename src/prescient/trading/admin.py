@@ -7,6 +7,7 @@ from typing import Any
 
 from prescient.domain.errors import InvalidRequest
 from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
+from prescient.domain.schedule import parse_schedule
 from prescient.domain.values import MICRO
 from prescient.ports import Desk
 from prescient.trading.strategy_config import check
@@ -51,7 +52,7 @@ async def create_portfolio(desk: Desk, form: PortfolioForm) -> Portfolio:
         description=_text("description", form.description, DESCRIPTION_LENGTH_MAX),
         strategy_config=check(strategy, form.strategy_config),
         venue=desk.venue.name,
-        schedule=form.schedule,
+        schedule=parse_schedule(form.schedule).text,
     )
     return await desk.store.create_portfolio(new, desk.clock.now())
 
@@ -64,6 +65,8 @@ async def change_portfolio(desk: Desk, portfolio_id: int, changes: dict[str, Any
         checked["name"] = _text("name", changes["name"], NAME_LENGTH_MAX, required=True)
     if "description" in changes:
         checked["description"] = _text("description", changes["description"], DESCRIPTION_LENGTH_MAX)
+    if "schedule" in changes:
+        checked["schedule"] = parse_schedule(changes["schedule"]).text
     if "status" in changes:
         checked["status"] = PortfolioStatus(changes["status"])
     if "strategy_type" in changes or "strategy_config" in changes:
