@@ -47,8 +47,9 @@ async def test_an_order_out_of_bounds_is_not_reserved(store: Store, changes: dic
 async def test_a_reservation_sets_cash_aside_and_the_order_is_open(store: Store) -> None:
     one = await funded(store, cash_micro=1_000 * USD)
     made = signal(1, one.portfolio_id)
-    order = await reserved(store, made, 101 * USD)
+    order = await reserved(store, made, 101 * USD, time=later(minutes=1))
     after = await store.portfolio(one.portfolio_id)
+    assert after.updated_at == later(minutes=1)
     assert (after.cash_micro, after.reserved_micro, after.available_micro) == (1_000 * USD, 101 * USD, 899 * USD)
     assert await store.open_orders() == [(order, OrderStatus.APPROVED)]
     balances = await store.ledger_balances(one.portfolio_id)

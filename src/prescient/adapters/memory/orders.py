@@ -94,7 +94,7 @@ class OrderMethods(StoreBase):
             raise InvariantBroken(f"order {intent.order_id} exists already for another signal; nothing was reserved")
         check_order(order)
         deltas = checked_deltas(tables, row, transfers)
-        write_transfers(tables, row, transfers, deltas)
+        write_transfers(tables, row, transfers, deltas, now)
         _insert(tables, OrderRow(intent, order, OrderStatus.APPROVED, now, now))
         tables.open_orders[intent.order_id] = None
         return True
@@ -109,7 +109,7 @@ class OrderMethods(StoreBase):
         row = tables.row(order.intent.portfolio_id)
         deltas = checked_deltas(tables, row, booking.transfers)
         _check_parts(tables, row, booking, deltas)
-        write_transfers(tables, row, booking.transfers, deltas)
+        write_transfers(tables, row, booking.transfers, deltas, now)
         order.status = booking.status
         order.reason = booking.reason
         order.updated_at = now

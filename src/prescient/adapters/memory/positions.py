@@ -37,20 +37,24 @@ class PositionMethods(StoreBase):
 
     async def save_marks(self, portfolio_id: int, marks: Sequence[Mark], now: datetime) -> None:
         row = self._tables.row(portfolio_id)
-        for mark in marks:
-            if mark.token_id in row.open_tokens:
-                check_mark(mark)
-        for mark in marks:
-            if mark.token_id not in row.open_tokens:
-                continue  # Sold or settled since the prices were asked for.
-            marked = replace(
-                row.positions[mark.token_id],
+        # Sold or settled since the prices were asked for: changes nothing.
+        held = [mark for mark in marks if mark.token_id in row.open_tokens]
+        for mark in held:
+            check_mark(mark)
+        change = 0
+        for mark in held:
+            before = row.positions[mark.token_id]
+            change += mark.value_micro - before.mark_value_micro
+            row.positions[mark.token_id] = replace(
+                before,
                 mark_price_micro=mark.price_micro,
                 mark_value_micro=mark.value_micro,
                 mark_source=mark.source,
                 mark_time=now,
             )
-            write_position(row, marked, now)
+        if marks:
+            unrealized = row.portfolio.unrealized_pnl_micro + change
+            row.portfolio = replace(row.portfolio, unrealized_pnl_micro=unrealized, updated_at=now)
 
     async def settle(self, portfolio_id: int, transfers: Sequence[Transfer], position: Position, now: datetime) -> bool:
         tables = self._tables
@@ -60,7 +64,7 @@ class PositionMethods(StoreBase):
         deltas = checked_deltas(tables, row, transfers)
         shares = row.shares.get(position.token_id, 0) + deltas.get((SHARES, position.token_id), 0)
         check_position(position, portfolio_id, shares)
-        write_transfers(tables, row, transfers, deltas)
+        write_transfers(tables, row, transfers, deltas, now)
         write_position(row, position, now)
         return True
 

@@ -153,7 +153,9 @@ def checked_deltas(tables: Tables, row: PortfolioRow, transfers: Sequence[Transf
     return deltas
 
 
-def write_transfers(tables: Tables, row: PortfolioRow, transfers: Iterable[Transfer], deltas: Balances) -> None:
+def write_transfers(
+    tables: Tables, row: PortfolioRow, transfers: Iterable[Transfer], deltas: Balances, now: datetime
+) -> None:
     """Append checked transfers and bring every sum along."""
     for transfer in transfers:
         tables.ledger.append(transfer)
@@ -171,12 +173,12 @@ def write_transfers(tables: Tables, row: PortfolioRow, transfers: Iterable[Trans
         elif asset == USD and account in (CASH, RESERVED):
             cash_change += change
             reserved_change += change if account == RESERVED else 0
-    if cash_change or reserved_change:
-        row.portfolio = replace(
-            row.portfolio,
-            cash_micro=row.portfolio.cash_micro + cash_change,
-            reserved_micro=row.portfolio.reserved_micro + reserved_change,
-        )
+    row.portfolio = replace(
+        row.portfolio,
+        cash_micro=row.portfolio.cash_micro + cash_change,
+        reserved_micro=row.portfolio.reserved_micro + reserved_change,
+        updated_at=now,
+    )
 
 
 def write_position(row: PortfolioRow, position: Position, now: datetime) -> None:
