@@ -45,13 +45,25 @@ def permissions(*paths: Path) -> list[tuple[int, int, int]]:
     return [(found.st_mode, found.st_uid, found.st_gid) for found in (path.stat() for path in paths)]
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+def open_folder(parent: Path | None) -> Iterator[Path]:
     """A folder that every account may pass through."""
-    made = Path(tempfile.mkdtemp(prefix="prescient-test-"))
+    made = Path(tempfile.mkdtemp(prefix="prescient-test-", dir=parent))
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 4 * 1024**3
+    yield from open_folder(memory if roomy else None)
+
+
+@pytest.fixture
+def folder_on_disk() -> Iterator[Path]:
+    """Programs may run from here, which systems often forbid for files in memory."""
+    yield from open_folder(None)
 
 
 def test_root_steps_down_and_touches_nothing_outside_the_home(folder: Path) -> None:
@@ -82,7 +94,8 @@ def test_root_steps_down_and_touches_nothing_outside_the_home(folder: Path) -> N
     assert not (folder / "elsewhere").exists()
 
 
-def test_home_that_the_service_account_cannot_enter(folder: Path) -> None:
+def test_home_that_the_service_account_cannot_enter(folder_on_disk: Path) -> None:
+    folder = folder_on_disk
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     home = closed / "home"
