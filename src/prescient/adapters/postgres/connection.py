@@ -132,9 +132,17 @@ class Database:
 
     @asynccontextmanager
     async def bulk(self) -> AsyncIterator[Raw]:
-        """Lend the driver's own connection, for COPY and long results; no transaction is open."""
-        async with self.reading() as connection:
+        """Lend the driver's own connection, for COPY and long results; no transaction is open.
+
+        Errors of the body pass as they are, for it may wait for other things than the database.
+        """
+        self._refuse_closed()
+        with database_errors():
+            connection = await self._reader.connect()
+        try:
             yield await driver_of(connection)
+        finally:
+            await connection.close()
 
     async def close(self) -> None:
         """Close every connection. Closing twice is no error; using the store afterwards is."""

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from prescient.adapters.postgres.anchor import Anchor
 from prescient.adapters.postgres.connection import Database
+from prescient.adapters.postgres.store_catalogue import CatalogueMethods
 from prescient.adapters.postgres.store_cycles import CycleMethods
+from prescient.adapters.postgres.store_decisions import DecisionMethods
+from prescient.adapters.postgres.store_history import HistoryMethods
 from prescient.adapters.postgres.store_leases import LeaseMethods
+from prescient.adapters.postgres.store_marks import PositionMethods
 from prescient.adapters.postgres.store_portfolios import PortfolioMethods
+from prescient.adapters.postgres.store_reads import ReadMethods
+from prescient.adapters.postgres.store_signals import SignalMethods
+from prescient.adapters.postgres.store_trading import OrderMethods
 
 
-class PostgresStore(PortfolioMethods, CycleMethods, LeaseMethods):
+class PostgresStore(
+    PortfolioMethods,
+    CycleMethods,
+    CatalogueMethods,
+    DecisionMethods,
+    SignalMethods,
+    OrderMethods,
+    PositionMethods,
+    HistoryMethods,
+    LeaseMethods,
+    ReadMethods,
+):
     """Everything that is kept. Every transaction that moves a portfolio's money locks its row first.
 
     All methods raise StoreUnavailable while the database is away, and work again when it is back.

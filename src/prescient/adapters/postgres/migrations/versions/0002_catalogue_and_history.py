@@ -27,7 +27,7 @@ CREATE TABLE events (
     negative_risk boolean NOT NULL,
     tags text[] NOT NULL,
     updated_at timestamptz NOT NULL
-) WITH (fillfactor = 60)
+) WITH (fillfactor = 50)
 """
 
 # Outcomes are three arrays of equal length. No foreign key to events: a page writes both in one transaction, and
@@ -67,7 +67,7 @@ CREATE TABLE markets (
     group_title text NOT NULL,
     placeholder boolean NOT NULL,
     updated_at timestamptz NOT NULL
-) WITH (fillfactor = 60)
+) WITH (fillfactor = 50)
 """
 
 CYCLE_MARKETS = """
@@ -185,6 +185,7 @@ INDEXES = (
     "CREATE INDEX ON decisions (subject_id)",
     "CREATE INDEX ON decisions (portfolio_id, sequence) WHERE portfolio_id IS NOT NULL",
     "CREATE INDEX ON portfolio_equity (portfolio_id, timestamp)",
+    "CREATE INDEX ON portfolio_equity (portfolio_id, equity_id)",
 )
 
 

@@ -1,0 +1,94 @@
+"""Positions in PostgreSQL: what is held, what it would bring now, and its payout, booked once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from prescient.adapters.postgres.connection import Raw
+from prescient.adapters.postgres.money import append_transfers, lock_portfolio, refresh_cash, write_position
+from prescient.adapters.postgres.part import StorePart
+from prescient.adapters.postgres.rows import POSITION, position_of
+from prescient.adapters.postgres.tables import positions
+from prescient.domain.errors import InvariantBroken
+from prescient.domain.ledger import Transfer
+from prescient.domain.portfolio import Mark, Position
+
+# Marks of what was sold or settled since the prices were asked for change nothing.
+WRITE_MARKS = """
+UPDATE portfolio_positions AS held
+   SET current_price = given.price * 0.000001, current_value = given.value * 0.000001, mark_source = given.source,
+       marked_at = $2
+  FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[]) AS given (token_id, price, value, source)
+ WHERE held.portfolio_id = $1 AND held.token_id = given.token_id AND held.size > 0
+"""
+
+REFRESH_UNREALIZED = """
+UPDATE portfolios
+   SET unrealized_pnl = (SELECT coalesce(sum(unrealized_pnl), 0) FROM portfolio_positions
+                          WHERE portfolio_id = $1 AND size > 0),
+       updated_at = $2
+ WHERE portfolio_id = $1
+"""
+
+BOOKED_BEFORE = "SELECT EXISTS (SELECT FROM ledger WHERE transfer_id = ANY($1::text[]))"
+
+
+class PositionMethods(StorePart):
+    """The part of ``Store`` about what is held and what it is worth."""
+
+    async def positions(self, portfolio_id: int | None, *, open_only: bool = True) -> list[Position]:
+        """Positions by portfolio, the one opened first first."""
+        columns = positions.c
+        statement = select(*POSITION).order_by(columns.portfolio_id, columns.opened_at, columns.token_id)
+        if portfolio_id is not None:
+            statement = statement.where(columns.portfolio_id == portfolio_id)
+        if open_only:
+            statement = statement.where(columns.size > 0)
+        async with self._database.reading() as connection:
+            return [position_of(row) for row in await connection.execute(statement)]
+
+    async def position(self, portfolio_id: int, token_id: str) -> Position | None:
+        columns = positions.c
+        statement = select(*POSITION).where(columns.portfolio_id == portfolio_id, columns.token_id == token_id)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else position_of(row)
+
+    async def save_marks(self, portfolio_id: int, marks: Sequence[Mark], now: datetime) -> None:
+        """Value open positions. Raises PortfolioNotFound."""
+
+        async def save(connection: Raw) -> None:
+            await lock_portfolio(connection, portfolio_id)
+            if not marks:
+                return
+            await connection.execute(
+                WRITE_MARKS,
+                portfolio_id,
+                now,
+                [mark.token_id for mark in marks],
+                [mark.price_micro for mark in marks],
+                [mark.value_micro for mark in marks],
+                [mark.source for mark in marks],
+            )
+            await connection.execute(REFRESH_UNREALIZED, portfolio_id, now)
+
+        await self._database.transact_raw(save)
+
+    async def settle(self, portfolio_id: int, transfers: Sequence[Transfer], position: Position, now: datetime) -> bool:
+        """Book a resolved position once; False if it was booked before. Raises PortfolioNotFound, InvariantBroken."""
+        if position.portfolio_id != portfolio_id and transfers:
+            raise InvariantBroken(f"position in {position.token_id} is not of portfolio {portfolio_id}")
+
+        async def pay(connection: Raw) -> bool:
+            await lock_portfolio(connection, portfolio_id)
+            if await connection.fetchval(BOOKED_BEFORE, [transfer.transfer_id for transfer in transfers]):
+                return False
+            await append_transfers(connection, portfolio_id, transfers)
+            await refresh_cash(connection, portfolio_id, now)
+            await write_position(connection, position, now)
+            return True
+
+        return await self._database.transact_raw(pay)
