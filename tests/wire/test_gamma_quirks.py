@@ -270,7 +270,8 @@ def test_a_malformed_market_leaves_its_event_and_neighbours() -> None:
         ('{"id": "8", "markets": {}}', "8"),
         ('{"id": "8", "tags": [1]}', "8"),
         ('{"id": "8", "title": "\\u0000"}', "8"),
-        ('{"id": "8", "x": ' + "9" * 5_000 + ', "title": 1}', "8"),
+        ('{"id": "8", "x": ' + "9" * 5_000 + ', "title": 1}', "item 1"),
+        ('{"id": "\\ud800\\u0000", "title": 1}', "??"),
     ],
 )
 def test_a_malformed_event_leaves_the_page(item: str, name: str) -> None:
@@ -305,6 +306,9 @@ def test_an_event_that_is_not_utf_8_leaves_the_page() -> None:
         b'{"events": ' + b"[" * 200_000,
         b'{"other": NaN}',
         b'{"events": [], "next_cursor": 7}',
+        b'{"events": [], "next_cursor": "\x80"}',
+        b'{"events": [], "next_cursor": "\\ud800"}',
+        b'{"events": [], "next_cursor": "' + b"M" * 1_001 + b'"}',
     ],
 )
 def test_an_answer_that_is_no_page_is_one_typed_error(body: bytes) -> None:

@@ -31,7 +31,15 @@ from prescient.wire.clob_messages import (
 from prescient.wire.gamma_fields import read_condition_id, read_fees, read_seconds, read_tick, read_token_ids
 from prescient.wire.gamma_messages import FeeMessage
 from prescient.wire.numbers import amount_from_wire, level_price, micro_from_text, price_from_wire
-from prescient.wire.pages import ITEM_ERRORS, Decoded, MalformedMessage, item_name, reason_of
+from prescient.wire.pages import (
+    ID_LENGTH_MAX,
+    ITEM_ERRORS,
+    Decoded,
+    MalformedMessage,
+    item_name,
+    printable,
+    reason_of,
+)
 
 T = TypeVar("T")
 LEVELS_MAX = 10_000
@@ -60,7 +68,7 @@ def decode_books(items: Iterable[msgspec.Raw]) -> Decoded[OrderBook]:
         try:
             decoded.items.append(book_from_message(message))
         except ITEM_ERRORS as error:
-            decoded.skipped.append((message.asset_id[:80], f"book: {reason_of(error)}"))
+            decoded.skipped.append((printable(message.asset_id, ID_LENGTH_MAX), f"book: {reason_of(error)}"))
     return decoded
 
 

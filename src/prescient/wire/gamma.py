@@ -32,7 +32,16 @@ from prescient.wire.gamma_fields import (
 )
 from prescient.wire.gamma_messages import EventHead, EventMessage, MarketMessage
 from prescient.wire.numbers import amount_from_wire, price_from_wire
-from prescient.wire.pages import ITEM_ERRORS, Decoded, check_text, item_name, reason_of, rewritten
+from prescient.wire.pages import (
+    ID_LENGTH_MAX,
+    ITEM_ERRORS,
+    Decoded,
+    check_text,
+    item_name,
+    printable,
+    reason_of,
+    rewritten,
+)
 from prescient.wire.resolution import oracle_status, payout_of, resolution_of
 
 # Names that an augmented event reserves for outcomes to be named later ("Company H", "Person AB").
@@ -146,7 +155,7 @@ def _event_from(head: EventHead, messages: Sequence[MarketMessage], skipped: lis
         try:
             markets.append(market_from_message(message, group))
         except ITEM_ERRORS as error:
-            skipped.append((str(message.id)[:80], f"market: {reason_of(error)}"))
+            skipped.append((printable(str(message.id), ID_LENGTH_MAX), f"market: {reason_of(error)}"))
     event.markets = tuple(markets)
     return event
 

@@ -14,6 +14,8 @@ T = TypeVar("T")
 # What the decoding of one item may raise: wrong types, numbers or text, or nesting without end.
 ITEM_ERRORS = (ValueError, OverflowError, RecursionError)
 REASON_LENGTH_MAX = 200
+ID_LENGTH_MAX = 80
+CURSOR_LENGTH_MAX = 1_000
 TEXT_LENGTH_MAX = 20_000
 
 
@@ -56,8 +58,8 @@ def split_page(body: bytes) -> RawPage:
     """
     try:
         return _split_fast(body)
-    except msgspec.ValidationError as error:
-        raise MalformedMessage(f"The answer is not a list as documented: {error}") from error
+    except (msgspec.ValidationError, UnicodeDecodeError) as error:
+        raise MalformedMessage(f"The answer is not a list as documented: {reason_of(error)}") from error
     except RecursionError as error:
         raise MalformedMessage("The answer is nested too deeply to be read.") from error
     except msgspec.DecodeError as error:
@@ -70,7 +72,7 @@ def _split_fast(body: bytes) -> RawPage:
     page = _envelope.decode(body)
     for items in (page.events, page.markets, page.data):
         if items is not None:
-            return RawPage(items, page.next_cursor or "")
+            return RawPage(items, _checked(page.next_cursor or ""))
     raise MalformedMessage("The answer holds none of the lists events, markets or data.")
 
 
@@ -88,8 +90,14 @@ def _split_slow(body: bytes, cause: Exception) -> RawPage:
         items = fields.get(name)
         if isinstance(items, list):
             cursor = fields.get("next_cursor")
-            return RawPage([rewritten(item) for item in items], cursor if isinstance(cursor, str) else "")
+            return RawPage([rewritten(item) for item in items], _checked(cursor if isinstance(cursor, str) else ""))
     raise MalformedMessage(f"The answer is not a list as documented: {cause}")
+
+
+def _checked(cursor: str) -> str:
+    if len(cursor) > CURSOR_LENGTH_MAX or not cursor.isprintable():
+        raise MalformedMessage("The cursor of the next page cannot be sent back.")
+    return cursor
 
 
 def rewritten(item: Any) -> msgspec.Raw:
@@ -104,12 +112,17 @@ def item_name(item: msgspec.Raw, number: int) -> str:
     except ITEM_ERRORS:
         fields = None
     named = fields.get("id") if isinstance(fields, dict) else None
-    return str(named)[:80] if isinstance(named, str | int) else f"item {number}"
+    return printable(str(named), ID_LENGTH_MAX) if isinstance(named, str | int) else f"item {number}"
 
 
 def reason_of(error: Exception) -> str:
     """Return an error as a short reason for the list of skipped items."""
-    return (str(error) or type(error).__name__)[:REASON_LENGTH_MAX]
+    return printable(str(error) or type(error).__name__, REASON_LENGTH_MAX)
+
+
+def printable(text: str, length_max: int) -> str:
+    """Return text of unknown origin so that a log line or a database column can hold it."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text[:length_max])
 
 
 def check_text(text: str) -> None:

@@ -17,7 +17,7 @@ from prescient.adapters.polymarket.limits import Rate, TokenBucket
 from prescient.domain.errors import VenueUnavailable
 from prescient.ports import Clock
 from prescient.wire.http import HttpResponse, HttpTransport, TransportFailed
-from prescient.wire.pages import MalformedMessage
+from prescient.wire.pages import MalformedMessage, printable
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -170,4 +170,4 @@ def _said(response: HttpResponse) -> str:
         text = msgspec.json.decode(fields["error"], type=str)
     except (ValueError, KeyError, RecursionError):
         return ""
-    return f' ("{"".join(filter(str.isprintable, text))[:ERROR_TEXT_MAX]}")'
+    return f' ("{printable(text, ERROR_TEXT_MAX)}")'

@@ -28,7 +28,7 @@ from prescient.wire.clob import (
 )
 from prescient.wire.gamma import StateReport, decode_events, decode_market_states
 from prescient.wire.http import HttpTransport
-from prescient.wire.pages import Decoded, RawPage, split_page
+from prescient.wire.pages import Decoded, RawPage, reason_of, split_page
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -281,7 +281,7 @@ class PolymarketData:
             try:
                 return read(body)
             except ValueError as error:
-                self._count([(str(question), f"answer: {error}")])
+                self._count([(str(question), f"answer: {reason_of(error)}")])
                 return None
 
         try:
