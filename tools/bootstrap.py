@@ -64,6 +64,7 @@ def set_up(*, development: bool) -> None:
             "-e",
             str(REPOSITORY),
         )
+        run(product(), "-m", "compileall", "-q", str(REPOSITORY / "src"))
         stamp(runtime_stamp, (*RUNTIME, PROJECT))
     development_stamp = PRODUCT_FOLDER / ".dev"
     if development and not up_to_date(development_stamp, DEVELOPMENT):
@@ -97,8 +98,9 @@ def make_environment(folder: Path) -> None:
 
 
 def install(uv: str, files: tuple[Path, ...]) -> None:
+    """Install what the files name, compiled at once: the first start is then as quick as every other."""
     named = [part for file in files for part in ("-r", str(file))]
-    run(uv, "pip", "install", "--quiet", "--python", product(), "--require-hashes", *named)
+    run(uv, "pip", "install", "--quiet", "--python", product(), "--require-hashes", "--compile-bytecode", *named)
 
 
 def product() -> str:
