@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -167,21 +167,34 @@ def refresh_event(shape: EventShape, event: EventState) -> None:
         shape.closed_time = rfc3339(event.closed_ms)
 
 
+def market_liquidity_micro(market: MarketState) -> int:
+    """The money behind the resting orders, or what the recording said."""
+    return market.book.worth_micro() if market.told_liquidity_micro < 0 else market.told_liquidity_micro
+
+
 def event_liquidity_micro(event: EventState) -> int:
+    if event.told_liquidity_micro >= 0:
+        return event.told_liquidity_micro
     return sum(market.book.worth_micro() for market in event.markets if not market.closed)
 
 
 def event_volume_micro(event: EventState) -> int:
+    if event.told_volume_micro >= 0:
+        return event.told_volume_micro
     return sum(market.volume.total_micro for market in event.markets)
 
 
-def tag_shapes(slugs: list[str]) -> list[TagShape]:
-    return [_tag(slug) for slug in slugs]
+def tag_shapes(tags: dict[str, tuple[int, str]]) -> list[TagShape]:
+    """Tags by slug, each with its id and label."""
+    return [_tag(slug, number, label) for slug, (number, label) in tags.items()]
 
 
-@cache
-def _tag(slug: str) -> TagShape:
-    number, label = words.TAGS[slug]
+def event_tags(event: EventState) -> list[TagShape]:
+    return tag_shapes({slug: words.TAGS[slug] for slug in event.tags})
+
+
+@lru_cache(maxsize=4_096)
+def _tag(slug: str, number: int, label: str) -> TagShape:
     return TagShape(id=str(number), label=label, slug=slug, created_at=TAG_CREATED, updated_at=TAG_UPDATED)
 
 

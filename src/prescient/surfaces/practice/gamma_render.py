@@ -16,7 +16,8 @@ _encode = msgspec.json.Encoder().encode
 class GammaRenderer:
     """JSON of the catalogue from the world's state. What was rendered is reused while its revision stands.
 
-    ``recorded_events`` and ``recorded_markets`` hold raw objects by number that are passed through as they are.
+    The recorded objects, raw and by number, are passed through as they are: events, markets, and markets as a listing
+    sends them.
     """
 
     def __init__(
@@ -24,10 +25,12 @@ class GammaRenderer:
         register: Register,
         recorded_events: dict[int, bytes] | None = None,
         recorded_markets: dict[int, bytes] | None = None,
+        recorded_listed: dict[int, bytes] | None = None,
     ) -> None:
         self._register = register
         self._recorded_events = recorded_events or {}
         self._recorded_markets = recorded_markets or {}
+        self._recorded_listed = recorded_listed or {}
         self._market_shapes: dict[int, MarketShape] = {}
         self._event_shapes: dict[int, EventShape] = {}
         self._markets: dict[int, tuple[int, bytes]] = {}
@@ -53,11 +56,13 @@ class GammaRenderer:
 
     def listed_market(self, market: MarketState, *, with_tags: bool = False) -> bytes:
         """A market as a listing sends it: with its event, and with tags on request."""
+        if market.number in self._recorded_listed and not with_tags:
+            return self._recorded_listed[market.number]
         content = self.market(market)
         event = self._register.events[market.event_number]
         pieces = [content.rstrip()[:-1], b',"events":[', self._stub(event), b"]"]
         if with_tags:
-            pieces += [b',"tags":', _encode(gamma_fill.tag_shapes(event.tags))]
+            pieces += [b',"tags":', self._tags(event)]
         return b"".join([*pieces, b"}"])
 
     def event(self, event: EventState) -> bytes:
@@ -71,7 +76,7 @@ class GammaRenderer:
             return cached[1]
         shape = self._event_shape(event)
         shape.markets = [Raw(self.market(market)) for market in event.markets]
-        shape.tags = gamma_fill.tag_shapes(event.tags)
+        shape.tags = gamma_fill.event_tags(event)
         content = _encode(shape)
         shape.markets, shape.tags = msgspec.UNSET, msgspec.UNSET
         self._events[event.number] = (revisions, content)
@@ -93,6 +98,12 @@ class GammaRenderer:
             shape = self._event_shapes[event.number] = gamma_fill.new_event(event)
         gamma_fill.refresh_event(shape, event)
         return shape
+
+    def _tags(self, event: EventState) -> bytes:
+        recorded = self._recorded_events.get(event.number)
+        if recorded is None:
+            return _encode(gamma_fill.event_tags(event))
+        return bytes(msgspec.json.decode(recorded, type=dict[str, Raw]).get("tags", Raw(b"[]")))
 
     def _stub(self, event: EventState) -> bytes:
         """The event as it stands inside a market: without markets and tags."""

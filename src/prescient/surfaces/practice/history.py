@@ -13,6 +13,7 @@ from prescient.surfaces.practice.state import MarketState, Volume
 # Two points of a market are at least this far apart.
 POINT_SPACING_S = 60
 POINTS_MAX = 2_400
+CLOSED_SPACING_S = 12 * 3_600
 HOURS_KEPT = 24
 DAYS_KEPT = 30
 
@@ -29,6 +30,17 @@ def record_price(market: MarketState, now_s: int, price_micro: int) -> None:
         half = len(times) // 2
         times[:half] = times[:half:2]
         prices[:half] = prices[:half:2]
+
+
+def thin_closed(market: MarketState) -> None:
+    """Of a closed market the venue tells prices every twelve hours only, so nothing closer is kept."""
+    times, prices = market.history_s, market.history_micro
+    kept = [0] if times else []
+    for index in range(1, len(times)):
+        if times[index] - times[kept[-1]] >= CLOSED_SPACING_S or index == len(times) - 1:
+            kept.append(index)
+    market.history_s = [times[index] for index in kept]
+    market.history_micro = [prices[index] for index in kept]
 
 
 def price_at(market: MarketState, moment_s: int) -> int | None:

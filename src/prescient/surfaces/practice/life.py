@@ -6,7 +6,7 @@ from random import Random
 
 from prescient.domain.values import MICRO
 from prescient.surfaces.practice import state
-from prescient.surfaces.practice.history import record_price
+from prescient.surfaces.practice.history import record_price, thin_closed
 from prescient.surfaces.practice.moments import DAY_MS, HOUR_MS, MINUTE_MS
 from prescient.surfaces.practice.state import EventState, MarketState
 
@@ -63,7 +63,9 @@ def _resolve(event: EventState, market: MarketState, moment_ms: int) -> None:
     market.next_stage_ms = 0
     market.book.clear()
     market.maker = None
+    market.tape = []
     record_price(market, moment_ms // 1000, market.payouts_micro[0])
+    thin_closed(market)
 
 
 def payouts_of(event: EventState, market: MarketState) -> list[int]:

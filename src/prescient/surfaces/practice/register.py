@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from prescient.surfaces.practice import words
 from prescient.surfaces.practice.state import EventState, MarketState
 
 
@@ -16,6 +17,11 @@ class Register:
         self.markets_by_condition: dict[str, MarketState] = {}
         # Token id to its market and the index of its outcome.
         self.tokens: dict[str, tuple[MarketState, int]] = {}
+        # Tag slug to (id, label).
+        self.tags: dict[str, tuple[int, str]] = dict(words.TAGS)
+
+    def tag_ids(self, event: EventState) -> list[int]:
+        return [self.tags[slug][0] for slug in event.tags if slug in self.tags]
 
     def add(self, event: EventState) -> None:
         self.events[event.number] = event

@@ -124,6 +124,8 @@ class MarketState(msgspec.Struct):
     last_trade_is_buy: bool = True
     # The latest prints: (moment ms, price micro, size micro, taker bought the first outcome).
     tape: list[tuple[int, int, int, bool]] = []
+    # What a recording told; -1 where the world counts for itself.
+    told_liquidity_micro: int = -1
     history_s: list[int] = []
     history_micro: list[int] = []
 
@@ -160,6 +162,8 @@ class EventState(msgspec.Struct):
     closed_ms: int = 0
     game_start_ms: int = 0
     comment_count: int = 0
+    told_liquidity_micro: int = -1
+    told_volume_micro: int = -1
     # Mean time between two visits of traders, the last visit, and when something happens next.
     pace_ms: int = 0
     last_ms: int = 0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import datetime
 from random import Random
-from typing import Protocol
+from typing import Protocol, cast
 
 import msgspec
 
@@ -30,6 +30,7 @@ CLOSED_KEPT_MS = 45 * DAY_MS
 SLICE_MARKETS = 150
 # Traders come once for about this much traded money.
 USD_PER_VISIT = 900
+SAVE_SLICE_EVENTS = 60
 PACE_MIN_MS = 20_000
 PACE_MAX_MS = 4 * HOUR_MS
 
@@ -47,7 +48,7 @@ class Exhibit(Protocol):
 
     def step_slices(self, until_ms: int) -> Iterator[None]: ...
 
-    def save(self) -> bytes: ...
+    def save_slices(self) -> Generator[None, None, bytes]: ...
 
 
 class _Saved(msgspec.Struct):
@@ -60,7 +61,7 @@ class _Saved(msgspec.Struct):
     next_market: int
     breadth: float
     frozen: bool
-    events: list[EventState]
+    events: list[msgspec.Raw]
 
 
 CHECKPOINT_VERSION = 1
@@ -182,6 +183,7 @@ class World:
         gone = [e for e in self.register.events.values() if e.closed and e.closed_ms + CLOSED_KEPT_MS <= now_ms]
         for event in gone:
             self.register.remove(event)
+            self.revision += 1
             self._streams.pop(event.number, None)
 
     # --- listing
@@ -235,20 +237,34 @@ class World:
 
     def save(self) -> bytes:
         """Everything needed to go on exactly as this world would."""
-        for number, rng in self._streams.items():
-            _, words, spare = rng.getstate()
-            event = self.register.events[number]
-            event.randomness, event.randomness_spare = list(words), spare
-        events = list(self.register.events.values())
+        slices = self.save_slices()
+        while True:
+            try:
+                next(slices)
+            except StopIteration as done:
+                return cast(bytes, done.value)
+
+    def save_slices(self) -> Generator[None, None, bytes]:
+        """Like ``save``, in slices of a few milliseconds, during which the world must not move."""
+        parts: list[msgspec.Raw] = []
+        for number, event in self.register.events.items():
+            stream = self._streams.get(number)
+            if stream is not None:
+                _, numbers, event.randomness_spare = stream.getstate()
+                event.randomness = list(numbers)
+            parts.append(msgspec.Raw(msgspec.msgpack.encode(event)))
+            event.randomness = []
+            if len(parts) % SAVE_SLICE_EVENTS == 0:
+                yield
         saved = _Saved(
-            CHECKPOINT_VERSION,
-            self.seed,
-            self._now_ms,
-            self._next_event,
-            self._next_market,
-            self._breadth,
-            self.frozen,
-            events,
+            version=CHECKPOINT_VERSION,
+            seed=self.seed,
+            now_ms=self._now_ms,
+            next_event=self._next_event,
+            next_market=self._next_market,
+            breadth=self._breadth,
+            frozen=self.frozen,
+            events=parts,
         )
         return msgspec.msgpack.encode(saved)
 
@@ -257,6 +273,7 @@ class World:
         """Continue a saved world. Raises CheckpointUnreadable."""
         try:
             saved = msgspec.msgpack.decode(checkpoint, type=_Saved)
+            events = [msgspec.msgpack.decode(part, type=EventState) for part in saved.events]
         except msgspec.DecodeError as error:
             raise CheckpointUnreadable(f"the checkpoint cannot be read: {error}") from error
         if saved.version != CHECKPOINT_VERSION:
@@ -264,7 +281,7 @@ class World:
         world = cls(saved.seed, 0, to_datetime(saved.now_ms), frozen=saved.frozen, breadth=saved.breadth)
         world._now_ms = saved.now_ms
         world._next_event, world._next_market = saved.next_event, saved.next_market
-        for event in saved.events:
+        for event in events:
             world.register.add(event)
             if event.randomness:
                 rng = Random()

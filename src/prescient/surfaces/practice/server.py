@@ -1,0 +1,276 @@
+"""The practice exchange on a loopback port: sockets, the passing of time, faults on the wire, checkpoints."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import ipaddress
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+
+from prescient.domain.errors import InvalidRequest
+from prescient.settings import Settings
+from prescient.surfaces.practice.answers import Answer, WireError, json_answer
+from prescient.surfaces.practice.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
+from prescient.surfaces.practice.exchange import PracticeExchange
+from prescient.surfaces.practice.moments import parse_moment_ms, rfc3339, to_datetime
+from prescient.surfaces.practice.recorded import Catalogue
+from prescient.surfaces.practice.world import Exhibit, World
+
+log = structlog.get_logger("prescient.practice")
+
+LOOPBACK = "127.0.0.1"
+TICK_S = 1.0
+# Work on the world gives way to requests after this long.
+SLICE_S = 0.02
+CHECKPOINT_INTERVAL_S = 30.0
+TIDY_INTERVAL_S = 300.0
+CONTROL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+BODY_MAX_BYTES = 4 * 1024 * 1024
+
+
+class PracticeServer:
+    """Serves one exhibit on one port: ``/gamma``, ``/clob`` and the controls under ``/practice``.
+
+    ``speed`` is how many seconds of the world pass in one of ours; 0 makes its time move by ``/practice/advance`` only.
+    ``checkpoint`` names the file to keep the world in, if it is to be kept.
+    """
+
+    def __init__(
+        self,
+        world: Exhibit,
+        host: str = LOOPBACK,
+        port: int = 0,
+        *,
+        speed: float = 0.0,
+        checkpoint: Path | None = None,
+        exchange: PracticeExchange | None = None,
+    ) -> None:
+        self.world = world
+        self.host, self.port = host, port
+        self.exchange = exchange or (
+            world.exchange() if isinstance(world, Catalogue) else PracticeExchange(world, now_ms=self.now_ms)
+        )
+        self.exchange.speed = speed
+        self._checkpoint = checkpoint
+        self._speed = speed
+        # While the world stands between two ticks, its time is told as anchor plus what has passed since.
+        self._anchor_ms = world.now_ms
+        self._anchor_s: float | None = None
+        self._moving = asyncio.Lock()
+        self._silenced = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._runner: web.ServerRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def gamma_url(self) -> str:
+        return f"{self.url}/gamma"
+
+    @property
+    def clob_url(self) -> str:
+        return f"{self.url}/clob"
+
+    def now_ms(self) -> int:
+        """The world's time, told smoothly between two ticks and never back."""
+        if self._anchor_s is None:
+            return self._anchor_ms
+        passed_s = min(time.monotonic() - self._anchor_s, TICK_S)
+        return self._anchor_ms + int(passed_s * self._speed * 1000)
+
+    async def start(self) -> None:
+        """Bind and serve. Raises OSError when the port is taken."""
+        self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=2.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        self._anchor_ms = self.world.now_ms
+        if self._speed > 0:
+            self._anchor_s = time.monotonic()
+            self._tasks.append(asyncio.create_task(self._pass_time(), name="practice-time"))
+        if self._checkpoint is not None:
+            self._tasks.append(asyncio.create_task(self._keep(), name="practice-checkpoint"))
+
+    async def stop(self) -> None:
+        """Let a step that is under way end, keep the world, close the port."""
+        self._silenced.set()
+        async with self._moving:
+            for task in self._tasks:
+                task.cancel()
+        for task in self._tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+        self._tasks.clear()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        if self._checkpoint is not None:
+            await self._save()
+
+    # --- time
+
+    async def _pass_time(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            async with self._moving:
+                await self._step_to(self.now_ms())
+
+    async def _step_to(self, until_ms: int) -> None:
+        """Move the world while requests go on being answered. The told time waits at the end of the step."""
+        self._anchor_ms, self._anchor_s = max(until_ms, self._anchor_ms), None
+        try:
+            await _in_slices(self.world.step_slices(self._anchor_ms))
+        finally:
+            self._anchor_s = time.monotonic() if self._speed > 0 else None
+
+    # --- checkpoints
+
+    async def _keep(self) -> None:
+        tidied_s = time.monotonic()
+        while True:
+            await asyncio.sleep(CHECKPOINT_INTERVAL_S)
+            await self._save()
+            if time.monotonic() - tidied_s > TIDY_INTERVAL_S:
+                tidied_s = time.monotonic()
+                self.exchange.tidy()
+
+    async def _save(self) -> None:
+        assert self._checkpoint is not None
+        slices, content = self.world.save_slices(), b""
+        async with self._moving:
+            while True:
+                try:
+                    next(slices)
+                except StopIteration as done:
+                    content = done.value
+                    break
+                await asyncio.sleep(0)
+            # Still under the lock: two writers of one file would spoil each other.
+            if content:
+                await asyncio.to_thread(write_checkpoint, self._checkpoint, content)
+
+    # --- requests
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        method, path = request.method, request.path
+        body = await request.read() if request.body_exists else b""
+        if path.startswith("/practice"):
+            refused = _refuse_stranger(request)
+            answer = refused if refused is not None else await self._control(method, path, body)
+        else:
+            answer = self.exchange.handle(method, path, request.query_string, body)
+        if answer.status == 0:
+            return await self._stay_silent(request)
+        if "Content-Length" in answer.headers:
+            return await self._break_off(request, answer)
+        return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+
+    async def _control(self, method: str, path: str, body: bytes) -> Answer:
+        if (method, path.rstrip("/")) != ("POST", "/practice/advance"):
+            return self.exchange.handle(method, path, "", body)
+        try:
+            async with self._moving:
+                await self._step_to(self.exchange.read_advance(body))
+        except WireError as error:
+            return error.answer
+        return self.exchange.time_answer()
+
+    async def _stay_silent(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Never answer: until the other side gives up, or the server stops."""
+        await self._silenced.wait()
+        if request.transport is not None:
+            request.transport.abort()
+        return web.Response(status=503)
+
+    async def _break_off(self, request: web.BaseRequest, answer: Answer) -> web.StreamResponse:
+        """Promise a whole page, send what there is and hang up."""
+        response = web.StreamResponse(status=answer.status, headers=answer.headers)
+        await response.prepare(request)
+        await response.write(answer.body)
+        if request.transport is not None:
+            request.transport.close()
+        return response
+
+
+async def _in_slices(slices: Iterator[None]) -> None:
+    """Run pieces of work, giving way whenever they have taken long enough."""
+    began_s = time.perf_counter()
+    for _ in slices:
+        if time.perf_counter() - began_s > SLICE_S:
+            await asyncio.sleep(0)
+            began_s = time.perf_counter()
+
+
+def _refuse_stranger(request: web.BaseRequest) -> Answer | None:
+    """Controls are for this machine only, and not for a page of another site that resolves its name to us."""
+    try:
+        near = request.remote is not None and ipaddress.ip_address(request.remote).is_loopback
+    except ValueError:
+        near = False
+    host = request.headers.get("Host", "")
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if near and name in CONTROL_HOSTS:
+        return None
+    return json_answer({"error": "The controls answer on this machine only; call them as localhost."}, 403)
+
+
+async def run_practice(
+    settings: Settings,
+    *,
+    catalogs: tuple[Path, ...] = (),
+    frozen: bool = False,
+    now: str | None = None,
+    stop: asyncio.Event,
+) -> None:
+    """Serve until ``stop`` is set: a recorded catalogue, or the world of the settings' seed, continued if it was kept.
+
+    ``now`` is the moment at which a new world or a catalogue starts (RFC 3339), the present if None. Raises
+    InvalidRequest, CatalogueUnreadable, CheckpointRefused, OSError when the port is taken.
+    """
+    start = _read_start(now)
+    world: Exhibit
+    checkpoint = None
+    if catalogs:
+        world = Catalogue.load(catalogs, start)
+    else:
+        checkpoint = checkpoint_path(settings.home, settings.seed)
+        world = read_checkpoint(checkpoint) or World(settings.seed, start=start)
+    # What the world is made of stays; the collector need not walk through it again and again.
+    gc.collect()
+    gc.freeze()
+    speed = 0.0 if frozen or catalogs else settings.speed
+    server = PracticeServer(world, LOOPBACK, settings.practice_port, speed=speed, checkpoint=checkpoint)
+    await server.start()
+    log.info(
+        "practice exchange ready",
+        gamma_url=server.gamma_url,
+        clob_url=server.clob_url,
+        seed=world.seed,
+        now=rfc3339(world.now_ms),
+        speed=speed,
+        events=len(world.register.events),
+        markets=len(world.register.markets),
+    )
+    try:
+        await stop.wait()
+    finally:
+        await server.stop()
+
+
+def _read_start(now: str | None) -> datetime:
+    if now is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return to_datetime(parse_moment_ms(now))
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest("now", "is not a time; write it as 2026-05-17T06:05:00Z.") from error
