@@ -34,6 +34,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     from prescient.adapters.gather import ConcurrentGather
     from prescient.adapters.ids import SystemIds
     from prescient.adapters.paper import PaperVenue
+    from prescient.adapters.recent_books import RecentBooks
     from prescient.ports import Desk
 
     async with AsyncExitStack() as stack:
@@ -46,7 +47,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
             clock=clock,
             ids=SystemIds(),
             gather=ConcurrentGather(),
-            market_data=market_data,
+            market_data=RecentBooks(market_data, clock),
             venue=PaperVenue(market_data, store, clock),
             store=store,
             strategies=strategies(settings),

@@ -1,0 +1,1 @@
+"""Seeds, days of simulated trading, invariants."""
