@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 from typing import Any
@@ -70,7 +71,15 @@ async def asset(name: str) -> Response:
 @router.get("/openapi.json", include_in_schema=False)
 @reads
 async def openapi(request: Request) -> Response:
-    return Response(json.dumps(request.app.openapi(), ensure_ascii=True), media_type="application/json")
+    app = request.app
+    if app.state.openapi_body is None:
+        # Composing it takes tenths of a second, which is too long for the loop.
+        app.state.openapi_body = await asyncio.to_thread(_openapi_body, app)
+    return Response(app.state.openapi_body, media_type="application/json")
+
+
+def _openapi_body(app: FastAPI) -> bytes:
+    return json.dumps(app.openapi(), ensure_ascii=True).encode()
 
 
 def describe(app: FastAPI) -> None:
@@ -82,6 +91,7 @@ def describe(app: FastAPI) -> None:
             app.openapi_schema = as_version_3_0(schema)
         return app.openapi_schema
 
+    app.state.openapi_body = None
     app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way to replace the description
 
 

@@ -18,7 +18,7 @@ from prescient.domain.values import MICRO, NUMBER_LENGTH_MAX, parse_micro
 
 # An unsigned decimal number in ASCII; "1e3" is one, "-0", "NaN", "1_0" and " 1" are not.
 NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
-WHOLE = re.compile(r"-?\d{1,18}", re.ASCII)
+WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 # What the venue and we make ids and slugs of; nothing here needs quoting in a URL, a log line or SQL.
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,249}$"
 KEY_PATTERN = r"^[ -~]{1,200}$"
@@ -79,7 +79,8 @@ def _decimal(text: str) -> Decimal | float:
 
 
 def _integer(text: str) -> int | float:
-    return int(text) if len(text) <= NUMBER_LENGTH_MAX else float("nan")
+    # A negative zero is nobody's amount: somebody's sign was lost on the way.
+    return int(text) if len(text) <= NUMBER_LENGTH_MAX and text != "-0" else float("nan")
 
 
 def _not_a_number(_text: str) -> float:

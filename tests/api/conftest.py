@@ -1,0 +1,55 @@
+"""Clients that talk to the services in memory, with the Host that a browser would send."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+
+from prescient.ports import ComponentHealth, Desk
+from prescient.surfaces.api.app import SERVICES, create_app
+from prescient.surfaces.api.controller import COMPONENTS
+from prescient.surfaces.api.door import DoorPolicy
+from prescient.trading.stages import LocalStages
+from tests.api.world import SmallMarketData, small_desk
+
+Clients = dict[str, httpx.AsyncClient]
+PORTFOLIO = {"name": "Main", "strategy_type": "majority", "initial_balance": 10000}
+
+
+async def all_online() -> dict[str, ComponentHealth]:
+    return {name: ComponentHealth(True, f"http://{name}") for name in COMPONENTS}
+
+
+@pytest.fixture
+def market_data() -> SmallMarketData:
+    return SmallMarketData()
+
+
+@pytest.fixture
+def desk(market_data: SmallMarketData) -> Desk:
+    return small_desk(market_data=market_data)
+
+
+@pytest.fixture
+async def clients(desk: Desk) -> AsyncIterator[Clients]:
+    """One client per service, all on one desk, as in one process."""
+    async with AsyncExitStack() as stack:
+        found = {}
+        for name, service in SERVICES.items():
+            app = create_app(name, desk, LocalStages(desk), DoorPolicy(), health_of=all_online)
+            transport = httpx.ASGITransport(app)
+            base = f"http://localhost:{service.port}"
+            found[name] = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=base))
+        yield found
+
+
+@pytest.fixture
+async def portfolio_id(clients: Clients) -> int:
+    """A first portfolio of $10,000 with the majority strategy."""
+    answer = await clients["paper-trading"].post("/portfolios/create", json=PORTFOLIO)
+    assert answer.status_code == 200, answer.text
+    found: int = answer.json()["portfolio_id"]
+    return found
