@@ -13,7 +13,7 @@ import structlog
 SECRET_KEYS = frozenset(
     {"password", "passphrase", "secret", "private_key", "api_secret", "api_key", "authorization", "token"}
 )
-QUIET_LIBRARIES = ("asyncio", "aiohttp.access", "sqlalchemy.engine", "alembic.runtime.plugins")
+QUIET_LIBRARIES = ("asyncio", "aiohttp.access", "sqlalchemy.engine", "alembic.runtime.plugins", "uvicorn.error")
 Event = MutableMapping[str, Any]
 
 

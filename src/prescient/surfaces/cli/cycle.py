@@ -12,7 +12,7 @@ import typer
 from prescient.domain.errors import PrescientError
 from prescient.surfaces.cli.context import running_services
 from prescient.surfaces.cli.exits import FAILURE
-from prescient.surfaces.cli.output import console, print_json, print_pairs, print_table
+from prescient.surfaces.cli.output import print_json, print_pairs, print_table, put
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -90,8 +90,8 @@ def list_cycles(
             item["cycle_id"],
             str(item.get("started_at"))[:19],
             item["status"],
-            item["signals"],
-            item["trades_executed"],
+            item["execution_summary"]["signals"],
+            item["execution_summary"]["trades_executed"],
             item["message"],
         )
         for item in answer["cycles"]
@@ -145,22 +145,13 @@ class _Asking(threading.Thread):
         return self._answer
 
     def steps_done(self) -> list[dict[str, Any]]:
-        """The steps that the running cycle has finished; empty as long as it is not found."""
+        """The steps that our cycle has finished; empty as long as it is not found."""
         try:
             cycles = self._services.get("controller", "/trading/cycles", limit=5)["cycles"]
-            own = next((item for item in cycles if self._is_own(item)), None)
-            if own is None:
-                return []
-            steps = self._services.get("controller", f"/trading/cycles/{own['cycle_id']}")["steps"]
         except PrescientError:
             # The bar is a courtesy; the request itself tells what is wrong.
             return []
-        last = max((step["step"] for step in steps if step["seconds"] > 0), default=0)
-        return [step for step in steps if step["step"] <= last]
-
-    def _is_own(self, cycle: dict[str, Any]) -> bool:
-        wanted = self._query["portfolio_id"]
-        return cycle["status"] == "running" and (wanted is None or cycle["portfolio_ids"] == [wanted])
+        return next((list(item["steps"]) for item in cycles if item["idempotency_key"] == self._key), [])
 
 
 def _watch(asking: _Asking) -> None:
@@ -213,8 +204,7 @@ def _show(answer: dict[str, Any]) -> None:
     print_table("By portfolio", ("portfolio", "signals", "trades", "amount", "fees", "value"), portfolios)
     summary = answer.get("execution_summary", {})
     print_pairs("Execution", [(name.replace("_", " "), _plain(value)) for name, value in summary.items()])
-    out = console()
-    out.print(answer.get("message", ""), markup=False, highlight=False)
+    put(answer["message"])
 
 
 def _drops(step: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
 # Not a terminal: no line is broken, so that grep and cut see whole rows.
 PLAIN_WIDTH = 500
@@ -19,6 +19,16 @@ def console() -> Console:
     from rich.console import Console
 
     return Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=PLAIN_WIDTH, no_color=True)
+
+
+def put(*parts: RenderableType) -> None:
+    """Print for people; lines that go into a file end where their text ends."""
+    out = console()
+    with out.capture() as captured:
+        for part in parts:
+            out.print(part, markup=False, highlight=False)
+    lines = [line if out.is_terminal else line.rstrip() for line in captured.get().splitlines()]
+    sys.stdout.write("\n".join(lines) + "\n")
 
 
 def print_json(answer: Any) -> None:
@@ -38,10 +48,8 @@ def print_table(
     from rich.text import Text
 
     listed = list(rows)
-    out = console()
-    out.print(Text(title, style="bold"))
     if not listed:
-        out.print(Text(f"  {empty}"))
+        put(Text(title, style="bold"), Text(f"  {empty}"))
         return
     table = Table(box=None, padding=(0, 2), header_style="bold", show_edge=False)
     for number, column in enumerate(columns):
@@ -49,7 +57,7 @@ def print_table(
         table.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in listed:
         table.add_row(*[Text(shown(value)) for value in row])
-    out.print(table)
+    put(Text(title, style="bold"), table)
 
 
 def print_pairs(title: str, pairs: Iterable[tuple[str, Any]]) -> None:
@@ -60,9 +68,7 @@ def print_pairs(title: str, pairs: Iterable[tuple[str, Any]]) -> None:
     table = Table(box=None, padding=(0, 2), show_header=False, show_edge=False)
     for name, value in pairs:
         table.add_row(Text(name), Text(shown(value)))
-    out = console()
-    out.print(Text(title, style="bold"))
-    out.print(table)
+    put(Text(title, style="bold"), table)
 
 
 def shown(value: Any) -> str:
