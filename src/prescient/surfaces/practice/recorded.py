@@ -88,7 +88,6 @@ class Catalogue:
     """An exhibit of recorded objects. Nobody trades in it; its clock moves, its prices do not."""
 
     seed = 0
-    frozen = True
 
     def __init__(self, now_ms: int) -> None:
         self.register = Register()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import ipaddress
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -30,6 +31,8 @@ TICK_S = 1.0
 # Work on the world gives way to requests after this long.
 SLICE_S = 0.02
 CHECKPOINT_INTERVAL_S = 30.0
+# The world's time waits rather than pass the last checkpoint by more than this much of ours.
+CHECKPOINT_REACH_S = 45.0
 TIDY_INTERVAL_S = 300.0
 CONTROL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 BODY_MAX_BYTES = 4 * 1024 * 1024
@@ -63,6 +66,8 @@ class PracticeServer:
         # While the world stands between two ticks, its time is told as anchor plus what has passed since.
         self._anchor_ms = world.now_ms
         self._anchor_s: float | None = None
+        # No time beyond this is told before the next checkpoint, so that a crash cannot make time run back.
+        self._promise_ms = sys.maxsize
         self._moving = asyncio.Lock()
         self._silenced = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -85,16 +90,16 @@ class PracticeServer:
         if self._anchor_s is None:
             return self._anchor_ms
         passed_s = min(time.monotonic() - self._anchor_s, TICK_S)
-        return self._anchor_ms + int(passed_s * self._speed * 1000)
+        return max(self._anchor_ms, min(self._anchor_ms + int(passed_s * self._speed * 1000), self._promise_ms))
 
     async def start(self) -> None:
-        """Bind and serve. Raises OSError when the port is taken."""
+        """Keep the world once, then bind and serve. Raises OSError when the port is taken."""
+        await self._save(CHECKPOINT_REACH_S)
         self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=2.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
         await site.start()
         self.port = self._runner.addresses[0][1]
-        self._anchor_ms = self.world.now_ms
         if self._speed > 0:
             self._anchor_s = time.monotonic()
             self._tasks.append(asyncio.create_task(self._pass_time(), name="practice-time"))
@@ -114,8 +119,7 @@ class PracticeServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        if self._checkpoint is not None:
-            await self._save()
+        await self._save(reach_s=0)
 
     # --- time
 
@@ -139,25 +143,30 @@ class PracticeServer:
         tidied_s = time.monotonic()
         while True:
             await asyncio.sleep(CHECKPOINT_INTERVAL_S)
-            await self._save()
+            await self._save(CHECKPOINT_REACH_S)
             if time.monotonic() - tidied_s > TIDY_INTERVAL_S:
                 tidied_s = time.monotonic()
                 self.exchange.tidy()
 
-    async def _save(self) -> None:
-        assert self._checkpoint is not None
-        slices, content = self.world.save_slices(), b""
+    async def _save(self, reach_s: float) -> None:
         async with self._moving:
-            while True:
-                try:
-                    next(slices)
-                except StopIteration as done:
-                    content = done.value
-                    break
-                await asyncio.sleep(0)
-            # Still under the lock: two writers of one file would spoil each other.
-            if content:
-                await asyncio.to_thread(write_checkpoint, self._checkpoint, content)
+            await self._save_still(reach_s)
+
+    async def _save_still(self, reach_s: float) -> None:
+        """Write a checkpoint while the world stands; ``reach_s`` is how long it may run on before the next."""
+        if self._checkpoint is None:
+            return
+        slices, content = self.world.save_slices(), b""
+        while True:
+            try:
+                next(slices)
+            except StopIteration as done:
+                content = done.value
+                break
+            await asyncio.sleep(0)
+        promise_ms = max(self._anchor_ms, self.world.now_ms) + int(reach_s * self._speed * 1000)
+        await asyncio.to_thread(write_checkpoint, self._checkpoint, content, promise_ms)
+        self._promise_ms = promise_ms
 
     # --- requests
 
@@ -181,6 +190,7 @@ class PracticeServer:
         try:
             async with self._moving:
                 await self._step_to(self.exchange.read_advance(body))
+                await self._save_still(CHECKPOINT_REACH_S)
         except WireError as error:
             return error.answer
         return self.exchange.time_answer()

@@ -41,7 +41,6 @@ class Exhibit(Protocol):
     seed: int
     register: Register
     revision: int
-    frozen: bool
 
     @property
     def now_ms(self) -> int: ...
@@ -60,7 +59,7 @@ class _Saved(msgspec.Struct):
     next_event: int
     next_market: int
     breadth: float
-    frozen: bool
+    static: bool
     events: list[msgspec.Raw]
 
 
@@ -74,17 +73,17 @@ class CheckpointUnreadable(ValueError):
 class World:
     """Hundreds of events with hidden outcomes and simulated traders.
 
-    ``frozen`` worlds have a clock but no traders: a large catalogue for measuring. ``breadth`` widens the events with
+    ``static`` worlds have a clock but no traders: large catalogues for measuring. ``breadth`` widens the events with
     several options. Raises ValueError for a naive ``start``.
     """
 
     def __init__(
-        self, seed: int, events: int = 300, start: datetime | None = None, *, frozen: bool = False, breadth: float = 1.0
+        self, seed: int, events: int = 300, start: datetime | None = None, *, static: bool = False, breadth: float = 1.0
     ) -> None:
         if start is None:
             raise ValueError("a world needs the moment at which it starts")
         self.seed = seed
-        self.frozen = frozen
+        self.static = static
         self.revision = 0
         self.register = Register()
         self._now_ms = to_ms(start)
@@ -95,7 +94,7 @@ class World:
         self._due: list[tuple[int, int]] = []
         ages = Random(f"{seed}/ages")
         for _ in range(events):
-            ended = ages.random() < ENDED_SHARE
+            ended = ages.random() < ENDED_SHARE and not static
             self._list(age=1.0 + 0.05 * ages.random() if ended else 0.97 * ages.random())
 
     @property
@@ -118,7 +117,7 @@ class World:
         while self._now_ms < until_ms:
             before_ms = self._now_ms
             self._now_ms = min(until_ms, (before_ms // HOUR_MS + 1) * HOUR_MS)
-            if not self.frozen:
+            if not self.static:
                 yield from self._tick(before_ms, self._now_ms)
 
     def _tick(self, from_ms: int, to_ms: int) -> Iterator[None]:
@@ -198,7 +197,7 @@ class World:
         self._streams[number] = rng
         self.register.add(event)
         self._open_books(event, rng)
-        if self.frozen:
+        if self.static:
             return
         daily_usd = sum(market.daily_volume_micro for market in event.markets) / 1_000_000
         event.pace_ms = int(min(max(DAY_MS / (daily_usd / USD_PER_VISIT + 1), PACE_MIN_MS), PACE_MAX_MS))
@@ -222,12 +221,12 @@ class World:
             chance = chance_of(event, market)
             if market.maker is not None:
                 requote(market, int(chance * 1_000_000), rng)
-            if moment_ms - event.listed_ms > MINUTE_MS and not self.frozen:
+            if moment_ms - event.listed_ms > MINUTE_MS and not self.static:
                 invent_volume(market, moment_ms, rng)
                 invent_past(market, moment_ms, rng)
-            elif self.frozen:
+            elif self.static:
                 market.volume.total_micro = market.daily_volume_micro * 10
-            if market.trading and market.maker is not None and not self.frozen:
+            if market.trading and market.maker is not None and not self.static:
                 visit(market, chance, 10 * MINUTE_MS, moment_ms, rng)
             market.changed_ms = moment_ms - int(rng.random() * 30_000)
             market.revision += 1
@@ -263,7 +262,7 @@ class World:
             next_event=self._next_event,
             next_market=self._next_market,
             breadth=self._breadth,
-            frozen=self.frozen,
+            static=self.static,
             events=parts,
         )
         return msgspec.msgpack.encode(saved)
@@ -278,7 +277,7 @@ class World:
             raise CheckpointUnreadable(f"the checkpoint cannot be read: {error}") from error
         if saved.version != CHECKPOINT_VERSION:
             raise CheckpointUnreadable(f"the checkpoint is of version {saved.version}, not {CHECKPOINT_VERSION}")
-        world = cls(saved.seed, 0, to_datetime(saved.now_ms), frozen=saved.frozen, breadth=saved.breadth)
+        world = cls(saved.seed, 0, to_datetime(saved.now_ms), static=saved.static, breadth=saved.breadth)
         world._now_ms = saved.now_ms
         world._next_event, world._next_market = saved.next_event, saved.next_market
         for event in events:
