@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from prescient.domain import risk
@@ -31,94 +32,50 @@ from prescient.ports import Booking, Desk
 from prescient.trading.decide import strategy_of
 from prescient.trading.strategy_config import complete
 
+# Orders on their way at once: a sports market holds each for seconds, and they do not wait for one another.
+ORDERS_AT_ONCE = 16
+
+Outcome = tuple[Signal, Trade | Refused]
+
 
 async def execute_signals(
     desk: Desk, cycle_id: str, portfolio_id: int, signal_ids: Sequence[str] | None = None
 ) -> StepReport:
-    """Trade this portfolio's pending signals of this cycle, one after the other, each booked whole before the next.
+    """Trade this portfolio's pending signals of this cycle.
 
-    Running it again trades nothing twice: a signal has at most one order.
+    First each order is approved and its reservation committed, one after the other, so that no two count on the same
+    cash. Then they go to the venue side by side, each booked whole when its answer comes; the legs of a set go one
+    after the other. Running it again trades nothing twice: a signal has at most one order.
     """
     portfolio = await desk.store.portfolio(portfolio_id)
     config = complete(strategy_of(desk, portfolio), portfolio.strategy_config)
     signals = await desk.store.signals(
         cycle_id=cycle_id, portfolio_id=portfolio_id, signal_ids=signal_ids, pending_only=True
     )
-    report = StepReport(Step.EXECUTE, portfolio_id, count_in=len(signals))
-    report.amounts.update({"amount_micro": 0, "fee_micro": 0})
     rules = await desk.market_data.rules(sorted({signal.condition_id for signal in signals})) if signals else {}
-    legs: dict[str, list[tuple[Signal, Trade]]] = {}
-    failed: set[str] = set()
-    decisions: list[Decision] = []
+    units: dict[str, list[tuple[Signal, ApprovedOrder | Refused]]] = {}
     for number, signal in enumerate(signals):
-        refused = _not_now(signal, number, config, failed)
-        outcome = refused or await _trade(desk, signal, config, rules.get(signal.condition_id))
-        decisions.append(_decision(signal, outcome))
-        if isinstance(outcome, Trade):
-            _count(report, outcome)
-            legs.setdefault(signal.group_id, []).append((signal, outcome))
-            continue
-        report.drop(outcome.code, outcome.limit)
-        if signal.group_id and signal.group_id not in failed:
-            failed.add(signal.group_id)
-            await _unwind(desk, legs.pop(signal.group_id, []), config, rules, report)
-    await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
-    return report
+        unit = units.setdefault(signal.group_id or signal.signal_id, [])
+        unit.append((signal, await _approve(desk, signal, number, config, rules.get(signal.condition_id))))
+    tasks = [partial(_trade_unit, desk, unit, config, rules) for unit in units.values()]
+    outcomes: list[list[Outcome]] = await desk.gather(tasks, ORDERS_AT_ONCE)
+    return await _report(desk, cycle_id, portfolio_id, len(signals), [pair for unit in outcomes for pair in unit])
 
 
-def _not_now(signal: Signal, number: int, config: dict[str, Any], failed: set[str]) -> Refused | None:
-    """Refuse what the cycle's own state forbids, before anything is looked up."""
+async def _approve(
+    desk: Desk, signal: Signal, number: int, config: dict[str, Any], rules: TradingRules | None
+) -> ApprovedOrder | Refused:
+    """Pass one signal through the risk gate and commit its order's row and reservation."""
     if number >= config["max_trades_per_cycle"]:
         limit = "strategy_config.max_trades_per_cycle"
         return Refused("too_many_trades", "the cycle's orders are used up", limit, str(number))
-    if signal.group_id and signal.group_id in failed:
-        return Refused("group_leg_failed", "another leg of the same set was not filled")
-    return None
-
-
-def _count(report: StepReport, trade: Trade) -> None:
-    report.count_out += 1
-    report.amounts["amount_micro"] += trade.amount_micro
-    report.amounts["fee_micro"] += trade.fee_micro
-
-
-async def _unwind(
-    desk: Desk,
-    legs: list[tuple[Signal, Trade]],
-    config: dict[str, Any],
-    rules: dict[str, TradingRules],
-    report: StepReport,
-) -> None:
-    """Sell back the legs of a set that could not be completed: a lone leg is a bet that nobody decided on."""
-    for signal, trade in legs:
-        back = replace(
-            signal,
-            signal_id=f"{signal.signal_id}:unwind",
-            side=Side.SELL,
-            price_micro=trade.price_micro,
-            size_micro=trade.size_micro,
-            group_id="",
-            reason="the other leg of the set was not filled",
-        )
-        await desk.store.save_signals([back])
-        # Out at any price: the set's profit is gone, the open risk must not stay.
-        sold = await _trade(desk, back, config | {"max_slippage_pct": 100}, rules.get(signal.condition_id))
-        if isinstance(sold, Trade):
-            _count(report, sold)
-        else:
-            report.drop("unwind_" + sold.code)
-
-
-async def _trade(desk: Desk, signal: Signal, config: dict[str, Any], rules: TradingRules | None) -> Trade | Refused:
-    """Take one signal to the venue and book what came of it."""
     if rules is None:
         return Refused("market_not_found", "the venue does not know this market any more")
     intent = intent_of(signal, config, rules)
-    # Read again for each order: the one before may have used the cash.
+    # Read again for each order: the one before has reserved its part of the cash.
     portfolio = await desk.store.portfolio(signal.portfolio_id)
     position = await desk.store.position(signal.portfolio_id, signal.token_id)
-    held = position.size_micro if position else 0
-    approved = risk.check(intent, portfolio, held, rules)
+    approved = risk.check(intent, portfolio, position.size_micro if position else 0, rules)
     if isinstance(approved, Refused):
         await desk.store.save_refusal(intent, approved, desk.clock.now())
         return approved
@@ -126,8 +83,74 @@ async def _trade(desk: Desk, signal: Signal, config: dict[str, Any], rules: Trad
     hold = reservation(intent.portfolio_id, intent.order_id, approved.reserved_cash_micro, now)
     if not await desk.store.reserve(approved, hold, now):
         return Refused("already_ordered", "this signal has an order already")
-    answer = await desk.venue.submit(approved)
-    return await book_answer(desk, approved, answer, position, signal)
+    return approved
+
+
+async def _trade_unit(
+    desk: Desk,
+    unit: list[tuple[Signal, ApprovedOrder | Refused]],
+    config: dict[str, Any],
+    rules: dict[str, TradingRules],
+) -> list[Outcome]:
+    """Send one order, or the legs of one set: all of them or, with the filled ones sold back, none."""
+    outcomes: list[Outcome] = []
+    filled: list[tuple[Signal, Trade]] = []
+    broken = any(isinstance(approved, Refused) for _, approved in unit)
+    for signal, approved in unit:
+        if isinstance(approved, Refused):
+            outcomes.append((signal, approved))
+            continue
+        answer: Submission = Rejected("group_leg_failed", "another leg of the same set was not filled")
+        if not broken:
+            answer = await desk.venue.submit(approved)
+        outcome = await book_answer(desk, approved, answer, signal)
+        outcomes.append((signal, outcome))
+        if isinstance(outcome, Trade):
+            filled.append((signal, outcome))
+        else:
+            broken = True
+    if broken:
+        for signal, trade in filled:
+            outcomes.append(await _sell_back(desk, signal, trade, config, rules))
+    return outcomes
+
+
+async def _sell_back(
+    desk: Desk, signal: Signal, trade: Trade, config: dict[str, Any], rules: dict[str, TradingRules]
+) -> Outcome:
+    """Sell the leg of a set that could not be completed: a lone leg is a bet that nobody decided on."""
+    back = replace(
+        signal,
+        signal_id=f"{signal.signal_id}:unwind",
+        side=Side.SELL,
+        price_micro=trade.price_micro,
+        size_micro=trade.size_micro,
+        group_id="",
+        reason="the other leg of the set was not filled",
+    )
+    await desk.store.save_signals([back])
+    # Out at any price: the set's profit is gone, the open risk must not stay.
+    anyhow = config | {"max_slippage_pct": 100}
+    approved = await _approve(desk, back, 0, anyhow, rules.get(signal.condition_id))
+    if isinstance(approved, Refused):
+        return back, replace(approved, code=f"unwind_{approved.code}")
+    sold = await book_answer(desk, approved, await desk.venue.submit(approved), back)
+    return back, replace(sold, code=f"unwind_{sold.code}") if isinstance(sold, Refused) else sold
+
+
+async def _report(desk: Desk, cycle_id: str, portfolio_id: int, count_in: int, outcomes: list[Outcome]) -> StepReport:
+    report = StepReport(Step.EXECUTE, portfolio_id, count_in=count_in)
+    report.amounts.update({"amount_micro": 0, "fee_micro": 0})
+    for _, outcome in outcomes:
+        if isinstance(outcome, Refused):
+            report.drop(outcome.code, outcome.limit)
+            continue
+        report.count_out += 1
+        report.amounts["amount_micro"] += outcome.amount_micro
+        report.amounts["fee_micro"] += outcome.fee_micro
+    decisions = [_decision(signal, outcome) for signal, outcome in outcomes]
+    await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
+    return report
 
 
 def intent_of(signal: Signal, config: dict[str, Any], rules: TradingRules) -> OrderIntent:
@@ -152,9 +175,7 @@ def intent_of(signal: Signal, config: dict[str, Any], rules: TradingRules) -> Or
     )
 
 
-async def book_answer(
-    desk: Desk, order: ApprovedOrder, answer: Submission, position: Position | None, signal: Signal
-) -> Trade | Refused:
+async def book_answer(desk: Desk, order: ApprovedOrder, answer: Submission, signal: Signal) -> Trade | Refused:
     """Book the venue's answer in one transaction: money, shares, position, trade, signal. Unknown books nothing."""
     if isinstance(answer, Unknown):
         # The reservation stays; recovery asks the venue by the order's id. Never taken for "not placed".
@@ -173,6 +194,7 @@ async def book_answer(
     transfers += fill_transfers(
         intent.portfolio_id, intent.order_id, intent.token_id, intent.side, answer.fills, answer.time
     )
+    position = await desk.store.position(intent.portfolio_id, intent.token_id)
     before = position or new_position(signal, answer)
     after, realized = _moved(before, order, answer)
     trade = _trade_record(order, answer, signal, realized)

@@ -17,7 +17,6 @@ async def recover(desk: Desk) -> tuple[list[str], list[str]]:
             continue
         intent = order.intent
         signals = await desk.store.signals(signal_ids=[intent.signal_id])
-        position = await desk.store.position(intent.portfolio_id, intent.token_id)
-        await book_answer(desk, order, answer, position, signals[0])
+        await book_answer(desk, order, answer, signals[0])
         resolved.append(intent.order_id)
     return resolved, cycles
