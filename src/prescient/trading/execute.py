@@ -27,7 +27,7 @@ from prescient.domain.order import (
 from prescient.domain.portfolio import Position
 from prescient.domain.rules import MARKET_AMOUNT_STEP_MICRO, floor_to, worst_price
 from prescient.domain.signal import Decision, Signal, Step
-from prescient.domain.values import MICRO, multiply_down, parse_micro
+from prescient.domain.values import MICRO, parse_micro
 from prescient.ports import Booking, Desk
 from prescient.trading.decide import strategy_of
 from prescient.trading.strategy_config import complete
@@ -272,24 +272,14 @@ def _trade_record(order: ApprovedOrder, answer: Accepted, signal: Signal, realiz
 
 
 def _decision(signal: Signal, outcome: Trade | Refused) -> Decision:
-    passed = isinstance(outcome, Trade)
     if isinstance(outcome, Trade):
-        dollars = multiply_down(outcome.amount_micro, MICRO)
-        return Decision(
-            Step.EXECUTE,
-            "market",
-            signal.market_id,
-            passed,
-            outcome.status,
-            str(dollars / MICRO),
-            "",
-            signal.portfolio_id,
-        )
+        amount = f"{outcome.amount_micro / MICRO:.2f}"
+        return Decision(Step.EXECUTE, "market", signal.market_id, True, outcome.status, amount, "", signal.portfolio_id)
     return Decision(
         Step.EXECUTE,
         "market",
         signal.market_id,
-        passed,
+        False,
         outcome.code,
         outcome.number or outcome.reason[:200],
         outcome.limit,
