@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from prescient.ports import ComponentHealth, Desk
 from prescient.surfaces.api.app import SERVICES, create_app
@@ -21,6 +23,13 @@ PORTFOLIO = {"name": "Main", "strategy_type": "majority", "initial_balance": 100
 
 async def all_online() -> dict[str, ComponentHealth]:
     return {name: ComponentHealth(True, f"http://{name}") for name in COMPONENTS}
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[MutableMapping[str, Any]]]:
+    """What was logged, kept instead of printed: drawing a traceback with all its values takes longer than the test."""
+    with capture_logs() as entries:
+        yield entries
 
 
 @pytest.fixture

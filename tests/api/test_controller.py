@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import MutableMapping
+from typing import Any
 
 import httpx
 import pytest
@@ -243,12 +245,16 @@ class BrokenStages(LocalStages):
         raise self._error
 
 
-async def test_the_unforeseen_is_500_with_an_id_and_nothing_else(desk: Desk, portfolio_id: int) -> None:
+async def test_the_unforeseen_is_500_with_an_id_and_nothing_else(
+    desk: Desk, portfolio_id: int, logged: list[MutableMapping[str, Any]]
+) -> None:
     async with client_of(desk, BrokenStages(desk, RuntimeError("password=hunter2"))) as client:
         answer = await client.get("/trading/run-full-cycle")
         assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
         assert answer.json()["error_id"] in answer.json()["detail"]
         assert "hunter2" not in answer.text
+        (line,) = [line for line in logged if line["event"] == "request failed"]
+        assert (line["error_id"], line["exc_info"]) == (answer.json()["error_id"], True)
         assert answer.headers["Content-Security-Policy"]
         shown = (await client.get("/trading/cycles")).json()["cycles"][0]
         assert (shown["status"], shown["error"]) == ("failed", "RuntimeError: see the log")

@@ -14,7 +14,8 @@ from prescient.ports import ComponentHealth
 HEALTH_S = 4.0
 
 
-class _Problem(msgspec.Struct):
+class _Answer(msgspec.Struct):
+    service: str = ""
     detail: str = ""
 
 
@@ -38,22 +39,25 @@ class HttpHealth:
     async def _ask(self, name: str, url: str) -> ComponentHealth:
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=HEALTH_S), trust_env=False)
+        service = name.replace("_", "-")
         try:
-            async with self._session.get(f"{url}/health") as response:
+            async with self._session.get(f"{url}/health", allow_redirects=False) as response:
                 status, body = response.status, await response.read()
         except TimeoutError:
             return ComponentHealth(False, url, f"did not answer within {HEALTH_S:.0f} s")
         except (aiohttp.ClientError, OSError) as error:
-            service = name.replace("_", "-")
             cure = f"Start it: `prescient serve {service}`, or all with `prescient up`."
             return ComponentHealth(False, url, f"does not answer ({type(error).__name__}). {cure}")
-        if status == 200:
-            return ComponentHealth(True, url)
-        return ComponentHealth(False, url, _detail(body) or f"answered with status {status}")
+        answer = _decoded(body)
+        if status != 200:
+            return ComponentHealth(False, url, answer.detail or f"answered with status {status}")
+        if answer.service != service:
+            return ComponentHealth(False, url, "something else answers there")
+        return ComponentHealth(True, url)
 
 
-def _detail(body: bytes) -> str:
+def _decoded(body: bytes) -> _Answer:
     try:
-        return msgspec.json.decode(body, type=_Problem).detail
+        return msgspec.json.decode(body, type=_Answer)
     except msgspec.MsgspecError:
-        return ""
+        return _Answer()

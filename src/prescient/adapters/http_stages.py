@@ -108,7 +108,7 @@ class HttpStages:
             # Only loopback and our own services are asked, so no proxy from the environment stands in between.
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
         try:
-            async with self._session.post(url + path, json=fields) as response:
+            async with self._session.post(url + path, json=fields, allow_redirects=False) as response:
                 status, body = response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _away(service, url, error) from error
