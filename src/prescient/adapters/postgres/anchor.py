@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import itertools
+
+import asyncpg
 
 from prescient.adapters.postgres.connection import Raw, connect, database_errors
 from prescient.domain.errors import StoreUnavailable
@@ -18,52 +21,59 @@ def lock_key(name: str) -> int:
 
 
 class Anchor:
-    """Takes and frees locks by name. The connection is opened by the first lock that is asked for."""
+    """Takes and frees locks by name. The connection is opened by the first lock that is asked for.
+
+    Each taking has a number of its own, so that who lost a lock does not mistake a later taking for his.
+    """
 
     def __init__(self, dsn: str, application: str) -> None:
         self._dsn = dsn
         self._application = f"{application} locks"
         self._connection: Raw | None = None
-        self._held: set[str] = set()
+        self._held: dict[str, int] = {}
+        self._numbers = itertools.count(1)
         # The driver serves one caller at a time.
         self._one_at_a_time = asyncio.Lock()
         self._closed = False
 
-    async def take(self, name: str) -> bool:
-        """Take a lock, or return False while anyone, ourselves included, holds it. Raises StoreUnavailable."""
+    async def take(self, name: str) -> int | None:
+        """Take a lock and return the taking's number, or None while anyone, ourselves included, holds it.
+
+        Raises StoreUnavailable.
+        """
         async with self._one_at_a_time:
             with database_errors():
                 connection = await self._ready()
                 if name in self._held:
-                    return False
+                    return None
                 taken = await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock_key(name))
-            if taken:
-                self._held.add(name)
-            return bool(taken)
+            if not taken:
+                return None
+            self._held[name] = next(self._numbers)
+            return self._held[name]
 
-    async def keep(self, name: str) -> bool:
-        """Take a lock again if it went with a lost connection; returns whether we hold it. Raises StoreUnavailable."""
-        if name in self._held and self._connection is not None and not self._connection.is_closed():
-            return True
-        return await self.take(name)
+    async def keep(self, name: str) -> None:
+        """Take a lock again if it went with a lost connection and nobody else has it. Raises StoreUnavailable."""
+        if name not in self._held or self._connection is None or self._connection.is_closed():
+            await self.take(name)
 
-    async def free(self, name: str) -> None:
-        """Free a lock that we hold; one that went with its connection is free already."""
+    async def free(self, name: str, number: int | None = None) -> None:
+        """Free a lock that we hold, or only the taking of that number; what went with its connection is free already."""
         async with self._one_at_a_time:
-            if name not in self._held:
+            if name not in self._held or (number is not None and self._held[name] != number):
                 return
-            self._held.discard(name)
+            del self._held[name]
             connection = self._connection
             if connection is None or connection.is_closed():
                 return
             with database_errors():
                 await connection.fetchval("SELECT pg_advisory_unlock($1)", lock_key(name))
 
-    async def holds(self, name: str) -> bool:
-        """Whether we hold a lock for sure: its connection answers now. Never raises."""
+    async def holds(self, name: str, number: int) -> bool:
+        """Whether we hold the taking of that number for sure: its connection answers now. Never raises."""
         async with self._one_at_a_time:
             connection = self._connection
-            if name not in self._held or connection is None or connection.is_closed():
+            if self._held.get(name) != number or connection is None or connection.is_closed():
                 return False
             try:
                 with database_errors():
@@ -84,7 +94,7 @@ class Anchor:
                 return
             try:
                 await connection.close(timeout=PROBE_TIMEOUT_S)
-            except OSError:
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 connection.terminate()
 
     async def _ready(self) -> Raw:

@@ -158,9 +158,14 @@ def storable(rows: Iterable[Row]) -> list[Row]:
     return [tuple(_cleaned(value) for value in row) for row in rows]
 
 
+def storable_text(text: str) -> str:
+    """Return a text without the characters that PostgreSQL cannot keep."""
+    return text.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
+
+
 def _cleaned(value: Any) -> Any:
     if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "ignore").decode("utf-8")
+        return storable_text(value)
     if isinstance(value, list | tuple):
         return [_cleaned(part) for part in value]
     return value

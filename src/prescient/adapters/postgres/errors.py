@@ -14,12 +14,12 @@ CHECK_VIOLATION = "23514"
 UNDEFINED_TABLE = "42P01"
 # Connection lost, out of resources or shutting down, cancelled, wrong login, no such database, transaction timed out.
 UNAVAILABLE_CLASSES = frozenset({"08", "53", "57", "58", "28", "3D", "XX"})
-TIMED_OUT_IN_TRANSACTION = frozenset({"25P02", "25P03", "25P04"})
+TIMED_OUT_IN_TRANSACTION = frozenset({"25P03", "25P04"})
 
 
 def driver_error(error: BaseException) -> BaseException:
     """Return asyncpg's own exception below SQLAlchemy's wrapping."""
-    if isinstance(error, exc.DBAPIError) and error.orig is not None:
+    if isinstance(error, exc.StatementError) and error.orig is not None:
         return error.orig.__cause__ or error.orig
     return error
 
@@ -46,7 +46,7 @@ def translated(error: BaseException) -> PrescientError | None:
         return InvalidRequest("value", "holds a number or a character that cannot be stored; correct it.")
     if state[:2] in ("23", "P0"):
         return InvariantBroken(f"The database refused: {cause}. Nothing was booked; check the figures that were sent.")
-    if isinstance(cause, asyncpg.DataError):
+    if isinstance(cause, asyncpg.DataError | UnicodeEncodeError):
         # Raised before anything was sent: a number beyond 64 bits, a lone surrogate.
         return InvalidRequest("value", "holds a number or a character that cannot be stored; correct it.")
     if isinstance(cause, OSError | asyncpg.InterfaceError | asyncpg.InternalClientError | exc.TimeoutError):

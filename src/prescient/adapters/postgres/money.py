@@ -27,17 +27,6 @@ SELECT transfer_id, portfolio_id, group_id, kind, asset, debit, credit, amount *
        AS given (transfer_id, portfolio_id, group_id, kind, asset, debit, credit, amount, timestamp)
 """
 
-# The cached cash of a portfolio is what its ledger balances say.
-REFRESH_CASH = """
-UPDATE portfolios
-   SET current_balance = kept.cash + kept.reserved, reserved_balance = kept.reserved, updated_at = $2
-  FROM (SELECT coalesce(sum(balance) FILTER (WHERE account = 'cash'), 0) AS cash,
-               coalesce(sum(balance) FILTER (WHERE account = 'reserved'), 0) AS reserved
-          FROM ledger_balances
-         WHERE portfolio_id = $1 AND asset = 'USD' AND account IN ('cash', 'reserved')) AS kept
- WHERE portfolio_id = $1
-"""
-
 # Replace a position, bring the portfolio's sums along by what changed, and tell how many shares the ledger has.
 WRITE_POSITION = """
 WITH before AS (
@@ -76,7 +65,7 @@ async def lock_portfolio(connection: Raw, portfolio_id: int) -> None:
 
 
 async def append_transfers(connection: Raw, portfolio_id: int, transfers: Sequence[Transfer]) -> None:
-    """Append to the ledger; a trigger brings the balances along, of which only the end counts.
+    """Append to the ledger; a trigger brings balances and cached cash along, of which only the end counts.
 
     Raises InvariantBroken for another portfolio's transfer, an id booked before, or an own account below zero.
     """
@@ -99,16 +88,11 @@ async def append_transfers(connection: Raw, portfolio_id: int, transfers: Sequen
             [transfer.time for transfer in transfers],
         )
     except asyncpg.UniqueViolationError as error:
-        raise InvariantBroken(f"{error.detail} It was booked already; nothing was booked again.") from error
+        raise InvariantBroken(f"{error.detail or error} It was booked already; nothing was booked again.") from error
     except asyncpg.CheckViolationError as error:
         raise InvariantBroken(
             f"portfolio {portfolio_id} would have cash, reserved cash or shares below zero; nothing was booked"
         ) from error
-
-
-async def refresh_cash(connection: Raw, portfolio_id: int, now: datetime) -> None:
-    """Bring the cached cash and reserved cash to what the ledger says."""
-    await connection.execute(REFRESH_CASH, portfolio_id, now)
 
 
 async def write_position(connection: Raw, position: Position, now: datetime) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from prescient.adapters.postgres import tables
@@ -14,6 +16,7 @@ from prescient.domain.market import Side
 from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, OrderType, Trade
 from prescient.domain.portfolio import Portfolio, PortfolioStatus, Position, Snapshot
 from prescient.domain.signal import Signal
+from prescient.domain.values import MICRO
 
 _p = tables.portfolios.c
 PORTFOLIO = (
@@ -130,6 +133,11 @@ def snapshot_columns(table: Any) -> tuple[Any, ...]:
         c.trades,
         c.cycle_id,
     )
+
+
+def plain(record: asyncpg.Record) -> list[Any]:
+    """Return a row that the driver itself read with its money as integers of micro-units."""
+    return [int(value * MICRO) if type(value) is Decimal else value for value in record]
 
 
 def portfolio_of(row: Sequence[Any]) -> Portfolio:

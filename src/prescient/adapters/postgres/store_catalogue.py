@@ -86,25 +86,25 @@ class CatalogueMethods(StorePart):
 
     async def active_events(self) -> list[Event]:
         """The collected active events without their markets, by id."""
-        return await _in_turns(await self._fetch(ACTIVE_EVENTS), event_of)
+        return await _in_turns(await self._database.rows(ACTIVE_EVENTS), event_of)
 
     async def markets_of(self, event_ids: Sequence[str]) -> list[Market]:
         """All markets of these events, by id."""
         wanted = sorted(set(event_ids))
         found: list[Market] = []
         for start in range(0, len(wanted), CHUNK_EVENTS):
-            rows = await self._fetch(MARKETS_OF, wanted[start : start + CHUNK_EVENTS])
+            rows = await self._database.rows(MARKETS_OF, wanted[start : start + CHUNK_EVENTS])
             found += await _in_turns(rows, market_of)
         return sorted(found, key=lambda market: market.market_id)
 
     async def markets_by_condition(self, condition_ids: Sequence[str]) -> dict[str, Market]:
         """Markets by condition id; unknown ones are absent."""
-        found = await _in_turns(await self._fetch(MARKETS_BY_CONDITION, list(condition_ids)), market_of)
+        found = await _in_turns(await self._database.rows(MARKETS_BY_CONDITION, list(condition_ids)), market_of)
         return {market.condition_id: market for market in found}
 
     async def find_market(self, text: str) -> Market | None:
         """A market by its id, condition id or slug."""
-        rows = await self._fetch(FIND_MARKET, text)
+        rows = await self._database.rows(FIND_MARKET, text)
         return market_of(rows[0]) if rows else None
 
     async def save_screened(self, cycle_id: str, market_ids: Sequence[str]) -> None:
@@ -118,7 +118,7 @@ class CatalogueMethods(StorePart):
 
     async def screened(self, cycle_id: str) -> list[Market]:
         """The markets that passed, in the order they were saved."""
-        return await _in_turns(await self._fetch(SCREENED, cycle_id), market_of)
+        return await _in_turns(await self._database.rows(SCREENED, cycle_id), market_of)
 
     async def save_snapshots(
         self, source: str, books: Sequence[tuple[Market, OrderBook | None]], now: datetime
@@ -134,11 +134,6 @@ class CatalogueMethods(StorePart):
             await self._database.transact_raw(
                 lambda connection: append_rows(connection, "market_snapshots", SNAPSHOT_COLUMNS, rows, day)
             )
-
-    async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        async with self._database.bulk() as connection:
-            with database_errors():
-                return await connection.fetch(statement, *arguments)
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prescient.adapters.postgres.anchor import lock_key
+from prescient.adapters.postgres.catalogue_rows import storable_text
 from prescient.adapters.postgres.errors import UNIQUE_VIOLATION, sqlstate_of
 from prescient.adapters.postgres.part import StorePart
 from prescient.adapters.postgres.rows import report_of
@@ -38,7 +39,7 @@ class CycleMethods(StorePart):
         """
         report = CycleReport(request, CycleStatus.RUNNING, now)
         # Taken before the row can be seen: a running cycle whose lock is free is a dead one.
-        if not await self._anchor.take(_lock_name(request.cycle_id)):
+        if await self._anchor.take(_lock_name(request.cycle_id)) is None:
             raise _used_before(request.cycle_id)
         try:
             claim = await self._database.transact(lambda connection: _claim(connection, report))
@@ -173,13 +174,15 @@ async def _close_if_dead(connection: AsyncConnection, cycle_id: str, now: dateti
 
 
 def _values(report: CycleReport) -> dict[str, Any]:
+    # An error's text comes from outside, and must not keep its cycle from ending.
+    error = storable_text(report.error)
     return {
         "cycle_id": report.cycle_id,
         "status": report.status.value,
         "trigger": report.request.trigger,
         "idempotency_key": report.request.idempotency_key,
-        "report": report,
-        "error": report.error,
+        "report": replace(report, error=error),
+        "error": error,
         "started_at": report.started_at,
         "ended_at": report.ended_at,
     }

@@ -92,7 +92,7 @@ class DecisionMethods(StorePart):
         ):
             if wanted is not None:
                 statement = statement.where(column == wanted)
-        # By time first: each connection draws its sequence numbers a hundred at a time.
+        # By time first: connections that save side by side draw their sequence numbers in turns.
         statement = statement.order_by(columns.timestamp.desc(), columns.sequence.desc()).limit(limit)
         async with self._database.reading() as connection:
             rows = await connection.execute(statement)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, Table, func, select
 
-from prescient.adapters.postgres.connection import Raw, database_errors
+from prescient.adapters.postgres.connection import Raw
 from prescient.adapters.postgres.money import lock_portfolio
 from prescient.adapters.postgres.part import StorePart
 from prescient.adapters.postgres.rows import snapshot_columns, snapshot_of
@@ -159,9 +159,7 @@ class HistoryMethods(StorePart):
 
     async def ledger_balances(self, portfolio_id: int) -> dict[tuple[str, str], int]:
         """Add up every entry of a portfolio's ledger. Raises PortfolioNotFound."""
-        async with self._database.bulk() as connection:
-            with database_errors():
-                rows = await connection.fetch(BALANCES, portfolio_id)
+        rows = await self._database.rows(BALANCES, portfolio_id)
         if not rows:
             # Every portfolio has its opening entry.
             raise PortfolioNotFound(portfolio_id)

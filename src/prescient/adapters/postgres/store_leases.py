@@ -22,7 +22,8 @@ class LeaseMethods(StorePart):
     async def lease(self, name: str) -> Lease | None:
         """Take a lease by an advisory lock, and count its epochs in ``leases`` for people who ask who holds it."""
         lock_name = f"lease:{name}"
-        if not await self._anchor.take(lock_name):
+        number = await self._anchor.take(lock_name)
+        if number is None:
             return None
         holder = f"{socket.gethostname()} process {os.getpid()}"
         statement = insert(leases).values(name=name, epoch=1, holder=holder, taken_at=func.now())
@@ -32,9 +33,9 @@ class LeaseMethods(StorePart):
         try:
             await self._database.transact(lambda connection: connection.execute(statement))
         except BaseException:
-            await self._anchor.free(lock_name)
+            await self._anchor.free(lock_name, number)
             raise
-        return PostgresLease(self._anchor, lock_name)
+        return PostgresLease(self._anchor, lock_name, number)
 
     async def beat(self, name: str, now: datetime, detail: dict[str, Any]) -> None:
         statement = insert(heartbeats).values(name=name, beat_at=now, detail=detail)
@@ -62,18 +63,13 @@ class LeaseMethods(StorePart):
 class PostgresLease:
     """A lease that ends when released, when its process ends, or when its connection is lost."""
 
-    def __init__(self, anchor: Anchor, lock_name: str) -> None:
+    def __init__(self, anchor: Anchor, lock_name: str, number: int) -> None:
         self._anchor = anchor
         self._lock_name = lock_name
-        self._over = False
+        self._number = number
 
     async def held(self) -> bool:
-        if not self._over and not await self._anchor.holds(self._lock_name):
-            # Once lost it may be another's by now, even if the lock comes back to us.
-            self._over = True
-        return not self._over
+        return await self._anchor.holds(self._lock_name, self._number)
 
     async def release(self) -> None:
-        if not self._over:
-            self._over = True
-            await self._anchor.free(self._lock_name)
+        await self._anchor.free(self._lock_name, self._number)

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
-from prescient.adapters.postgres.connection import Raw
-from prescient.adapters.postgres.money import append_transfers, lock_portfolio, refresh_cash, write_position
+from prescient.adapters.postgres.connection import Raw, compiled
+from prescient.adapters.postgres.money import append_transfers, lock_portfolio, write_position
 from prescient.adapters.postgres.part import StorePart
-from prescient.adapters.postgres.rows import POSITION, position_of
+from prescient.adapters.postgres.rows import POSITION, plain, position_of
 from prescient.adapters.postgres.tables import positions
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import Transfer
 from prescient.domain.portfolio import Mark, Position
+
+ONE_POSITION = compiled(
+    select(*POSITION).where(
+        positions.c.portfolio_id == bindparam("portfolio_id"), positions.c.token_id == bindparam("token_id")
+    )
+)
 
 # Marks of what was sold or settled since the prices were asked for change nothing.
 WRITE_MARKS = """
@@ -51,11 +57,8 @@ class PositionMethods(StorePart):
             return [position_of(row) for row in await connection.execute(statement)]
 
     async def position(self, portfolio_id: int, token_id: str) -> Position | None:
-        columns = positions.c
-        statement = select(*POSITION).where(columns.portfolio_id == portfolio_id, columns.token_id == token_id)
-        async with self._database.reading() as connection:
-            row = (await connection.execute(statement)).one_or_none()
-        return None if row is None else position_of(row)
+        rows = await self._database.rows(ONE_POSITION, portfolio_id, token_id)
+        return position_of(plain(rows[0])) if rows else None
 
     async def save_marks(self, portfolio_id: int, marks: Sequence[Mark], now: datetime) -> None:
         """Value open positions. Raises PortfolioNotFound."""
@@ -87,7 +90,6 @@ class PositionMethods(StorePart):
             if await connection.fetchval(BOOKED_BEFORE, [transfer.transfer_id for transfer in transfers]):
                 return False
             await append_transfers(connection, portfolio_id, transfers)
-            await refresh_cash(connection, portfolio_id, now)
             await write_position(connection, position, now)
             return True
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import exists, insert, literal, select, update
+from sqlalchemy import bindparam, exists, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from prescient.adapters.postgres.connection import driver_of
+from prescient.adapters.postgres.connection import compiled, driver_of
 from prescient.adapters.postgres.errors import UNIQUE_VIOLATION, sqlstate_of
 from prescient.adapters.postgres.money import append_transfers
 from prescient.adapters.postgres.part import StorePart
-from prescient.adapters.postgres.rows import PORTFOLIO, portfolio_of
+from prescient.adapters.postgres.rows import PORTFOLIO, plain, portfolio_of
 from prescient.adapters.postgres.tables import portfolios
 from prescient.domain.errors import ConflictError, InvalidRequest, PortfolioNotActive, PortfolioNotFound
 from prescient.domain.ledger import opening
 from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
 
+ONE_PORTFOLIO = compiled(select(*PORTFOLIO).where(portfolios.c.portfolio_id == bindparam("portfolio_id")))
 CHANGEABLE = frozenset({"name", "description", "strategy_type", "strategy_config", "schedule", "status"})
 
 
@@ -54,12 +55,10 @@ class PortfolioMethods(StorePart):
 
     async def portfolio(self, portfolio_id: int) -> Portfolio:
         """Raises PortfolioNotFound."""
-        statement = select(*PORTFOLIO).where(portfolios.c.portfolio_id == portfolio_id)
-        async with self._database.reading() as connection:
-            row = (await connection.execute(statement)).one_or_none()
-        if row is None:
+        rows = await self._database.rows(ONE_PORTFOLIO, portfolio_id)
+        if not rows:
             raise PortfolioNotFound(portfolio_id)
-        return portfolio_of(row)
+        return portfolio_of(plain(rows[0]))
 
     async def portfolios(self, status: PortfolioStatus | None = None) -> list[Portfolio]:
         statement = select(*PORTFOLIO).order_by(portfolios.c.portfolio_id)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncpg
-
 from prescient.adapters.postgres.catalogue_rows import EVENT_COLUMNS, MARKET_COLUMNS, event_of, market_of
-from prescient.adapters.postgres.connection import database_errors
 from prescient.adapters.postgres.part import StorePart
 from prescient.domain.market import Event, Market
 from prescient.ports import MarketSnapshot
@@ -33,10 +30,10 @@ class ReadMethods(StorePart):
     """The part of ``Store`` that answers lists; a page is at most some thousand rows."""
 
     async def events_page(self, limit: int, offset: int, *, active_only: bool = True) -> list[Event]:
-        return [event_of(row) for row in await self._rows(EVENTS_PAGE, limit, offset, active_only)]
+        return [event_of(row) for row in await self._database.rows(EVENTS_PAGE, limit, offset, active_only)]
 
     async def event(self, event_id: str) -> Event | None:
-        rows = await self._rows(EVENT, event_id)
+        rows = await self._database.rows(EVENT, event_id)
         return event_of(rows[0]) if rows else None
 
     async def markets_page(
@@ -49,20 +46,15 @@ class ReadMethods(StorePart):
         min_volume_micro: int = 0,
         active_only: bool = True,
     ) -> list[Market]:
-        rows = await self._rows(
+        rows = await self._database.rows(
             MARKETS_PAGE, limit, offset, active_only, event_id, min_liquidity_micro, min_volume_micro
         )
         return [market_of(row) for row in rows]
 
     async def snapshots_of_market(self, market_id: str, limit: int) -> list[MarketSnapshot]:
-        return [MarketSnapshot(*row) for row in await self._rows(SNAPSHOTS_OF_MARKET, market_id, limit)]
+        return [MarketSnapshot(*row) for row in await self._database.rows(SNAPSHOTS_OF_MARKET, market_id, limit)]
 
     async def last_screened(self) -> str | None:
-        rows = await self._rows(LAST_SCREENED)
+        rows = await self._database.rows(LAST_SCREENED)
         latest: str | None = rows[0][0]
         return latest
-
-    async def _rows(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        async with self._database.bulk() as connection:
-            with database_errors():
-                return await connection.fetch(statement, *arguments)

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
-from prescient.adapters.postgres.connection import Raw, json_text
-from prescient.adapters.postgres.money import append_transfers, lock_portfolio, refresh_cash, write_position
+from prescient.adapters.postgres.connection import Raw, compiled, database_errors, json_text
+from prescient.adapters.postgres.money import append_transfers, lock_portfolio, write_position
 from prescient.adapters.postgres.part import StorePart
 from prescient.adapters.postgres.rows import ORDER, TRADE, order_of, trade_of
 from prescient.adapters.postgres.tables import consumption, fills, orders, trades
@@ -41,23 +41,39 @@ ON CONFLICT DO NOTHING
 RETURNING order_id
 """
 
-ANSWER = "UPDATE orders SET status = $2, reason = $3, updated_at = $4 WHERE order_id = $1"
-
-RECORD_TRADE = """
-INSERT INTO trades (trade_id, order_id, portfolio_id, signal_id, cycle_id, condition_id, token_id, market_question,
-                    outcome, action, size, amount, fee, entry_price, realized_pnl, status, timestamp, model)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::bigint * 0.000001, $12::bigint * 0.000001,
-        $13::bigint * 0.000001, $14::bigint * 0.000001, $15::bigint * 0.000001, $16, $17, $18::text::jsonb)
+LOCK_BY_ORDER = """
+SELECT portfolio_id FROM orders JOIN portfolios USING (portfolio_id) WHERE order_id = $1
+   FOR NO KEY UPDATE OF portfolios
 """
 
-RECORD_FILLS = """
+# Once final, a status stays.
+ANSWER = """
+UPDATE orders SET status = $2, reason = $3, updated_at = $4
+ WHERE order_id = $1 AND status NOT IN ('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'REFUSED')
+RETURNING order_id
+"""
+
+# The trade, its fills, and the mark on its signal, in one round trip.
+RECORD_TRADE = """
+WITH recorded AS (
+    INSERT INTO trades (trade_id, order_id, portfolio_id, signal_id, cycle_id, condition_id, token_id, market_question,
+                        outcome, action, size, amount, fee, entry_price, realized_pnl, status, timestamp, model)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::bigint * 0.000001, $12::bigint * 0.000001,
+            $13::bigint * 0.000001, $14::bigint * 0.000001, $15::bigint * 0.000001, $16, $17, $18::text::jsonb)
+), marked AS (
+    UPDATE trading_signals SET executed = true, executed_at = $17 WHERE signal_id = $4
+)
 INSERT INTO fills (trade_id, number, order_id, price, size, cost, fee)
 SELECT $1, number, $2, price * 0.000001, size * 0.000001, cost * 0.000001, fee * 0.000001
-  FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
+  FROM unnest($19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[])
        WITH ORDINALITY AS given (price, size, cost, fee, number)
 """
 
-MARK_EXECUTED = "UPDATE trading_signals SET executed = true, executed_at = $2 WHERE signal_id = $1"
+TAKEN = compiled(
+    select(consumption.c.levels).where(
+        consumption.c.token_id == bindparam("token_id"), consumption.c.side == bindparam("side")
+    )
+)
 
 REMEMBER = """
 INSERT INTO paper_consumption (token_id, side, levels, updated_at) VALUES ($1, $2, $3::text::jsonb, $4)
@@ -71,13 +87,14 @@ class OrderMethods(StorePart):
     async def save_refusal(self, intent: OrderIntent, refused: Refused, now: datetime) -> None:
         """Keep what risk refused; a signal that has an order keeps the one it has. Raises PortfolioNotFound."""
 
-        async def save(connection: Raw) -> None:
+        async with self._database.bulk() as connection:
             try:
-                await _place(connection, ApprovedOrder(intent, 0, 0), OrderStatus.REFUSED, refused, now)
-            except asyncpg.ForeignKeyViolationError as error:
-                raise PortfolioNotFound(intent.portfolio_id) from error
-
-        await self._database.transact_raw(save)
+                with database_errors():
+                    await _place(connection, ApprovedOrder(intent, 0, 0), OrderStatus.REFUSED, refused, now)
+            except InvariantBroken as error:
+                if isinstance(error.__cause__, asyncpg.ForeignKeyViolationError):
+                    raise PortfolioNotFound(intent.portfolio_id) from error
+                raise
 
     async def reserve(self, order: ApprovedOrder, transfers: Sequence[Transfer], now: datetime) -> bool:
         """Commit the order's row and its reservation; False if this signal has an order already.
@@ -92,7 +109,6 @@ class OrderMethods(StorePart):
                 await _refuse_other_signal(connection, order.intent)
                 return False
             await append_transfers(connection, portfolio_id, transfers)
-            await refresh_cash(connection, portfolio_id, now)
             return True
 
         return await self._database.transact_raw(place)
@@ -105,13 +121,10 @@ class OrderMethods(StorePart):
         """
 
         async def write(connection: Raw) -> None:
-            portfolio_id = await _lock_order(connection, booking)
+            portfolio_id = await _answer(connection, booking, now)
             await append_transfers(connection, portfolio_id, booking.transfers)
-            await refresh_cash(connection, portfolio_id, now)
-            await connection.execute(ANSWER, booking.order_id, booking.status.value, booking.reason, now)
             if booking.trade is not None:
                 await _record_trade(connection, booking.trade, booking.order_id, portfolio_id)
-                await connection.execute(MARK_EXECUTED, booking.signal_id, now)
             if booking.position is not None:
                 if booking.position.portfolio_id != portfolio_id:
                     raise InvariantBroken(f"position in {booking.position.token_id} is not of portfolio {portfolio_id}")
@@ -133,10 +146,9 @@ class OrderMethods(StorePart):
 
     async def consumption(self, token_id: str, side: str) -> Consumption:
         """What was taken from one side of a book; empty if nothing was."""
-        statement = select(consumption.c.levels).where(consumption.c.token_id == token_id, consumption.c.side == side)
-        async with self._database.reading() as connection:
-            levels = await connection.scalar(statement)
-        return Consumption(token_id, side, {price: (taken, shown) for price, taken, shown in levels or ()})
+        rows = await self._database.rows(TAKEN, token_id, side)
+        levels = rows[0]["levels"] if rows else ()
+        return Consumption(token_id, side, {price: (taken, shown) for price, taken, shown in levels})
 
     async def trades(self, portfolio_id: int | None, limit: int) -> list[Trade]:
         """Trades with their fills, the one booked last first."""
@@ -197,17 +209,14 @@ async def _refuse_other_signal(connection: Raw, intent: OrderIntent) -> None:
         raise InvariantBroken(f"order {intent.order_id} exists already for another signal; nothing was reserved")
 
 
-async def _lock_order(connection: Raw, booking: Booking) -> int:
-    """Lock the portfolio of an order that still waits for its answer and return its id."""
-    order = await connection.fetchrow("SELECT portfolio_id FROM orders WHERE order_id = $1", booking.order_id)
-    if order is None:
+async def _answer(connection: Raw, booking: Booking, now: datetime) -> int:
+    """Give an order that waits for its answer its new status; returns its portfolio's id, whose row is locked."""
+    portfolio_id: int | None = await connection.fetchval(LOCK_BY_ORDER, booking.order_id)
+    if portfolio_id is None:
         raise InvariantBroken(f"order {booking.order_id} was never reserved; nothing was booked")
-    portfolio_id: int = order["portfolio_id"]
-    await lock_portfolio(connection, portfolio_id)
-    # Read after the lock: whoever held it may have booked this very order.
-    status = await connection.fetchval("SELECT status FROM orders WHERE order_id = $1", booking.order_id)
-    if status in FINAL:
-        raise InvariantBroken(f"order {booking.order_id} is {status} already; nothing was booked again")
+    # Judged after the lock: whoever held it may have booked this very order.
+    if await connection.fetchval(ANSWER, booking.order_id, booking.status.value, booking.reason, now) is None:
+        raise InvariantBroken(f"order {booking.order_id} has its final status already; nothing was booked again")
     return portfolio_id
 
 
@@ -235,15 +244,10 @@ async def _record_trade(connection: Raw, trade: Trade, order_id: str, portfolio_
             trade.status,
             trade.time,
             json_text(trade.model),
+            [fill.price_micro for fill in trade.fills],
+            [fill.size_micro for fill in trade.fills],
+            [fill.cost_micro for fill in trade.fills],
+            [fill.fee_micro for fill in trade.fills],
         )
     except asyncpg.UniqueViolationError as error:
         raise InvariantBroken(f"trade {trade.trade_id} is booked already; nothing was booked again") from error
-    await connection.execute(
-        RECORD_FILLS,
-        trade.trade_id,
-        trade.order_id,
-        [fill.price_micro for fill in trade.fills],
-        [fill.size_micro for fill in trade.fills],
-        [fill.cost_micro for fill in trade.fills],
-        [fill.fee_micro for fill in trade.fills],
-    )

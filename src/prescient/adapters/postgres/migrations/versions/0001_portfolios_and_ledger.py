@@ -205,10 +205,10 @@ CREATE TABLE ledger_balances (
 ) WITH (fillfactor = 50)
 """
 
-# Whoever inserts into the ledger, by whatever way, the balances follow in the same statement. Only the end of a
-# statement counts: within one booking a release may come after the payment that it covers.
-KEEP_BALANCES = """
-CREATE FUNCTION keep_ledger_balances() RETURNS trigger LANGUAGE plpgsql AS $$
+# Whoever inserts into the ledger, by whatever way, balances and cached cash follow in the same statement. Only the end
+# of a statement counts: within one booking a release may come after the payment that it covers.
+FOLLOW_LEDGER = """
+CREATE FUNCTION follow_ledger() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     WITH moved AS (
         SELECT portfolio_id, account, asset, sum(change) AS change
@@ -227,6 +227,17 @@ BEGIN
     SELECT moved.portfolio_id, moved.account, moved.asset, moved.change
       FROM moved
      WHERE (moved.portfolio_id, moved.account, moved.asset) NOT IN (SELECT * FROM updated);
+    UPDATE portfolios
+       SET current_balance = kept.cash + kept.reserved, reserved_balance = kept.reserved,
+           updated_at = greatest(updated_at, (SELECT max(timestamp) FROM entries))
+      FROM (SELECT portfolio_id,
+                   coalesce(sum(balance) FILTER (WHERE account = 'cash'), 0) AS cash,
+                   coalesce(sum(balance) FILTER (WHERE account = 'reserved'), 0) AS reserved
+              FROM ledger_balances
+             WHERE portfolio_id IN (SELECT portfolio_id FROM entries WHERE asset = 'USD')
+               AND account IN ('cash', 'reserved') AND asset = 'USD'
+             GROUP BY portfolio_id) AS kept
+     WHERE portfolios.portfolio_id = kept.portfolio_id;
     RETURN NULL;
 END $$
 """
@@ -240,8 +251,8 @@ END $$
 """
 
 TRIGGERS = (
-    """CREATE TRIGGER keep_balances AFTER INSERT ON ledger REFERENCING NEW TABLE AS entries
-       FOR EACH STATEMENT EXECUTE FUNCTION keep_ledger_balances()""",
+    """CREATE TRIGGER follow AFTER INSERT ON ledger REFERENCING NEW TABLE AS entries
+       FOR EACH STATEMENT EXECUTE FUNCTION follow_ledger()""",
     """CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger
        FOR EACH STATEMENT EXECUTE FUNCTION refuse_change('the ledger is append-only, correct it by new transfers')""",
     """CREATE TRIGGER never_deleted BEFORE DELETE OR TRUNCATE ON portfolios
@@ -276,7 +287,7 @@ def upgrade() -> None:
         FILLS,
         LEDGER,
         LEDGER_BALANCES,
-        KEEP_BALANCES,
+        FOLLOW_LEDGER,
         REFUSE_CHANGE,
         *TRIGGERS,
         *INDEXES,

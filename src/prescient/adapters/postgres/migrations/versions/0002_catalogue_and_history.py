@@ -183,7 +183,7 @@ INDEXES = (
     # A cycle's rows lie together, so a block range index finds them and costs next to nothing to keep.
     "CREATE INDEX ON decisions USING brin (cycle_id) WITH (pages_per_range = 16)",
     "CREATE INDEX ON decisions (subject_id)",
-    "CREATE INDEX ON decisions (portfolio_id, sequence) WHERE portfolio_id IS NOT NULL",
+    "CREATE INDEX ON decisions (portfolio_id, timestamp, sequence) WHERE portfolio_id IS NOT NULL",
     "CREATE INDEX ON portfolio_equity (portfolio_id, timestamp)",
     "CREATE INDEX ON portfolio_equity (portfolio_id, equity_id)",
 )
@@ -196,7 +196,7 @@ def upgrade() -> None:
         MARKETS,
         CYCLE_MARKETS,
         MARKET_SNAPSHOTS,
-        "CREATE SEQUENCE decision_sequence CACHE 100",
+        "CREATE SEQUENCE decision_sequence",
         DECISIONS,
         CONSUMPTION,
         HISTORY,
