@@ -1,0 +1,81 @@
+"""What an address has at the exchange: dollars and shares, what open orders hold back, and what matched but is not settled."""
+
+from __future__ import annotations
+
+import msgspec
+
+from prescient.exchange.orders import Order, Restriction
+from prescient.exchange.rejections import Rejection, allowance_too_small, balance_too_small
+
+# An approval for "any amount", as clients give it.
+UNLIMITED_MICRO = 2**256 - 1
+# The key of dollars where assets are named; everything else is a token id.
+COLLATERAL = "collateral"
+
+
+class Holding(msgspec.Struct, gc=False):
+    """One asset of one account, in micro.
+
+    ``balance_micro`` is what the chain says. ``active_micro`` is held back by open orders, ``matched_micro`` is owed to
+    trades that are not yet mined. Only what is left of the balance can back a new order.
+    """
+
+    balance_micro: int = 0
+    active_micro: int = 0
+    matched_micro: int = 0
+    # None means unlimited; unlimited is the usual case and must cost nothing.
+    allowance_micro: int | None = None
+
+    @property
+    def free_micro(self) -> int:
+        return self.balance_micro - self.active_micro - self.matched_micro
+
+    @property
+    def overdrawn(self) -> bool:
+        """Whether open orders promise more than there is or than the exchange may take."""
+        promised_micro = self.active_micro + self.matched_micro
+        if promised_micro > self.balance_micro:
+            return True
+        return self.allowance_micro is not None and promised_micro > self.allowance_micro
+
+    def refuse(self, needed_micro: int) -> Rejection | None:
+        """Return the venue's refusal of an order that needs so much, or None."""
+        promised_micro = self.active_micro + self.matched_micro + needed_micro
+        if promised_micro > self.balance_micro:
+            return balance_too_small(self.balance_micro, self.active_micro, self.matched_micro, needed_micro)
+        if self.allowance_micro is not None and promised_micro > self.allowance_micro:
+            return allowance_too_small(self.allowance_micro, self.active_micro, self.matched_micro, needed_micro)
+        return None
+
+
+class Account:
+    """An address with its holdings and its open orders (resting and delayed), by market."""
+
+    __slots__ = ("account_id", "collateral", "open_orders", "restriction", "shares")
+
+    def __init__(self, account_id: str) -> None:
+        self.account_id = account_id
+        self.collateral = Holding()
+        self.shares: dict[str, Holding] = {}
+        self.open_orders: dict[str, dict[str, Order]] = {}
+        self.restriction = Restriction.NONE
+
+    def holding(self, asset: str) -> Holding:
+        """The holding of ``COLLATERAL`` or of a token; it comes to be when first asked for."""
+        if asset == COLLATERAL:
+            return self.collateral
+        held = self.shares.get(asset)
+        if held is None:
+            held = self.shares[asset] = Holding()
+        return held
+
+    def add_open(self, order: Order) -> None:
+        orders = self.open_orders.get(order.condition_id)
+        if orders is None:
+            orders = self.open_orders[order.condition_id] = {}
+        orders[order.order_id] = order
+
+    def all_open(self) -> list[Order]:
+        """All open orders, oldest first."""
+        found = [order for orders in self.open_orders.values() for order in orders.values()]
+        return sorted(found, key=lambda order: order.sequence)
