@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prescient.domain.market import FeeSchedule, Level, OrderBook, PricePoint, TradingRules
@@ -123,6 +123,7 @@ grid = st.integers(1, 9_999).map(lambda step: step * 100)
 sizes = st.integers(1, 10**13)
 
 
+@settings(deadline=None)
 @given(st.lists(grid, unique=True, min_size=0, max_size=40), st.data())
 def test_any_book_survives_being_served_and_read(prices: list[int], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(prices)))

@@ -221,6 +221,7 @@ def test_broken_histories(data: st.DataObject) -> None:
     assert decoded.items == sorted(decoded.items)
 
 
+@THOROUGH
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_page_or_the_typed_error(body: bytes) -> None:
     try:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prescient.domain.values import parse_micro
@@ -26,6 +26,7 @@ def outcome(read: Callable[[], int]) -> int | str:
         return "refused"
 
 
+@settings(deadline=None)
 @given(st.floats())
 @example(0.29)
 @example(9.999600000000001)
@@ -39,6 +40,7 @@ def test_floats_are_read_like_the_exact_reading(number: float) -> None:
     assert outcome(lambda: micro_from_float(number)) == outcome(lambda: parse_micro(number))
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**15), 10**15))
 def test_floats_on_and_next_to_a_micro_unit_are_read_exactly(micro: int) -> None:
     nearest = float(Decimal(micro).scaleb(-6))
@@ -48,6 +50,7 @@ def test_floats_on_and_next_to_a_micro_unit_are_read_exactly(micro: int) -> None
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=None, min_value=-(10**18), max_value=10**18)
 
 
+@settings(deadline=None)
 @given(DECIMALS.map(str))
 @example("0.999999")
 @example("0.29")
@@ -62,6 +65,7 @@ def test_decimal_strings_are_read_like_the_exact_reading(text: str) -> None:
     assert outcome(lambda: micro_from_text(text)) == outcome(lambda: parse_micro(text))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**15), st.integers(1, 12), st.booleans())
 def test_a_string_a_hair_below_a_micro_unit_is_rounded_down(micro: int, digits: int, below: bool) -> None:
     hair = Decimal(1).scaleb(-6 - digits)
@@ -70,6 +74,7 @@ def test_a_string_a_hair_below_a_micro_unit_is_rounded_down(micro: int, digits: 
     assert micro_from_text(text) == parse_micro(text) == (micro - 1 if below else micro)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789.-+eE_ naifINF\u0661", max_size=45))
 def test_any_text_is_read_or_refused_like_the_exact_reading(text: str) -> None:
     assert outcome(lambda: micro_from_text(text)) == outcome(lambda: parse_micro(text))
