@@ -11,7 +11,6 @@ import pytest
 from fastapi.routing import APIRoute
 
 from prescient.ports import Desk
-from prescient.surfaces.api import door as door_module
 from prescient.surfaces.api.app import SERVICES, SHARED, create_app
 from prescient.surfaces.api.door import DoorPolicy
 from prescient.surfaces.api.strict import StrictRoute, reads
@@ -199,9 +198,8 @@ async def test_a_large_body_is_refused_before_it_is_parsed(clients: Clients, siz
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-async def test_a_body_that_never_ends_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door_module, "BODY_RECEIVE_S", 0.05)
-    app = create_app("events", desk, LocalStages(desk), DoorPolicy())
+async def test_a_body_that_never_ends_is_given_up(desk: Desk) -> None:
+    app = create_app("events", desk, LocalStages(desk), DoorPolicy(body_receive_s=0.05))
     sent = await raw_request(app, [(b"host", b"localhost"), (b"transfer-encoding", b"chunked")], [b"{"])
     assert sent[0]["status"] == 408
     assert await desk.store.events_page(1, 0) == []

@@ -22,7 +22,6 @@ from prescient.surfaces.api.errors import problem
 log = structlog.get_logger(__name__)
 
 BODY_BYTES_MAX = 64 * 1024
-BODY_RECEIVE_S = 10.0
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN_PATHS = frozenset({"/health"})
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(?P<port>\d{1,5}))?", re.ASCII)
@@ -40,11 +39,15 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class DoorPolicy:
-    """Who may come in. ``ports`` are all of ours; ``token`` is None while loopback needs none."""
+    """Who may come in. ``ports`` are all of ours; ``token`` is None while loopback needs none.
+
+    A body must arrive within ``body_receive_s`` seconds.
+    """
 
     ports: frozenset[int] = frozenset(SERVICE_PORTS.values())
     names: frozenset[str] = frozenset({"localhost", "127.0.0.1", "[::1]"})
     token: str | None = field(default=None, repr=False)
+    body_receive_s: float = 10.0
 
     def knows(self, host: str) -> bool:
         """Whether a Host (``name`` or ``name:port``) is one of ours."""
@@ -75,7 +78,7 @@ NO_TOKEN = Refusal(
     401, "token_required", "Send the API token: Authorization: Bearer <token> (`prescient status` says where it is)."
 )
 TOO_LARGE = Refusal(413, "body_too_large", f"The body is larger than {BODY_BYTES_MAX} bytes. Send less at once.")
-TOO_SLOW = Refusal(408, "body_too_slow", f"The body did not arrive within {BODY_RECEIVE_S:.0f} seconds. Send it again.")
+TOO_SLOW = Refusal(408, "body_too_slow", "The body did not arrive in time. Send it again.")
 
 
 def judge_visitor(policy: DoorPolicy, headers: Headers, path: str) -> Refusal | None:
@@ -128,7 +131,7 @@ class Door:
         refusal = self._judge(scope)
         body = b""
         if refusal is None:
-            body, refusal = await _read_body(scope, receive)
+            body, refusal = await _read_body(scope, receive, self._policy.body_receive_s)
         if refusal is not None:
             log.warning("request refused", code=refusal.code, method=scope["method"], path=scope["path"][:200])
             await problem(*refusal)(scope, receive, answer)
@@ -170,7 +173,7 @@ class _Answer:
         await self._send(message)
 
 
-async def _read_body(scope: Scope, receive: Receive) -> tuple[bytes, Refusal | None]:
+async def _read_body(scope: Scope, receive: Receive, timeout_s: float) -> tuple[bytes, Refusal | None]:
     """Read the whole body within its bounds of size and time, before anything parses it."""
     headers = Headers(scope=scope)
     length = headers.get("content-length", "0")
@@ -179,7 +182,7 @@ async def _read_body(scope: Scope, receive: Receive) -> tuple[bytes, Refusal | N
     if length.isdecimal() and int(length[:20]) > BODY_BYTES_MAX:
         return b"", TOO_LARGE
     try:
-        async with asyncio.timeout(BODY_RECEIVE_S):
+        async with asyncio.timeout(timeout_s):
             return await _read_chunks(receive)
     except TimeoutError:
         return b"", TOO_SLOW

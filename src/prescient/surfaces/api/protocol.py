@@ -7,8 +7,6 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-HEAD_RECEIVE_S = 10.0
-
 
 class DeadlineProtocol(HttpToolsProtocol):
     """Closes a connection whose request head is not complete within ten seconds of its first byte, or of connecting.
@@ -16,6 +14,7 @@ class DeadlineProtocol(HttpToolsProtocol):
     Bodies have their own deadline at the door, idle kept-alive connections have uvicorn's.
     """
 
+    head_receive_s = 10.0
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as the parent declares it
@@ -36,7 +35,7 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def _start_deadline(self) -> None:
         self._stop_deadline()
-        self._deadline = self.loop.call_later(HEAD_RECEIVE_S, self._too_slow)
+        self._deadline = self.loop.call_later(self.head_receive_s, self._too_slow)
 
     def _stop_deadline(self) -> None:
         if self._deadline is not None:

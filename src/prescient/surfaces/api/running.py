@@ -18,14 +18,15 @@ CANCEL_S = 2.0
 class Running:
     """Starts coroutines as tasks, keeps hold of them, and ends them in order when the service stops."""
 
-    def __init__(self) -> None:
+    def __init__(self, drain_s: float = DRAIN_S) -> None:
+        self._drain_s = drain_s
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def whole(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Run to the end and return the result; when the caller is cancelled, the work goes on without it."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._answered)
         return await asyncio.shield(task)
 
     def keep(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -34,16 +35,21 @@ class Running:
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    def _ended(self, task: asyncio.Task[Any]) -> None:
+    def _answered(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            # Who waits for the result gets the error as well; this line is for when nobody waits any more.
+            # Who waits for the result gets the error and logs it; this line is for when nobody waits any more.
             log.debug("work ended with an error", error=repr(task.exception()))
 
-    async def drain(self, seconds: float = DRAIN_S) -> None:
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            log.error("work that should last has ended", exc_info=task.exception())
+
+    async def drain(self) -> None:
         """Give the work some time to end by itself, then cancel it and wait until it has put its things in order."""
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=seconds)
+            await asyncio.wait(self._tasks, timeout=self._drain_s)
         await self.cancel()
 
     async def cancel(self) -> None:
