@@ -1,1 +1,3 @@
+"""The venue's client against a scripted venue."""
+
 from __future__ import annotations
