@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -18,19 +19,16 @@ from typing import Any
 import psutil
 
 from prescient.settings import SERVICE_PORTS, Settings
-from tests.conftest import free_port
 
 READY_TIMEOUT_S = 90.0
-# A world that stands almost still: what is read before a restart is what is read after it.
-STILL = "0.001"
 PORTS_USED = 12
 
 
 def free_shift() -> int:
-    """A port shift under which every port of an installation is free."""
+    """A port shift under which every port of an installation is free, below the ports that outgoing connections take."""
     for _ in range(200):
-        shift = free_port() - 8000
-        if 2_000 < shift < 50_000 and all(_is_free(8000 + shift + offset) for offset in range(PORTS_USED)):
+        shift = secrets.choice(range(2_000, 24_000, PORTS_USED))
+        if all(_is_free(8000 + shift + offset) for offset in range(PORTS_USED)):
             return shift
     raise AssertionError("no free range of ports found")
 
@@ -54,7 +52,8 @@ class Installation:
     @property
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("POSTGRES_", "PRESCIENT_"))}
-        own = {"PRESCIENT_HOME": str(self.home), "PRESCIENT_PORT_SHIFT": str(self.shift), "PRESCIENT_SPEED": STILL}
+        # A world that stands still: what is read before a restart is what is read after it.
+        own = {"PRESCIENT_HOME": str(self.home), "PRESCIENT_PORT_SHIFT": str(self.shift), "PRESCIENT_FROZEN": "1"}
         return kept | own | self.extra
 
     @property
@@ -116,6 +115,16 @@ class Installation:
         with contextlib.suppress(ValueError):
             return status, json.loads(content)
         return status, content.decode(errors="replace")
+
+    def wait_for(self, what: str, timeout_s: float = 30) -> None:
+        """Wait until a call such as "GET 8010 /practice/time" is answered."""
+        deadline_s = time.monotonic() + timeout_s
+        while True:
+            with contextlib.suppress(OSError):
+                if self.call(what, timeout_s=5)[0] == 200:
+                    return
+            assert time.monotonic() < deadline_s, f"{what} not answered: {self.logs()}"
+            time.sleep(0.05)
 
     def wait_ready(self, *services: str) -> None:
         """Wait until every service (all five by default) answers its health check."""

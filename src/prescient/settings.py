@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     clob_url: str = Field("", validation_alias="PRESCIENT_CLOB_URL")
     seed: int = Field(7, ge=0, le=2**31, validation_alias="PRESCIENT_SEED")
     speed: float = Field(1.0, gt=0, le=100_000, validation_alias="PRESCIENT_SPEED")
+    # The practice world stands still: for tests, and for looking at one moment at leisure.
+    frozen: bool = Field(False, validation_alias="PRESCIENT_FROZEN")
     strategy_files: str = Field("", validation_alias="PRESCIENT_STRATEGIES")
 
     postgres_host: str = Field("", validation_alias="POSTGRES_HOST")

@@ -49,7 +49,7 @@ def run_practice_exchange(
     settings: Settings, catalogs: Sequence[Path] = (), *, frozen: bool = False, now: str | None = None
 ) -> int:
     """Run the practice exchange until a signal comes; returns the exit code."""
-    return _run(settings, partial(_practise, settings, tuple(catalogs), frozen, now))
+    return _run(settings, partial(_practise, settings, tuple(catalogs), frozen or settings.frozen, now))
 
 
 # What a role will import once it works; loaded beforehand while it waits for the database.
