@@ -26,9 +26,10 @@ LOOPBACK = "127.0.0.1"
 
 
 @asynccontextmanager
-async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
+async def open_desk(settings: Settings, *, venue_wanted: bool = True) -> AsyncIterator[Desk]:
     """Connect everything that one process trades with, and close it in the opposite order.
 
+    Without the venue the desk serves for looking after portfolios while nothing else runs; its time is the machine's.
     Raises StoreUnavailable, VenueUnavailable (practice only: Polymarket is first asked when it is needed).
     """
     from prescient.adapters.gather import ConcurrentGather
@@ -38,7 +39,7 @@ async def open_desk(settings: Settings) -> AsyncIterator[Desk]:
     from prescient.ports import Desk
 
     async with AsyncExitStack() as stack:
-        clock = await _open_clock(settings, stack)
+        clock = await _open_clock(settings, stack) if venue_wanted else _system_clock()
         market_data = _market_data(settings, clock)
         stack.push_async_callback(market_data.close)
         store = await open_store(settings)
@@ -166,15 +167,19 @@ def client_program(name: str) -> Path:
 
 async def _open_clock(settings: Settings, stack: AsyncExitStack) -> Clock:
     if settings.venue != "practice":
-        from prescient.adapters.clock import SystemClock
-
-        return SystemClock()
+        return _system_clock()
     from prescient.adapters.practice_clock import PracticeClock
 
     clock = PracticeClock(f"{practice_url(settings)}/practice/time")
     await clock.start()
     stack.push_async_callback(clock.close)
     return clock
+
+
+def _system_clock() -> Clock:
+    from prescient.adapters.clock import SystemClock
+
+    return SystemClock()
 
 
 def _market_data(settings: Settings, clock: Clock) -> MarketData:

@@ -41,7 +41,7 @@ async def _create(settings: Settings, fields: Mapping[str, Any]) -> int:
     from prescient.trading.admin import create_portfolio as create
 
     form = CreateForm.model_validate(parse_json(json.dumps(dict(fields)).encode()))
-    async with wiring.open_desk(settings) as desk:
+    async with wiring.open_desk(settings, venue_wanted=False) as desk:
         portfolio = await create(
             desk,
             PortfolioForm(

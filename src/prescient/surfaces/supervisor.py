@@ -77,8 +77,8 @@ class Supervisor:
             failure = self._until_ready()
             if not failure and not self._stop_wanted:
                 self._phase = "ready"
-                self._write_state()
                 self._welcome()
+                self._write_state()
                 failure = self._keep_running()
         finally:
             # Whatever happened above, nothing that we started stays behind.
@@ -210,7 +210,7 @@ class Supervisor:
     def _write_state(self) -> None:
         children = {process.plan.name: process.state() for process in self._processes}
         if self._database is not None:
-            children["database"] = ChildState("running" if self._database.ready else "starting")
+            children["database"] = ChildState(self._database.state(), None, self._database.restarts)
         state = RunState(
             phase=self._phase,
             supervisor=self._mark,
@@ -219,6 +219,7 @@ class Supervisor:
             urls=self._plan.urls,
             ports=self._plan.ports,
             database_name=self._plan.database_name,
+            database=self._database.mark if self._database is not None else None,
             children=children,
         )
         text = state.to_json()

@@ -167,9 +167,10 @@ def _watch(asking: _Asking) -> None:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         tasks = [
-            progress.add_task(f"{number} {name}", total=1, counts="", start=number == 1)
+            progress.add_task(f"{number} {name}", total=None, counts="", start=False, visible=number == 1)
             for number, name in enumerate(STEP_NAMES, 1)
         ]
+        progress.start_task(tasks[0])
         while asking.is_alive():
             _advance(progress, tasks, asking.steps_done())
             asking.join(POLL_S)
@@ -178,9 +179,10 @@ def _watch(asking: _Asking) -> None:
 def _advance(progress: Progress, tasks: list[TaskID], steps: list[dict[str, Any]]) -> None:
     for step in steps:
         number = step["step"]
-        progress.update(tasks[number - 1], completed=1, counts=f"{step['in']} -> {step['out']}")
+        progress.update(tasks[number - 1], total=1, completed=1, visible=True, counts=f"{step['in']} -> {step['out']}")
         if number < len(tasks):
             progress.start_task(tasks[number])
+            progress.update(tasks[number], visible=True)
 
 
 def _show(answer: dict[str, Any]) -> None:

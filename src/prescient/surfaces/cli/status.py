@@ -14,6 +14,7 @@ from prescient.surfaces.cli.output import print_json, print_pairs, print_table
 if TYPE_CHECKING:
     from prescient.settings import Settings
     from prescient.surfaces.client import Services
+    from prescient.surfaces.supervision.home import ProcessMark, RunState
 
 
 def add_to(app: typer.Typer) -> None:
@@ -42,12 +43,7 @@ def collect(settings: Settings, services: Services) -> dict[str, Any]:
     state = home.running()
     trading = _asked(services, "controller", "/trading/status")
     updater = _asked(services, "paper-trading", "/paper-trading/status")
-    processes = [
-        {"name": name, "state": child.state, "restarts": child.restarts, **_measured(child.process)}
-        for name, child in (state.children.items() if state is not None else ())
-    ]
-    if state is not None:
-        processes.insert(0, {"name": "supervisor", "state": state.phase, "restarts": 0, **_measured(state.supervisor)})
+    processes = _processes(state) if state is not None else []
     return {
         "running": state is not None or trading is not None,
         "supervised": state is not None,
@@ -64,6 +60,14 @@ def collect(settings: Settings, services: Services) -> dict[str, Any]:
     }
 
 
+def _processes(state: RunState) -> list[dict[str, Any]]:
+    rows = [{"name": "supervisor", "state": state.phase, "restarts": 0, **_measured(state.supervisor)}]
+    for name, child in state.children.items():
+        mark = state.database if name == "database" else child.process
+        rows.append({"name": name, "state": child.state, "restarts": child.restarts, **_measured(mark)})
+    return rows
+
+
 def _asked(services: Services, service: str, path: str) -> dict[str, Any] | None:
     try:
         answer: dict[str, Any] = services.get(service, path, timeout_s=5.0)
@@ -73,7 +77,7 @@ def _asked(services: Services, service: str, path: str) -> dict[str, Any] | None
     return answer
 
 
-def _measured(mark: Any) -> dict[str, Any]:
+def _measured(mark: ProcessMark | None) -> dict[str, Any]:
     process = mark.process() if mark is not None else None
     if process is None:
         return {"pid": None, "memory_mb": None}

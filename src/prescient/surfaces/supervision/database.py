@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import psutil
 
 from prescient.domain.errors import PrescientError
+from prescient.surfaces.supervision.home import ProcessMark
 from prescient.surfaces.supervision.restarts import Restarts
 
 LOOK_INTERVAL_S = 1.0
@@ -43,6 +44,7 @@ class DatabaseKeeper:
         self._start_again_at_s: float | None = None
         self._next_look_s = 0.0
         self.ready = False
+        self.mark: ProcessMark | None = None
         self.given_up = ""
 
     def start(self) -> None:
@@ -67,6 +69,8 @@ class DatabaseKeeper:
         if self._thread is not None:
             self._thread = None
             self.ready = True
+            process_id = self.process_id()
+            self.mark = ProcessMark.of(process_id) if process_id is not None else None
             self._next_look_s = now_s + LOOK_INTERVAL_S
         if now_s < self._next_look_s:
             return ""
@@ -74,6 +78,14 @@ class DatabaseKeeper:
         if self._server.status().state == "stopped":
             return self._died("it ended by itself", now_s)
         return ""
+
+    def state(self) -> str:
+        """How it stands, in a word for people."""
+        return "given up" if self.given_up else "running" if self.ready else "starting"
+
+    @property
+    def restarts(self) -> int:
+        return self._restarts.count
 
     def process_id(self) -> int | None:
         found: int | None = self._server.status().process_id
@@ -104,7 +116,7 @@ class DatabaseKeeper:
             raise
 
     def _died(self, why: str, now_s: float) -> str:
-        was_ready, self.ready, self._error = self.ready, False, ""
+        was_ready, self.ready, self._error, self.mark = self.ready, False, "", None
         if self._recovering:
             # It was left running to finish; starting again is waiting on.
             self._recovering = False

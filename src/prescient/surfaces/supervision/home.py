@@ -59,6 +59,8 @@ class RunState:
     urls: dict[str, str] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     database_name: str = ""
+    # Apart from the children: a database left behind is ended in order, never killed like them.
+    database: ProcessMark | None = None
     children: dict[str, ChildState] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -68,7 +70,13 @@ class RunState:
     def from_json(cls, text: str) -> RunState:
         stored = json.loads(text)
         children = {name: _child_state(child) for name, child in stored.pop("children").items()}
-        return cls(supervisor=ProcessMark(**stored.pop("supervisor")), children=children, **stored)
+        database = stored.pop("database")
+        return cls(
+            supervisor=ProcessMark(**stored.pop("supervisor")),
+            database=ProcessMark(**database) if database else None,
+            children=children,
+            **stored,
+        )
 
 
 class Home:

@@ -32,17 +32,17 @@ def is_free(port: int) -> bool:
 
 
 def holder_of(port: int) -> str:
-    """Say in words which process listens on a port, as far as the system tells."""
+    """Say in words which process has a port, as far as the system tells."""
     try:
-        for connection in psutil.net_connections(kind="tcp"):
-            address = connection.laddr
-            if connection.status != psutil.CONN_LISTEN or not address or address.port != port:
-                continue
-            if connection.pid:
-                return f"process {connection.pid} ({psutil.Process(connection.pid).name()})"
+        users = [item for item in psutil.net_connections(kind="tcp") if item.laddr and item.laddr.port == port]
+        # Who listens, before who merely talks from it.
+        users.sort(key=lambda item: item.status != psutil.CONN_LISTEN)
+        known = next((item.pid for item in users if item.pid), None)
+        if known is not None:
+            return f"process {known} ({psutil.Process(known).name()})"
     except (psutil.AccessDenied, psutil.NoSuchProcess):
         return "a process of another account"
-    return "a process of another account"
+    return "a process of another account, or one that has just ended"
 
 
 def taken_message(taken: Mapping[str, int]) -> str:

@@ -1,0 +1,3 @@
+"""The command line on real processes."""
+
+from __future__ import annotations
