@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 from prescient.domain.errors import PrescientError
-from prescient.ports import Strategy
+from prescient.ports import Parameter, Strategy
 
 REQUIRED = ("name", "description", "parameters", "history_hours", "decide")
+HISTORY_HOURS_MAX = 24 * 90
 
 
 class StrategyFileError(PrescientError):
@@ -42,4 +43,11 @@ def _load(path: Path) -> Strategy:
         raise StrategyFileError(
             f"STRATEGY in {path} lacks {', '.join(missing)}. See docs/strategies.md for a whole example."
         )
+    hours, parameters = strategy.history_hours, strategy.parameters
+    if not isinstance(hours, int) or not 0 <= hours <= HISTORY_HOURS_MAX:
+        raise StrategyFileError(
+            f"STRATEGY in {path}: history_hours must be a whole number from 0 to {HISTORY_HOURS_MAX}."
+        )
+    if not isinstance(parameters, tuple) or not all(isinstance(parameter, Parameter) for parameter in parameters):
+        raise StrategyFileError(f"STRATEGY in {path}: parameters must be a tuple of Parameter, () for none.")
     return strategy

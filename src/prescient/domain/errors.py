@@ -65,6 +65,15 @@ class CycleAlreadyRunning(ConflictError):
         self.cycle_id = cycle_id
 
 
+class ExecutionRunning(ConflictError):
+    code = "execution_running"
+
+    def __init__(self, portfolio_id: int) -> None:
+        super().__init__(
+            f"Signals of portfolio {portfolio_id} are being executed already. Ask again when that has ended."
+        )
+
+
 class InvalidRequest(PrescientError):
     """A value is outside its bounds (HTTP 422). ``field`` names it; the value itself is never echoed."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
+
+import structlog
 
 from prescient.domain.cycle import StepReport
 from prescient.domain.errors import InvalidRequest
@@ -15,7 +17,10 @@ from prescient.domain.screening import MarketFilter
 from prescient.domain.signal import Decision, MarketView, Pass, Proposal, Signal, Step
 from prescient.domain.values import MICRO, micro_to_text, parse_micro
 from prescient.ports import Desk, Strategy
+from prescient.trading.proposals import STRATEGY_ERROR, ask_strategy, printable
 from prescient.trading.strategy_config import complete
+
+log = structlog.get_logger(__name__)
 
 HISTORY_FIDELITY_MIN = 60
 HISTORY_REQUESTS_AT_ONCE = 8
@@ -31,6 +36,8 @@ class _Look:
     limits: MarketFilter
     held_conditions: frozenset[str]
     tags_by_event: dict[str, tuple[str, ...]] | None
+    # Of the strategy, and logged already.
+    known_faults: set[str] = field(default_factory=set)
 
 
 def strategy_of(desk: Desk, portfolio: Portfolio) -> Strategy:
@@ -44,10 +51,17 @@ def strategy_of(desk: Desk, portfolio: Portfolio) -> Strategy:
 async def decide_signals(desk: Desk, cycle_id: str, portfolio_id: int, limits: MarketFilter) -> StepReport:
     """Write this portfolio's signals of this cycle, and one decision row per screened market."""
     portfolio = await desk.store.portfolio(portfolio_id)
-    look = await _prepare(desk, portfolio, limits)
     markets = await desk.store.screened(cycle_id)
     report = StepReport(Step.DECIDE, portfolio_id, count_in=len(markets))
     decisions: list[Decision] = []
+    signals: list[Signal] = []
+    look = await _prepare(desk, portfolio, limits)
+    if isinstance(look, Pass):
+        # A strategy that is gone, or does not understand its configuration any more, stops its own portfolio alone.
+        for market in markets:
+            _record(report, decisions, market, look)
+        await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
+        return report
     candidates: list[Market] = []
     for market in markets:
         passed = _before_books(look, market)
@@ -55,9 +69,7 @@ async def decide_signals(desk: Desk, cycle_id: str, portfolio_id: int, limits: M
             candidates.append(market)
         else:
             _record(report, decisions, market, passed)
-    views = await _views(desk, look.strategy, candidates)
-    signals: list[Signal] = []
-    for view in views:
+    for view in await _views(desk, look.strategy, candidates):
         judged = _judge(look, view)
         if isinstance(judged, Pass):
             _record(report, decisions, view.market, judged)
@@ -71,9 +83,13 @@ async def decide_signals(desk: Desk, cycle_id: str, portfolio_id: int, limits: M
     return report
 
 
-async def _prepare(desk: Desk, portfolio: Portfolio, limits: MarketFilter) -> _Look:
-    strategy = strategy_of(desk, portfolio)
-    config = complete(strategy, portfolio.strategy_config)
+async def _prepare(desk: Desk, portfolio: Portfolio, limits: MarketFilter) -> _Look | Pass:
+    try:
+        strategy = strategy_of(desk, portfolio)
+        config = complete(strategy, portfolio.strategy_config)
+    except InvalidRequest as error:
+        log.error(STRATEGY_ERROR, portfolio_id=portfolio.portfolio_id, reason=printable(str(error)))
+        return Pass(STRATEGY_ERROR, printable(str(error)), error.field)
     tags = None
     if config["market_types"]:
         tags = {event.event_id: event.tags for event in await desk.store.active_events()}
@@ -136,7 +152,7 @@ async def _histories(
 
 def _judge(look: _Look, view: MarketView) -> Sequence[Proposal] | Pass:
     """Ask the strategy, then hold its proposals against the score floor and the band at the executable price."""
-    proposals = look.strategy.decide(view, look.config)
+    proposals = ask_strategy(look.strategy, view, look.config, look.known_faults)
     if isinstance(proposals, Pass):
         return proposals
     floor = parse_micro(look.config["min_confidence"])
@@ -160,10 +176,7 @@ def _signals(desk: Desk, look: _Look, cycle_id: str, view: MarketView, proposals
     result = []
     for number, proposal in enumerate(proposals):
         outcome = market.outcome_of(proposal.token_id)
-        if outcome is None:
-            raise InvalidRequest(
-                "strategy", f"{look.strategy.name} proposed a token that market {market.market_id} lacks"
-            )
+        assert outcome is not None
         result.append(
             Signal(
                 signal_id=f"{cycle_id}:{portfolio_id}:{market.market_id}:{number}",

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from prescient.domain import risk
+import structlog
+
 from prescient.domain.cycle import StepReport
-from prescient.domain.ledger import fills as fill_transfers
-from prescient.domain.ledger import release, reservation
-from prescient.domain.market import Side, TradingRules
-from prescient.domain.order import (
-    Accepted,
-    ApprovedOrder,
-    OrderIntent,
-    OrderStatus,
-    OrderType,
-    Refused,
-    Rejected,
-    Submission,
-    Trade,
-    Unknown,
-)
-from prescient.domain.portfolio import Position
-from prescient.domain.rules import MARKET_AMOUNT_STEP_MICRO, floor_to, worst_price
+from prescient.domain.errors import PrescientError
+from prescient.domain.market import TradingRules
+from prescient.domain.order import ApprovedOrder, Refused, Rejected, Submission, Trade
 from prescient.domain.signal import Decision, Signal, Step
-from prescient.domain.values import MICRO, parse_micro
-from prescient.ports import Booking, Desk
+from prescient.domain.values import MICRO
+from prescient.ports import Desk
 from prescient.trading.decide import strategy_of
+from prescient.trading.orders import approve, book_answer, sell_back
+from prescient.trading.recover import executing, resolve_orders
 from prescient.trading.strategy_config import complete
+
+log = structlog.get_logger(__name__)
 
 # Orders on their way at once: a sports market holds each for seconds, and they do not wait for one another.
 ORDERS_AT_ONCE = 16
@@ -41,23 +31,47 @@ Outcome = tuple[Signal, Trade | Refused]
 async def execute_signals(
     desk: Desk, cycle_id: str, portfolio_id: int, signal_ids: Sequence[str] | None = None
 ) -> StepReport:
-    """Trade this portfolio's pending signals of this cycle.
+    """Trade this portfolio's pending signals of this cycle. Running it again trades nothing twice.
 
-    First each order is approved and its reservation committed, one after the other, so that no two count on the same
-    cash. Then they go to the venue side by side, each booked whole when its answer comes; the legs of a set go one
-    after the other. Running it again trades nothing twice: a signal has at most one order.
+    One execution of a portfolio at a time, so what it finds without an answer was left by one that broke off, and is
+    resolved first. Raises ExecutionRunning, PortfolioNotFound, VenueUnavailable, StoreUnavailable.
     """
-    portfolio = await desk.store.portfolio(portfolio_id)
-    config = complete(strategy_of(desk, portfolio), portfolio.strategy_config)
+    async with executing(desk.store, portfolio_id):
+        await resolve_orders(desk, portfolio_id)
+        try:
+            return await _execute(desk, cycle_id, portfolio_id, signal_ids)
+        except Exception:
+            await _tidy_up(desk, portfolio_id)
+            raise
+
+
+async def _tidy_up(desk: Desk, portfolio_id: int) -> None:
+    """Give back what was reserved for orders that will not be sent now; if that fails too, the next execution does it."""
+    try:
+        await resolve_orders(desk, portfolio_id)
+    except PrescientError as error:
+        log.warning("orders_left_open", portfolio_id=portfolio_id, error=str(error))
+
+
+async def _execute(desk: Desk, cycle_id: str, portfolio_id: int, signal_ids: Sequence[str] | None) -> StepReport:
+    """Approve and reserve one after the other, so that no two orders count on the same cash; then send side by side.
+
+    Each order is booked whole when its answer comes; the legs of a set go one after the other.
+    """
     signals = await desk.store.signals(
         cycle_id=cycle_id, portfolio_id=portfolio_id, signal_ids=signal_ids, pending_only=True
     )
-    rules = await desk.market_data.rules(sorted({signal.condition_id for signal in signals})) if signals else {}
+    if not signals:
+        await desk.store.portfolio(portfolio_id)
+        return await _report(desk, cycle_id, portfolio_id, 0, [])
+    portfolio = await desk.store.portfolio(portfolio_id)
+    config = complete(strategy_of(desk, portfolio), portfolio.strategy_config)
+    rules = await desk.market_data.rules(sorted({signal.condition_id for signal in signals}))
     units: dict[str, list[tuple[Signal, ApprovedOrder | Refused]]] = {}
     for number, signal in enumerate(signals):
         unit = units.setdefault(signal.group_id or signal.signal_id, [])
         unit.append((signal, await _approve(desk, signal, number, config, rules.get(signal.condition_id))))
-    tasks = [partial(_trade_unit, desk, unit, config, rules) for unit in units.values()]
+    tasks = [partial(_trade_unit, desk, unit, rules) for unit in units.values()]
     outcomes: list[list[Outcome]] = await desk.gather(tasks, ORDERS_AT_ONCE)
     return await _report(desk, cycle_id, portfolio_id, len(signals), [pair for unit in outcomes for pair in unit])
 
@@ -65,31 +79,15 @@ async def execute_signals(
 async def _approve(
     desk: Desk, signal: Signal, number: int, config: dict[str, Any], rules: TradingRules | None
 ) -> ApprovedOrder | Refused:
-    """Pass one signal through the risk gate and commit its order's row and reservation."""
     if number >= config["max_trades_per_cycle"]:
         limit = "strategy_config.max_trades_per_cycle"
         return Refused("too_many_trades", "the cycle's orders are used up", limit, str(number))
-    if rules is None:
-        return Refused("market_not_found", "the venue does not know this market any more")
-    intent = intent_of(signal, config, rules)
-    # Read again for each order: the one before has reserved its part of the cash.
-    portfolio = await desk.store.portfolio(signal.portfolio_id)
-    position = await desk.store.position(signal.portfolio_id, signal.token_id)
-    approved = risk.check(intent, portfolio, position.size_micro if position else 0, rules)
-    if isinstance(approved, Refused):
-        await desk.store.save_refusal(intent, approved, desk.clock.now())
-        return approved
-    now = desk.clock.now()
-    hold = reservation(intent.portfolio_id, intent.order_id, approved.reserved_cash_micro, now)
-    if not await desk.store.reserve(approved, hold, now):
-        return Refused("already_ordered", "this signal has an order already")
-    return approved
+    return await approve(desk, signal, config, rules)
 
 
 async def _trade_unit(
     desk: Desk,
     unit: list[tuple[Signal, ApprovedOrder | Refused]],
-    config: dict[str, Any],
     rules: dict[str, TradingRules],
 ) -> list[Outcome]:
     """Send one order, or the legs of one set: all of them or, with the filled ones sold back, none."""
@@ -111,31 +109,8 @@ async def _trade_unit(
             broken = True
     if broken:
         for signal, trade in filled:
-            outcomes.append(await _sell_back(desk, signal, trade, config, rules))
+            outcomes.append(await sell_back(desk, signal, trade, trade.size_micro, rules.get(signal.condition_id)))
     return outcomes
-
-
-async def _sell_back(
-    desk: Desk, signal: Signal, trade: Trade, config: dict[str, Any], rules: dict[str, TradingRules]
-) -> Outcome:
-    """Sell the leg of a set that could not be completed: a lone leg is a bet that nobody decided on."""
-    back = replace(
-        signal,
-        signal_id=f"{signal.signal_id}:unwind",
-        side=Side.SELL,
-        price_micro=trade.price_micro,
-        size_micro=trade.size_micro,
-        group_id="",
-        reason="the other leg of the set was not filled",
-    )
-    await desk.store.save_signals([back])
-    # Out at any price: the set's profit is gone, the open risk must not stay.
-    anyhow = config | {"max_slippage_pct": 100}
-    approved = await _approve(desk, back, 0, anyhow, rules.get(signal.condition_id))
-    if isinstance(approved, Refused):
-        return back, replace(approved, code=f"unwind_{approved.code}")
-    sold = await book_answer(desk, approved, await desk.venue.submit(approved), back)
-    return back, replace(sold, code=f"unwind_{sold.code}") if isinstance(sold, Refused) else sold
 
 
 async def _report(desk: Desk, cycle_id: str, portfolio_id: int, count_in: int, outcomes: list[Outcome]) -> StepReport:
@@ -151,124 +126,6 @@ async def _report(desk: Desk, cycle_id: str, portfolio_id: int, count_in: int, o
     decisions = [_decision(signal, outcome) for signal, outcome in outcomes]
     await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
     return report
-
-
-def intent_of(signal: Signal, config: dict[str, Any], rules: TradingRules) -> OrderIntent:
-    """Build the order that a signal asks for: a FAK for the portfolio's trade size, legs of a set as FOK in shares."""
-    slippage = parse_micro(config["max_slippage_pct"]) // 100
-    limit = worst_price(signal.side, signal.price_micro, slippage, rules.tick_micro)
-    amount, size = 0, floor_to(signal.size_micro, MARKET_AMOUNT_STEP_MICRO)
-    if signal.side is Side.BUY and size == 0:
-        amount = floor_to(parse_micro(config["trade_size_usd"]), MARKET_AMOUNT_STEP_MICRO)
-    return OrderIntent(
-        order_id=f"order:{signal.signal_id}",
-        portfolio_id=signal.portfolio_id,
-        signal_id=signal.signal_id,
-        condition_id=signal.condition_id,
-        token_id=signal.token_id,
-        side=signal.side,
-        order_type=OrderType.FOK if signal.group_id else OrderType.FAK,
-        limit_price_micro=limit,
-        amount_micro=amount,
-        size_micro=size,
-        group_id=signal.group_id,
-    )
-
-
-async def book_answer(desk: Desk, order: ApprovedOrder, answer: Submission, signal: Signal) -> Trade | Refused:
-    """Book the venue's answer in one transaction: money, shares, position, trade, signal. Unknown books nothing."""
-    if isinstance(answer, Unknown):
-        # The reservation stays; recovery asks the venue by the order's id. Never taken for "not placed".
-        return Refused("outcome_unknown", answer.reason)
-    now = desk.clock.now()
-    intent = order.intent
-    transfers = release(intent.portfolio_id, intent.order_id, order.reserved_cash_micro, now)
-    if isinstance(answer, Rejected) or not answer.fills:
-        status = OrderStatus.REJECTED if isinstance(answer, Rejected) else answer.status
-        code = answer.code if isinstance(answer, Rejected) else "not_filled"
-        booking = Booking(
-            intent.order_id, status, tuple(transfers), None, None, signal.signal_id, answer.reason or code
-        )
-        await desk.store.book(booking, now)
-        return Refused(code, answer.reason)
-    transfers += fill_transfers(
-        intent.portfolio_id, intent.order_id, intent.token_id, intent.side, answer.fills, answer.time
-    )
-    position = await desk.store.position(intent.portfolio_id, intent.token_id)
-    before = position or new_position(signal, answer)
-    after, realized = _moved(before, order, answer)
-    trade = _trade_record(order, answer, signal, realized)
-    booking = Booking(
-        intent.order_id,
-        answer.status,
-        tuple(transfers),
-        trade,
-        after,
-        signal.signal_id,
-        answer.reason,
-        answer.consumption,
-    )
-    await desk.store.book(booking, now)
-    return trade
-
-
-def new_position(signal: Signal, answer: Accepted) -> Position:
-    """An empty position for a first fill."""
-    return Position(
-        portfolio_id=signal.portfolio_id,
-        token_id=signal.token_id,
-        condition_id=signal.condition_id,
-        market_id=signal.market_id,
-        market_question=signal.market_question,
-        outcome=signal.outcome,
-        size_micro=0,
-        cost_micro=0,
-        realized_pnl_micro=0,
-        mark_price_micro=None,
-        mark_value_micro=0,
-        mark_source="cost",
-        mark_time=None,
-        opened_at=answer.time,
-    )
-
-
-def _moved(position: Position, order: ApprovedOrder, answer: Accepted) -> tuple[Position, int]:
-    """Return the position after the fills and the profit they realised."""
-    size = sum(fill.size_micro for fill in answer.fills)
-    cost = sum(fill.cost_micro for fill in answer.fills)
-    fee = sum(fill.fee_micro for fill in answer.fills)
-    assert size > 0
-    assert order.intent.side is Side.SELL or cost + fee <= order.reserved_cash_micro
-    if order.intent.side is Side.BUY:
-        return position.bought(size, cost + fee), 0
-    after = position.reduced(size, max(cost - fee, 0), answer.time)
-    return after, after.realized_pnl_micro - position.realized_pnl_micro
-
-
-def _trade_record(order: ApprovedOrder, answer: Accepted, signal: Signal, realized_micro: int) -> Trade:
-    size = sum(fill.size_micro for fill in answer.fills)
-    amount = sum(fill.cost_micro for fill in answer.fills)
-    return Trade(
-        trade_id=f"trade:{order.intent.order_id}",
-        order_id=order.intent.order_id,
-        portfolio_id=signal.portfolio_id,
-        signal_id=signal.signal_id,
-        cycle_id=signal.cycle_id,
-        condition_id=signal.condition_id,
-        token_id=signal.token_id,
-        market_question=signal.market_question,
-        outcome=signal.outcome,
-        side=signal.side,
-        size_micro=size,
-        amount_micro=amount,
-        fee_micro=sum(fill.fee_micro for fill in answer.fills),
-        price_micro=amount * MICRO // size,
-        realized_pnl_micro=realized_micro,
-        status="filled" if answer.status is OrderStatus.FILLED else "partially_filled",
-        time=answer.time,
-        model=answer.model,
-        fills=answer.fills,
-    )
 
 
 def _decision(signal: Signal, outcome: Trade | Refused) -> Decision:

@@ -1,22 +1,87 @@
-"""Start-up is recovery: orders whose answer was never booked are resolved with the venue, cycles of dead processes closed."""
+"""Recovery: orders whose answer was never booked are resolved with the venue, cycles of dead processes are closed.
+
+It happens at every start, and at the start of every execution of a portfolio, so that a running system heals as well.
+"""
 
 from __future__ import annotations
 
-from prescient.domain.order import Unknown
-from prescient.ports import Desk
-from prescient.trading.execute import book_answer
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from prescient.domain.errors import ExecutionRunning, VenueUnavailable
+from prescient.domain.order import Accepted, ApprovedOrder, Unknown
+from prescient.domain.signal import Signal
+from prescient.ports import Desk, Store
+from prescient.trading.orders import book_answer, sell_back
+
+log = structlog.get_logger(__name__)
+
+SIGNALS_MAX = 100_000
+# A set that broke off did so among the latest trades of its portfolio.
+TRADES_LOOKED_AT = 1_000
+
+
+@asynccontextmanager
+async def executing(store: Store, portfolio_id: int) -> AsyncIterator[None]:
+    """Be the only one, in all processes, who executes and resolves orders of this portfolio. Raises ExecutionRunning."""
+    lease = await store.lease(f"execute:{portfolio_id}")
+    if lease is None:
+        raise ExecutionRunning(portfolio_id)
+    try:
+        yield
+    finally:
+        await lease.release()
 
 
 async def recover(desk: Desk) -> tuple[list[str], list[str]]:
     """Return the ids of the orders resolved and of the cycles closed. Safe to run at any time, any number of times."""
     cycles = await desk.store.close_dead_cycles(desk.clock.now())
-    resolved = []
-    for order, _status in await desk.store.open_orders():
+    resolved: list[str] = []
+    waiting = dict.fromkeys(order.intent.portfolio_id for order, _ in await desk.store.open_orders())
+    for portfolio_id in waiting:
+        try:
+            async with executing(desk.store, portfolio_id):
+                resolved += await resolve_orders(desk, portfolio_id)
+        except (ExecutionRunning, VenueUnavailable) as error:
+            # Whoever executes resolves its own; and the next execution tries what the venue could not answer now.
+            log.warning("orders_left_open", portfolio_id=portfolio_id, error=str(error))
+    return resolved, cycles
+
+
+async def resolve_orders(desk: Desk, portfolio_id: int) -> list[str]:
+    """Book what became of the portfolio's orders without an answer; returns their ids. To be called while ``executing``.
+
+    Raises VenueUnavailable; what could not be resolved stays open and reserved.
+    """
+    waiting = [order for order, _ in await desk.store.open_orders() if order.intent.portfolio_id == portfolio_id]
+    resolved: list[str] = []
+    for order in waiting:
         answer = await desk.venue.resolve(order)
         if isinstance(answer, Unknown):
             continue
-        intent = order.intent
-        signals = await desk.store.signals(signal_ids=[intent.signal_id])
-        await book_answer(desk, order, answer, signals[0])
-        resolved.append(intent.order_id)
-    return resolved, cycles
+        (signal,) = await desk.store.signals(signal_ids=[order.intent.signal_id])
+        filled = isinstance(answer, Accepted) and bool(answer.fills)
+        if order.intent.group_id and not filled:
+            # Before the order is closed, because it alone tells that the set is not whole.
+            await _sell_back_legs(desk, order, signal)
+        await book_answer(desk, order, answer, signal)
+        resolved.append(order.intent.order_id)
+    return resolved
+
+
+async def _sell_back_legs(desk: Desk, order: ApprovedOrder, signal: Signal) -> None:
+    """Sell what is left of the other legs of a set whose process ended between two of them."""
+    portfolio_id = signal.portfolio_id
+    signals = await desk.store.signals(cycle_id=signal.cycle_id, portfolio_id=portfolio_id, limit=SIGNALS_MAX)
+    trades = {trade.signal_id: trade for trade in await desk.store.trades(portfolio_id, TRADES_LOOKED_AT)}
+    for leg in signals:
+        trade = trades.get(leg.signal_id)
+        if leg.group_id != order.intent.group_id or trade is None:
+            continue
+        back = [other.signal_id for other in signals if other.signal_id.startswith(f"{leg.signal_id}:unwind")]
+        left = trade.size_micro - sum(trades[name].size_micro for name in back if name in trades)
+        if left > 0:
+            rules = (await desk.market_data.rules([leg.condition_id])).get(leg.condition_id)
+            await sell_back(desk, leg, trade, left, rules, attempt=len(back))

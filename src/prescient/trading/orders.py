@@ -1,0 +1,196 @@
+"""One order's way (steps 5 and recovery): approved and reserved, sent, answered, booked; and sold back if it must be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from prescient.domain import risk
+from prescient.domain.ledger import fills as fill_transfers
+from prescient.domain.ledger import release, reservation
+from prescient.domain.market import Side, TradingRules
+from prescient.domain.order import (
+    Accepted,
+    ApprovedOrder,
+    OrderIntent,
+    OrderStatus,
+    OrderType,
+    Refused,
+    Rejected,
+    Submission,
+    Trade,
+    Unknown,
+)
+from prescient.domain.portfolio import Position
+from prescient.domain.rules import MARKET_AMOUNT_STEP_MICRO, floor_to, worst_price
+from prescient.domain.signal import Signal
+from prescient.domain.values import MICRO, parse_micro
+from prescient.ports import Booking, Desk
+
+# Out at any price: the set's profit is gone, the open risk must not stay. The amount is the leg's own shares.
+SELL_BACK_CONFIG = {"max_slippage_pct": 100, "trade_size_usd": 0}
+
+
+async def approve(
+    desk: Desk, signal: Signal, config: dict[str, Any], rules: TradingRules | None
+) -> ApprovedOrder | Refused:
+    """Pass one signal through the risk gate and commit its order's row and reservation."""
+    if rules is None:
+        return Refused("market_not_found", "the venue does not know this market any more")
+    intent = intent_of(signal, config, rules)
+    if not intent.amount_micro and not intent.size_micro:
+        return Refused("below_minimum", "less than a hundredth of a share or of a dollar", "size")
+    # Read again for each order: the one before has reserved its part of the cash.
+    portfolio = await desk.store.portfolio(signal.portfolio_id)
+    position = await desk.store.position(signal.portfolio_id, signal.token_id)
+    approved = risk.check(intent, portfolio, position.size_micro if position else 0, rules)
+    if isinstance(approved, Refused):
+        await desk.store.save_refusal(intent, approved, desk.clock.now())
+        return approved
+    now = desk.clock.now()
+    hold = reservation(intent.portfolio_id, intent.order_id, approved.reserved_cash_micro, now)
+    if not await desk.store.reserve(approved, hold, now):
+        return Refused("already_ordered", "this signal has an order already")
+    return approved
+
+
+async def sell_back(
+    desk: Desk, signal: Signal, trade: Trade, size_micro: int, rules: TradingRules | None, attempt: int = 0
+) -> tuple[Signal, Trade | Refused]:
+    """Sell a leg of a set that could not be completed: a lone leg is a bet that nobody decided on.
+
+    ``attempt`` counts what was tried before, because a signal has at most one order. Raises VenueUnavailable.
+    """
+    back = replace(
+        signal,
+        signal_id=f"{signal.signal_id}:unwind" + (f":{attempt}" if attempt else ""),
+        side=Side.SELL,
+        price_micro=trade.price_micro,
+        size_micro=size_micro,
+        group_id="",
+        reason="the other leg of the set was not filled",
+    )
+    await desk.store.save_signals([back])
+    approved = await approve(desk, back, SELL_BACK_CONFIG, rules)
+    if isinstance(approved, Refused):
+        return back, replace(approved, code=f"unwind_{approved.code}")
+    sold = await book_answer(desk, approved, await desk.venue.submit(approved), back)
+    return back, replace(sold, code=f"unwind_{sold.code}") if isinstance(sold, Refused) else sold
+
+
+def intent_of(signal: Signal, config: dict[str, Any], rules: TradingRules) -> OrderIntent:
+    """Build the order that a signal asks for: a FAK for the portfolio's trade size, legs of a set as FOK in shares."""
+    slippage = parse_micro(config["max_slippage_pct"]) // 100
+    limit = worst_price(signal.side, signal.price_micro, slippage, rules.tick_micro)
+    amount, size = 0, floor_to(signal.size_micro, MARKET_AMOUNT_STEP_MICRO)
+    if signal.side is Side.BUY and signal.size_micro == 0:
+        amount = floor_to(parse_micro(config["trade_size_usd"]), MARKET_AMOUNT_STEP_MICRO)
+    return OrderIntent(
+        order_id=f"order:{signal.signal_id}",
+        portfolio_id=signal.portfolio_id,
+        signal_id=signal.signal_id,
+        condition_id=signal.condition_id,
+        token_id=signal.token_id,
+        side=signal.side,
+        order_type=OrderType.FOK if signal.group_id else OrderType.FAK,
+        limit_price_micro=limit,
+        amount_micro=amount,
+        size_micro=size,
+        group_id=signal.group_id,
+    )
+
+
+async def book_answer(desk: Desk, order: ApprovedOrder, answer: Submission, signal: Signal) -> Trade | Refused:
+    """Book the venue's answer in one transaction: money, shares, position, trade, signal. Unknown books nothing."""
+    if isinstance(answer, Unknown):
+        # The reservation stays; recovery asks the venue by the order's id. Never taken for "not placed".
+        return Refused("outcome_unknown", answer.reason)
+    now = desk.clock.now()
+    intent = order.intent
+    transfers = release(intent.portfolio_id, intent.order_id, order.reserved_cash_micro, now)
+    if isinstance(answer, Rejected) or not answer.fills:
+        status = OrderStatus.REJECTED if isinstance(answer, Rejected) else answer.status
+        code = answer.code if isinstance(answer, Rejected) else "not_filled"
+        booking = Booking(
+            intent.order_id, status, tuple(transfers), None, None, signal.signal_id, answer.reason or code
+        )
+        await desk.store.book(booking, now)
+        return Refused(code, answer.reason)
+    transfers += fill_transfers(
+        intent.portfolio_id, intent.order_id, intent.token_id, intent.side, answer.fills, answer.time
+    )
+    position = await desk.store.position(intent.portfolio_id, intent.token_id)
+    before = position or new_position(signal, answer)
+    after, realized = _moved(before, order, answer)
+    trade = _trade_record(order, answer, signal, realized)
+    booking = Booking(
+        intent.order_id,
+        answer.status,
+        tuple(transfers),
+        trade,
+        after,
+        signal.signal_id,
+        answer.reason,
+        answer.consumption,
+    )
+    await desk.store.book(booking, now)
+    return trade
+
+
+def new_position(signal: Signal, answer: Accepted) -> Position:
+    """An empty position for a first fill."""
+    return Position(
+        portfolio_id=signal.portfolio_id,
+        token_id=signal.token_id,
+        condition_id=signal.condition_id,
+        market_id=signal.market_id,
+        market_question=signal.market_question,
+        outcome=signal.outcome,
+        size_micro=0,
+        cost_micro=0,
+        realized_pnl_micro=0,
+        mark_price_micro=None,
+        mark_value_micro=0,
+        mark_source="cost",
+        mark_time=None,
+        opened_at=answer.time,
+    )
+
+
+def _moved(position: Position, order: ApprovedOrder, answer: Accepted) -> tuple[Position, int]:
+    """Return the position after the fills and the profit they realised."""
+    size = sum(fill.size_micro for fill in answer.fills)
+    cost = sum(fill.cost_micro for fill in answer.fills)
+    fee = sum(fill.fee_micro for fill in answer.fills)
+    assert size > 0
+    assert order.intent.side is Side.SELL or cost + fee <= order.reserved_cash_micro
+    if order.intent.side is Side.BUY:
+        return position.bought(size, cost + fee), 0
+    after = position.reduced(size, max(cost - fee, 0), answer.time)
+    return after, after.realized_pnl_micro - position.realized_pnl_micro
+
+
+def _trade_record(order: ApprovedOrder, answer: Accepted, signal: Signal, realized_micro: int) -> Trade:
+    size = sum(fill.size_micro for fill in answer.fills)
+    amount = sum(fill.cost_micro for fill in answer.fills)
+    return Trade(
+        trade_id=f"trade:{order.intent.order_id}",
+        order_id=order.intent.order_id,
+        portfolio_id=signal.portfolio_id,
+        signal_id=signal.signal_id,
+        cycle_id=signal.cycle_id,
+        condition_id=signal.condition_id,
+        token_id=signal.token_id,
+        market_question=signal.market_question,
+        outcome=signal.outcome,
+        side=signal.side,
+        size_micro=size,
+        amount_micro=amount,
+        fee_micro=sum(fill.fee_micro for fill in answer.fills),
+        price_micro=amount * MICRO // size,
+        realized_pnl_micro=realized_micro,
+        status="filled" if answer.status is OrderStatus.FILLED else "partially_filled",
+        time=answer.time,
+        model=answer.model,
+        fills=answer.fills,
+    )

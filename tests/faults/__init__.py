@@ -1,0 +1,1 @@
+"""Each fault that must cost at most itself: venue, database, strategy, and everything at once."""
