@@ -49,7 +49,7 @@ class Holding(msgspec.Struct, gc=False):
 
 
 class Account:
-    """An address with its holdings and its open orders (resting and delayed), by market."""
+    """An address with its holdings and its open orders (resting and delayed)."""
 
     __slots__ = ("account_id", "collateral", "open_orders", "restriction", "shares")
 
@@ -57,7 +57,7 @@ class Account:
         self.account_id = account_id
         self.collateral = Holding()
         self.shares: dict[str, Holding] = {}
-        self.open_orders: dict[str, dict[str, Order]] = {}
+        self.open_orders: dict[str, Order] = {}
         self.restriction = Restriction.NONE
 
     def holding(self, asset: str) -> Holding:
@@ -69,13 +69,6 @@ class Account:
             held = self.shares[asset] = Holding()
         return held
 
-    def add_open(self, order: Order) -> None:
-        orders = self.open_orders.get(order.condition_id)
-        if orders is None:
-            orders = self.open_orders[order.condition_id] = {}
-        orders[order.order_id] = order
-
     def all_open(self) -> list[Order]:
         """All open orders, oldest first."""
-        found = [order for orders in self.open_orders.values() for order in orders.values()]
-        return sorted(found, key=lambda order: order.sequence)
+        return sorted(self.open_orders.values(), key=lambda order: order.sequence)

@@ -16,7 +16,7 @@ from prescient.exchange.rejections import (
 )
 
 BUY = Side.BUY
-GTC = OrderType.GTC
+GTD = OrderType.GTD
 # Decimals of dollars by tick, for limit orders: the price's decimals and the two of a size.
 DOLLAR_DECIMALS = {100_000: 3, 10_000: 4, 5_000: 5, 2_500: 6, 1_000: 5, 100: 6}
 # Market orders, whatever the tick: what is given has two decimals, what is taken four.
@@ -24,13 +24,11 @@ MARKET_MAKER_STEP_MICRO = 10_000
 MARKET_TAKER_STEP_MICRO = 100
 
 
-def limit_expiry(request: OrderRequest, now_ms: int, rules: ExchangeRules) -> int | None:
-    """When a limit order leaves the book (0: never), or None for an expiration that the venue refuses."""
-    if request.order_type is GTC:
-        return None if request.expiration_s else 0
+def limit_expiry(request: OrderRequest, now_ms: int, rules: ExchangeRules) -> int:
+    """When an order with an expiration leaves the book, or 0 for an expiration that the venue refuses."""
     expiration_ms = request.expiration_s * 1000
-    if expiration_ms < now_ms + rules.expiration_ahead_ms:
-        return None
+    if request.order_type is not GTD or expiration_ms < now_ms + rules.expiration_ahead_ms:
+        return 0
     return expiration_ms - rules.expires_early_ms
 
 

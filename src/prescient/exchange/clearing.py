@@ -4,107 +4,120 @@ from __future__ import annotations
 
 from prescient.domain.market import Side
 from prescient.domain.values import MICRO
-from prescient.exchange.accounts import COLLATERAL
+from prescient.exchange.accounts import Holding
 from prescient.exchange.core import Core, Due
 from prescient.exchange.events import TradeEvent
 from prescient.exchange.markets import Market
 from prescient.exchange.orders import POINT_MICRO
-from prescient.exchange.settlement import FOLLOWERS, MatchKind, Trade, TradeStatus, next_step
+from prescient.exchange.settlement import MatchKind, Trade, TradeStatus, next_step
 
 BUY = Side.BUY
+MINED = TradeStatus.MINED
+MINT, MERGE = MatchKind.MINT, MatchKind.MERGE
+SETTLEMENT = Due.SETTLEMENT
 
-# account, asset given, how much, asset received, how much
-Leg = tuple[str, str, int, str, int]
+# What is given and how much, what is received and how much: one party of a trade.
+Party = tuple[Holding, int, Holding, int]
 
 
-def legs(trade: Trade) -> list[Leg]:
+def parties(core: Core, trade: Trade) -> list[Party]:
     """What everybody in a trade gives and receives, the taker first."""
+    accounts, size, token_id = core.accounts, trade.size_micro, trade.token_id
+    account = accounts[trade.account_id]
+    shares = account.shares.get(token_id) or account.holding(token_id)
     if trade.side is BUY:
-        found = [(trade.account_id, COLLATERAL, trade.cost_micro + trade.fee_micro, trade.token_id, trade.size_micro)]
+        found = [(account.collateral, trade.cost_micro + trade.fee_micro, shares, size)]
     else:
-        proceeds = trade.cost_micro - trade.fee_micro
-        found = [(trade.account_id, trade.token_id, trade.size_micro, COLLATERAL, proceeds)]
+        found = [(shares, size, account.collateral, trade.cost_micro - trade.fee_micro)]
     for maker in trade.makers:
+        account = accounts[maker.account_id]
+        shares = account.shares.get(maker.token_id) or account.holding(maker.token_id)
         if maker.side is BUY:
-            found.append((maker.account_id, COLLATERAL, maker.cost_micro, maker.token_id, maker.size_micro))
+            found.append((account.collateral, maker.cost_micro, shares, maker.size_micro))
         else:
-            found.append((maker.account_id, maker.token_id, maker.size_micro, COLLATERAL, maker.cost_micro))
+            found.append((shares, maker.size_micro, account.collateral, maker.cost_micro))
     return found
 
 
 def settle(core: Core, trade_id: int, now_ms: int) -> None:
     """Move one trade a step on, as its plan and everybody's means say."""
     trade = core.trades[trade_id]
-    found = legs(trade) if trade.status is not TradeStatus.MINED else []
-    status, wait_ms = next_step(trade, _funded(core, found))
-    assert status in FOLLOWERS[trade.status]
-    if status is TradeStatus.MINED:
-        _move(core, trade, found)
-    elif status is TradeStatus.FAILED:
-        _reverse(core, found)
-    elif status is TradeStatus.RETRYING:
-        trade.attempts += 1
+    if trade.status is MINED:
+        status, wait_ms = next_step(trade, True)
+    else:
+        found = parties(core, trade)
+        status, wait_ms = next_step(trade, _funded(found))
+        if status is MINED:
+            _move(core, trade, found)
+        elif status is TradeStatus.FAILED:
+            _reverse(found)
+        else:
+            trade.attempts += 1
     trade.status = status
     trade.updated_ms = now_ms
     core.events.append(TradeEvent(trade, status, now_ms))
     if wait_ms is None:
         core.settled.append(trade_id)
     else:
-        core.schedule(now_ms + wait_ms, Due.SETTLEMENT, trade_id)
+        core.schedule(now_ms + wait_ms, SETTLEMENT, trade_id)
 
 
-def _funded(core: Core, found: list[Leg]) -> bool:
-    """Whether everybody still has what they owe; one account may owe several times in one trade."""
-    owed: dict[tuple[str, str], int] = {}
-    for account_id, given, amount, _, _ in found:
-        key = (account_id, given)
-        owed[key] = owed.get(key, 0) + amount
-    return all(
-        core.accounts[account_id].holding(asset).balance_micro >= amount for (account_id, asset), amount in owed.items()
-    )
+def _funded(found: list[Party]) -> bool:
+    """Whether everybody still has what they owe to this trade; one account may owe several times in it."""
+    for given, _, _, _ in found:
+        # Who has enough for all trades that wait has enough for this one: the usual case, and quick to see.
+        if given.balance_micro < given.matched_micro:
+            break
+    else:
+        return True
+    owed: dict[int, int] = {}
+    for given, amount, _, _ in found:
+        owed[id(given)] = owed.get(id(given), 0) + amount
+    return all(given.balance_micro >= owed[id(given)] for given, _, _, _ in found)
 
 
-def _move(core: Core, trade: Trade, found: list[Leg]) -> None:
+def _move(core: Core, trade: Trade, found: list[Party]) -> None:
     """Pay, deliver, make and take apart complete sets; what rounding leaves goes to the venue's rounding pot."""
+    for given, amount, taken, gained in found:
+        given.matched_micro -= amount
+        given.balance_micro -= amount
+        assert given.balance_micro >= 0 and given.matched_micro >= 0
+        taken.balance_micro += gained
+    dollars = trade.cost_micro if trade.side is BUY else -trade.cost_micro
+    sets = 0
+    for maker in trade.makers:
+        kind = maker.kind
+        dollars += maker.cost_micro if maker.side is BUY else -maker.cost_micro
+        if kind is MINT:
+            sets += maker.size_micro
+        elif kind is MERGE:
+            sets -= maker.size_micro
     market = core.markets[trade.condition_id]
-    paid = received = 0
-    for account_id, given, amount, taken, gained in found:
-        account = core.accounts[account_id]
-        holding = account.holding(given)
-        holding.matched_micro -= amount
-        holding.balance_micro -= amount
-        assert holding.balance_micro >= 0 and holding.matched_micro >= 0
-        account.holding(taken).balance_micro += gained
-        if given == COLLATERAL:
-            paid += amount
-        else:
-            received += gained
-    made = sum(maker.size_micro for maker in trade.makers if maker.kind is MatchKind.MINT)
-    made -= sum(maker.size_micro for maker in trade.makers if maker.kind is MatchKind.MERGE)
-    market.state.locked_micro += made
-    assert market.state.locked_micro >= 0
-    core.fees_micro += trade.fee_micro
-    core.rounding_micro += paid - received - made - trade.fee_micro
-    _accrue_rebates(market, trade)
+    if sets:
+        market.state.locked_micro += sets
+        assert market.state.locked_micro >= 0
+    core.rounding_micro += dollars - sets
+    if trade.fee_micro:
+        core.fees_micro += trade.fee_micro
+        _accrue_rebates(market, trade)
 
 
 def _accrue_rebates(market: Market, trade: Trade) -> None:
     """Note each maker's part of the fees that its market's takers paid."""
-    if trade.fee_micro == 0 or market.state.fees.rebate_rate_micro == 0:
+    state = market.state
+    if state.fees.rebate_rate_micro == 0:
         return
-    market.state.fees_micro += trade.fee_micro
-    weights = market.state.rebate_weights
+    state.fees_micro += trade.fee_micro
+    weights, points = state.rebate_weights, trade.price_micro // POINT_MICRO
     for maker in trade.makers:
-        weight = market.fee(maker.size_micro, trade.price_micro // POINT_MICRO)
-        weights[maker.account_id] = weights.get(maker.account_id, 0) + weight
+        weights[maker.account_id] = weights.get(maker.account_id, 0) + market.fee(maker.size_micro, points)
 
 
-def _reverse(core: Core, found: list[Leg]) -> None:
+def _reverse(found: list[Party]) -> None:
     """Let go of what a failed trade held. The orders stay matched, as far as they were (assumed)."""
-    for account_id, given, amount, _, _ in found:
-        holding = core.accounts[account_id].holding(given)
-        holding.matched_micro -= amount
-        assert holding.matched_micro >= 0
+    for given, amount, _, _ in found:
+        given.matched_micro -= amount
+        assert given.matched_micro >= 0
 
 
 def pay_rebates(core: Core, condition_id: str) -> dict[str, int]:

@@ -97,9 +97,9 @@ class Core:
 
     def schedule(self, due_ms: int, what: Due, subject: str | int) -> None:
         """Note something that comes due; cancelled orders leave their expiry behind, so the list is swept at times."""
-        self.counter += 1
+        self.counter = counter = self.counter + 1
         agenda = self.agenda
-        heappush(agenda, (due_ms, self.counter, what, subject))
+        heappush(agenda, (due_ms, counter, what, subject))
         if due_ms < self.next_due_ms:
             self.next_due_ms = due_ms
         if len(agenda) > self.agenda_limit:
@@ -136,7 +136,7 @@ def take_off(core: Core, order: Order, status: OrderState, now_ms: int, reason: 
     order.reserved_micro = 0
     order.closed_ms = now_ms
     order_id, condition_id, points = order.order_id, order.condition_id, order.points
-    del account.open_orders[condition_id][order_id]
+    del account.open_orders[order_id]
     core.closed.append(order_id)
     matched_micro = order.matched_micro
     size_micro = core.markets[condition_id].ladders[order.ladder].remove(points, order.size_micro - matched_micro)
@@ -153,7 +153,7 @@ def end_delayed(core: Core, order: Order, status: OrderState, now_ms: int, reaso
     order.reserved_micro = 0
     order.status = status
     order.closed_ms = now_ms
-    core.accounts[order.account_id].open_orders[order.condition_id].pop(order.order_id, None)
+    del core.accounts[order.account_id].open_orders[order.order_id]
     core.closed.append(order.order_id)
     core.events.append(OrderEvent(CANCELLATION, order, status, order.matched_micro, now_ms, reason))
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from prescient.domain.market import Side
-from prescient.exchange.accounts import Account, Holding
+from prescient.exchange.accounts import Account
 from prescient.exchange.core import LIVE, Core, Due, take_off
 from prescient.exchange.events import LevelChanged, OrderChange, OrderEvent, TradeEvent
 from prescient.exchange.markets import Market, dollars_down, dollars_up
 from prescient.exchange.orders import POINT_MICRO, POINTS, Order, OrderState
-from prescient.exchange.settlement import SMOOTH, MakerFill, MatchKind, Trade, TradeStatus
+from prescient.exchange.settlement import MakerFill, MatchKind, Trade, TradeStatus
 from prescient.exchange.unified import Level
 
 BUY = Side.BUY
 MATCHED = OrderState.MATCHED
 UPDATE = OrderChange.UPDATE
+SETTLEMENT = Due.SETTLEMENT
 TRADE_MATCHED = TradeStatus.MATCHED
 DIRECT, MINT, MERGE = MatchKind.DIRECT, MatchKind.MINT, MatchKind.MERGE
 SELF_MATCH = "order would have matched another order of the same account"
@@ -22,41 +23,43 @@ SELF_MATCH = "order would have matched another order of the same account"
 class Sweep:
     """What an order would get now, computed from the levels alone: nothing is touched."""
 
-    __slots__ = ("complete", "cost_micro", "fee_micro", "size_micro")
+    __slots__ = ("complete", "fee_micro", "size_micro")
 
     def __init__(self) -> None:
         self.size_micro = 0
-        self.cost_micro = 0
         self.fee_micro = 0
         self.complete = False
 
 
-def own_sizes(market: Market, account: Account, ladder: int) -> dict[int, int]:
-    """What an account itself has resting on a ladder, by price: it cannot be matched with."""
-    sizes: dict[int, int] = {}
-    for order in account.open_orders.get(market.condition_id, {}).values():
-        if order.ladder == ladder and order.status is LIVE:
-            sizes[order.points] = sizes.get(order.points, 0) + order.size_micro - order.matched_micro
-    return sizes
+def _offered(level: Level, account_id: str, wanted: int) -> int:
+    """The shares that others offer at one price, as far as they are wanted: an account cannot match with itself."""
+    found = 0
+    for order in level.queue:
+        if order.status is LIVE and order.account_id != account_id:
+            found += order.size_micro - order.matched_micro
+            if found >= wanted:
+                return wanted
+    return found
 
 
 def sweep(market: Market, account: Account, order: Order) -> Sweep:
     """Walk the levels that an order may take, as the match would, and say what comes out."""
     result = Sweep()
-    other = 1 - order.ladder
-    own = own_sizes(market, account, other)
-    ladder, buys = market.ladders[other], order.side is BUY
+    ladder, buys = market.ladders[1 - order.ladder], order.side is BUY
+    has_own = bool(account.open_orders)
     dollars_left, shares_left = order.amount_micro, order.size_micro
     for best in reversed(ladder.points):
         if best + order.points < POINTS:
             break
+        level = ladder.levels[best]
         price = POINTS - best if buys else best
         wanted = dollars_left * POINTS // price if order.amount_micro else shares_left
-        size = min(wanted, ladder.levels[best].size_micro - own.get(best, 0))
+        size = min(wanted, level.size_micro)
+        if has_own:
+            size = _offered(level, account.account_id, wanted)
         if size:
             cost = dollars_up(size, price) if buys else dollars_down(size, price)
             result.size_micro += size
-            result.cost_micro += cost
             result.fee_micro += market.fee(size, price)
             dollars_left -= cost
             shares_left -= size
@@ -74,20 +77,23 @@ def match(core: Core, market: Market, account: Account, order: Order, now_ms: in
     """
     other = 1 - order.ladder
     ladder, buys = market.ladders[other], order.side is BUY
-    worst, amount = POINTS - order.points, order.amount_micro
-    dollars = 0
-    while ladder.points and ladder.points[-1] >= worst:
-        best = ladder.points[-1]
+    prices, levels = ladder.points, ladder.levels
+    worst, amount, size_micro = POINTS - order.points, order.amount_micro, order.size_micro
+    dollars = shares = 0
+    while prices and prices[-1] >= worst:
+        best = prices[-1]
         price = POINTS - best if buys else best
-        wanted = (amount - dollars) * POINTS // price if amount else order.size_micro - order.matched_micro
+        wanted = (amount - dollars) * POINTS // price if amount else size_micro - shares
         if wanted == 0:
             break
-        level = ladder.levels[best]
+        level = levels[best]
         makers: list[MakerFill] = []
         size = _take_level(core, market, order, level, wanted, makers, now_ms)
         if size:
+            shares += size
+            order.matched_micro = shares
             dollars += _record(core, market, account, order, price, size, makers, now_ms)
-            if level.count == 0 and best in ladder.levels:
+            if level.count == 0 and best in levels:
                 ladder.drop(best)
             core.events.append(LevelChanged(market.condition_id, other, best, level.size_micro, order.order_id, now_ms))
         if size == wanted:
@@ -103,94 +109,86 @@ def _take_level(
     An account does not trade with itself: its own resting order is cancelled when the match comes to it (assumed; the
     venue documents nothing).
     """
-    taken = 0
-    while taken < wanted and level.queue:
+    left = wanted
+    taker_id, buys = taker.account_id, taker.side is BUY
+    while left and level.queue:
         maker = level.queue[0]
         if maker.status is not LIVE:
             level.queue.popleft()
-        elif maker.account_id == taker.account_id:
+            continue
+        if maker.account_id == taker_id:
             take_off(core, maker, OrderState.CANCELED, now_ms, SELF_MATCH)
+            continue
+        remaining = maker.size_micro - maker.matched_micro
+        if left >= remaining:
+            size = remaining
+            level.queue.popleft()
+            level.count -= 1
         else:
-            remaining = maker.size_micro - maker.matched_micro
-            size = wanted - taken
-            if size >= remaining:
-                size = remaining
-                level.queue.popleft()
-                level.count -= 1
-            level.size_micro -= size
-            taken += size
-            makers.append(_fill_maker(core, market, taker, maker, size, remaining, now_ms))
-    taker.matched_micro += taken
-    return taken
+            size = left
+        left -= size
+        level.size_micro -= size
+        makers.append(_fill_maker(core, market, maker, size, remaining - size, buys, now_ms))
+    return wanted - left
 
 
 def _fill_maker(
-    core: Core, market: Market, taker: Order, maker: Order, size: int, remaining: int, now_ms: int
+    core: Core, market: Market, maker: Order, size: int, left: int, taker_buys: bool, now_ms: int
 ) -> MakerFill:
     """Give a maker its part: what it owes moves from held back to matched, at its own price.
 
     What a maker pays or gets is the difference of its remainder's value before and after, so that over all its fills
     it pays its limit rounded up once, or gets it rounded down once.
     """
-    account = core.accounts[maker.account_id]
-    left = remaining - size
-    side = maker.side
+    maker_id, side = maker.account_id, maker.side
+    account = core.accounts[maker_id]
     if side is BUY:
-        holding: Holding = account.collateral
         points = maker.points
-        cost_left = -(-left * points // POINTS)
-        cost = owed = -(-remaining * points // POINTS) - cost_left
-        # A fee schedule can change under a resting order; what it holds back never grows by a fill.
-        reserve = min(cost_left + market.fee(left, points), maker.reserved_micro - cost) if left else 0
-        kind = DIRECT if taker.side is not BUY else MINT
+        holding = account.collateral
+        reserve = -(-left * points // POINTS)
+        cost = owed = -(-(left + size) * points // POINTS) - reserve
+        if left and market.has_fees:
+            # A fee schedule can change under a resting order; what it holds back never grows by a fill.
+            reserve = min(reserve + market.fee(left, points), maker.reserved_micro - cost)
+        kind = MINT if taker_buys else DIRECT
     else:
-        holding = account.shares[maker.token_id]
         points = POINTS - maker.points
-        cost = remaining * points // POINTS - left * points // POINTS
-        owed = size
-        reserve = left
-        kind = DIRECT if taker.side is BUY else MERGE
+        holding = account.shares[maker.token_id]
+        reserve, owed = left, size
+        cost = (left + size) * points // POINTS - left * points // POINTS
+        kind = DIRECT if taker_buys else MERGE
     holding.active_micro += reserve - maker.reserved_micro
     holding.matched_micro += owed
     maker.reserved_micro = reserve
-    maker.matched_micro = matched = maker.matched_micro + size
+    maker.matched_micro = matched = maker.size_micro - left
+    order_id = maker.order_id
+    trade_ids = maker.trade_ids
+    if trade_ids is None:
+        maker.trade_ids = [core.trade_counter + 1]
+    else:
+        trade_ids.append(core.trade_counter + 1)
     status = LIVE
     if left == 0:
         maker.status = status = MATCHED
         maker.closed_ms = now_ms
-        del account.open_orders[maker.condition_id][maker.order_id]
-        core.closed.append(maker.order_id)
-    trade_id = core.trade_counter + 1
-    if maker.trade_ids is None:
-        maker.trade_ids = [trade_id]
-    else:
-        maker.trade_ids.append(trade_id)
+        del account.open_orders[order_id]
+        core.closed.append(order_id)
     core.events.append(OrderEvent(UPDATE, maker, status, matched, now_ms))
-    return MakerFill(
-        maker.order_id, maker.account_id, maker.owner, maker.token_id, side, maker.price_micro, size, cost, kind
-    )
+    return MakerFill(order_id, maker_id, maker.owner, maker.token_id, side, maker.price_micro, size, cost, kind)
 
 
-def _charge(market: Market, account: Account, order: Order, price: int, size: int) -> tuple[int, int]:
-    """Return a taker's dollars and fee at one price, and hold what it owes as matched.
+def _charge(account: Account, order: Order, cost: int, fee: int) -> tuple[int, int]:
+    """Return what a BUY really pays at one price, as dollars and fee, when both exceed what was checked to be there.
 
     Rounding up at every price can ask for a micro-dollar more than the check of the whole order did. What was not
     checked to be there, with the remainder still to be paid at its limit, is not charged.
     """
-    fee = market.fee(size, price)
-    if order.side is not BUY:
-        account.shares[order.token_id].matched_micro += size
-        cost = size * price // POINTS
-        return cost, fee if fee < cost else cost
-    holding = account.collateral
     left = 0 if order.amount_micro else order.size_micro - order.matched_micro
-    most = holding.balance_micro - holding.active_micro - holding.matched_micro - -(-left * order.points // POINTS)
-    cost = -(-size * price // POINTS)
-    if cost + fee > most:
-        cost = min(cost, most)
-        fee = most - cost
-    holding.matched_micro += cost + fee
-    return cost, fee
+    most = account.collateral.free_micro - -(-left * order.points // POINTS)
+    if cost + fee <= most:
+        return cost, fee
+    cost = min(cost, most)
+    return cost, most - cost
 
 
 def _record(
@@ -203,21 +201,26 @@ def _record(
     makers: list[MakerFill],
     now_ms: int,
 ) -> int:
-    """Write down one trade, charge its taker and note when it settles; return its dollars without the fee."""
-    cost, fee = _charge(market, account, order, price, size)
-    core.trade_counter = trade_id = core.trade_counter + 1
-    if order.trade_ids is None:
-        order.trade_ids = [trade_id]
+    """Charge the taker at one price, write down the trade and note when it settles; return its dollars without the fee."""
+    side = order.side
+    fee = market.fee(size, price) if market.has_fees else 0
+    if side is BUY:
+        cost, fee = _charge(account, order, -(-size * price // POINTS), fee)
+        account.collateral.matched_micro += cost + fee
     else:
-        order.trade_ids.append(trade_id)
+        cost = size * price // POINTS
+        fee = min(fee, cost)
+        account.shares[order.token_id].matched_micro += size
+    core.trade_counter = trade_id = core.trade_counter + 1
+    order_id = order.order_id
     trade = Trade(
         trade_id,
         market.condition_id,
         order.token_id,
-        order.order_id,
+        order_id,
         order.account_id,
         order.owner,
-        order.side,
+        side,
         price * POINT_MICRO,
         size,
         cost,
@@ -226,10 +229,13 @@ def _record(
         now_ms,
         now_ms,
     )
-    plan = SMOOTH
+    if order.trade_ids is None:
+        order.trade_ids = [trade_id]
+    else:
+        order.trade_ids.append(trade_id)
     if core.fate is not None:
-        trade.plan = plan = core.fate(trade)
+        trade.plan = core.fate(trade)
     core.trades[trade_id] = market.last_match = trade
     core.events.append(TradeEvent(trade, TRADE_MATCHED, now_ms))
-    core.schedule(now_ms + plan.mined_after_ms, Due.SETTLEMENT, trade_id)
+    core.schedule(now_ms + trade.plan.mined_after_ms, SETTLEMENT, trade_id)
     return cost

@@ -43,8 +43,8 @@ def _clear(core: Core, market: Market, status: OrderState, now_ms: int, reason: 
 def _end_waiting(core: Core, market: Market, status: OrderState, now_ms: int) -> None:
     """End the orders that wait out a delay in a market that takes no more."""
     for account in core.accounts.values():
-        for order in list(account.open_orders.get(market.condition_id, {}).values()):
-            if order.status is OrderState.DELAYED:
+        for order in account.all_open():
+            if order.condition_id == market.condition_id and order.status is OrderState.DELAYED:
                 end_delayed(core, order, status, now_ms)
 
 

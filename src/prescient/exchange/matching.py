@@ -43,6 +43,7 @@ from prescient.exchange.unified import token_levels
 CLOSED_STAGES = (MarketStage.CLOSED, MarketStage.RESOLVED)
 GTC, GTD = OrderType.GTC, OrderType.GTD
 CANCELED = OrderState.CANCELED
+SETTLEMENT = Due.SETTLEMENT
 # Orders of one DELETE /orders.
 CANCELS_MAX = 1_000
 
@@ -150,7 +151,7 @@ class Exchange:
         core = self.core
         while core.next_due_ms <= now_ms:
             due_ms, what, subject = core.pop_due()
-            if what is Due.SETTLEMENT:
+            if what is SETTLEMENT:
                 clearing.settle(core, int(subject), due_ms)
             elif what is Due.EXPIRY:
                 order = core.orders.get(str(subject))

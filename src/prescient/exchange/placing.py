@@ -58,9 +58,11 @@ def place_limit(
     points, rest_points = divmod(dollars * POINTS, shares) if 0 < shares <= MICRO_MAX else (0, 0)
     if rest_points or points % tick or points < tick or points > POINTS - tick or shares % SIZE_STEP_MICRO:
         return refuse_limit(request, dollars, shares, tick) or INVALID_PAYLOAD
-    expires_ms = limit_expiry(request, now_ms, core.rules)
-    if expires_ms is None:
-        return INVALID_EXPIRATION
+    expires_ms = 0
+    if request.expiration_s or request.order_type is not GTC:
+        expires_ms = limit_expiry(request, now_ms, core.rules)
+        if expires_ms == 0:
+            return INVALID_EXPIRATION
     price_micro = points * POINT_MICRO
     if side is BUY:
         # On the grid and with two decimals, size times price is the dollars, exactly.
@@ -141,10 +143,7 @@ def rest(
     core.counter = order.sequence = core.counter + 1
     holding.active_micro += order.reserved_micro
     order_id, condition_id = order.order_id, order.condition_id
-    orders = account.open_orders.get(condition_id)
-    if orders is None:
-        orders = account.open_orders[condition_id] = {}
-    orders[order_id] = order
+    account.open_orders[order_id] = order
     matched, ladder, points = order.matched_micro, order.ladder, order.points
     total = market.ladders[ladder].add(order, points, order.size_micro - matched)
     core.events += (
@@ -184,7 +183,7 @@ def _enter_crossing(
     order.status = DELAYED
     core.counter = order.sequence = core.counter + 1
     holding.active_micro += order.reserved_micro
-    account.add_open(order)
+    account.open_orders[order.order_id] = order
     due_ms = now_ms + market.delay_ms
     core.events.append(OrderEvent(PLACEMENT, order, DELAYED, 0, now_ms))
     core.schedule(due_ms, Due.DELAYED_ORDER, order.order_id)
@@ -250,7 +249,7 @@ def run_delayed(core: Core, order_id: str, now_ms: int) -> Placed | Rejection:
     # From here on it is a fresh order: what it held back is free again, and it is no longer among the open ones.
     reserved, order.reserved_micro = order.reserved_micro, 0
     holding.active_micro -= reserved
-    del account.open_orders[order.condition_id][order_id]
+    del account.open_orders[order_id]
     refusal = holding.refuse(reserved)
     status = OrderState.CANCELED_NOT_ENOUGH_BALANCE
     if refusal is None:
