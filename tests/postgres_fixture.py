@@ -22,12 +22,11 @@ from prescient.adapters.postgres.embedded_place import EXECUTABLE_SUFFIX, instal
 HOST = "127.0.0.1"
 OWNER = "prescient"
 TEMPLATE = "template_prescient"
-# Durability is what these tests do not need: tests/postgres/test_embedded.py starts the server as users have it.
+# These tests kill processes, never the machine: tests/postgres/test_embedded.py starts the server as users have it.
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
     "fsync": "off",
-    "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "200",
     "shared_buffers": "64MB",

@@ -120,16 +120,8 @@ class Database:
 
     async def _repeated(self, once: Callable[[], Awaitable[Result]]) -> Result:
         self._refuse_closed()
-        for attempt in range(1, ATTEMPTS_MAX):
-            try:
-                return await once()
-            except (exc.DBAPIError, asyncpg.PostgresError) as error:
-                if sqlstate_of(error) not in RETRYABLE:
-                    with database_errors():
-                        raise
-            await asyncio.sleep(FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1))
         with database_errors():
-            return await once()
+            return await _attempts(once)
 
     async def rows(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
         """Run one statement by itself and return its rows as the driver reads them: numbers of money as Decimal."""
@@ -159,6 +151,17 @@ class Database:
     def _refuse_closed(self) -> None:
         if self._closed:
             raise StoreUnavailable("This store was closed.")
+
+
+async def _attempts(once: Callable[[], Awaitable[Result]]) -> Result:
+    for attempt in range(1, ATTEMPTS_MAX):
+        try:
+            return await once()
+        except Exception as error:
+            if sqlstate_of(error) not in RETRYABLE:
+                raise
+        await asyncio.sleep(FIRST_PAUSE_S * 2**attempt * random.uniform(0.5, 1))
+    return await once()
 
 
 async def driver_of(connection: AsyncConnection) -> Raw:

@@ -61,8 +61,12 @@ def days_ahead(now: datetime) -> list[date]:
 
 
 async def _missing(connection: Raw, names: Sequence[str]) -> set[str]:
-    statement = "SELECT name FROM unnest($1::text[]) AS name WHERE to_regclass('partitions.' || name) IS NULL"
-    return {row["name"] for row in await connection.fetch(statement, names)}
+    # Asks the catalogue's table: ``to_regclass`` would answer from what this session remembers from before its lock.
+    statement = """
+        SELECT relname FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+         WHERE nspname = 'partitions' AND relname = ANY($1::text[])
+    """
+    return set(names) - {row["relname"] for row in await connection.fetch(statement, names)}
 
 
 def _name(table: str, day: date) -> str:
