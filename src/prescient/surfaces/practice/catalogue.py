@@ -19,7 +19,7 @@ from prescient.surfaces.practice.state import Belief, EventState, MarketState, R
 GAME_MS = int(2.5 * HOUR_MS)
 YES_NO = ["Yes", "No"]
 # How often a question ends without an answer and pays half to each side.
-VOID_CHANCE = 0.015
+VOID_CHANCE = 0.025
 DISPUTE_CHANCE = 0.05
 
 
@@ -175,11 +175,12 @@ class _Draft:
         above = [1 / (1 + exp(-(centre - step * (index - middle)))) for index in range(len(options))]
         brackets = [high - low for high, low in zip([1.0, *above], [*above, 0.0], strict=True)]
         self._believe([max(bracket, 1e-4) for bracket in brackets])
+        void = self.rng.random() < VOID_CHANCE
         for index, option in enumerate(options):
             weight = 0.35 + 2.2 * above[index] * (1 - above[index])
             market = self._market(self._ask(option), YES_NO, above[index], weight, option.strip('"'))
             market.first, market.beyond = index + 1, len(options) + 1
-            market.group_threshold = index
+            market.group_threshold, market.void = index, void
 
     def _ladder_options(self) -> list[str]:
         if self.recipe.options:

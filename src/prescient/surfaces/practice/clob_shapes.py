@@ -33,13 +33,13 @@ class InfoTokenShape(msgspec.Struct):
 
 class InfoRewardsShape(msgspec.Struct):
     mi: int
-    ma: float
+    ma: int | float
     moas: int
 
 
 class InfoFeesShape(msgspec.Struct):
     r: float
-    e: float
+    e: int | float
     to: bool
 
 
@@ -66,7 +66,7 @@ class InfoShape(msgspec.Struct, kw_only=True):
 
 class RewardRateShape(msgspec.Struct):
     asset_address: str
-    rewards_daily_rate: float
+    rewards_daily_rate: int | float
 
 
 class RewardsShape(msgspec.Struct):

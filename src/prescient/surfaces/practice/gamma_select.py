@@ -184,11 +184,11 @@ def _switches(query: Query, names: tuple[str, ...]) -> list[Test]:
 
 def _tag_tests(register: Register, query: Query, event_of: Callable[[Any], EventState]) -> list[Test]:
     tests: list[Test] = []
-    slug, number = query.text("tag_slug"), query.whole("tag_id")
+    slug, wanted = query.text("tag_slug"), frozenset(query.wholes("tag_id"))
     if slug:
         tests.append(lambda item: slug in event_of(item).tags)
-    if number is not None:
-        tests.append(lambda item: number in register.tag_ids(event_of(item)))
+    if wanted:
+        tests.append(lambda item: not wanted.isdisjoint(register.tag_ids(event_of(item))))
     excluded = frozenset(query.wholes("exclude_tag_id"))
     if excluded:
         tests.append(lambda item: excluded.isdisjoint(register.tag_ids(event_of(item))))

@@ -13,7 +13,7 @@ RESOLVER = "0x65070BE91477460D8A7AeEb94ef92fe056C2f2A7"
 
 
 class FeeScheduleShape(msgspec.Struct, rename="camel", kw_only=True):
-    exponent: float
+    exponent: int | float
     rate: float
     taker_only: bool
     rebate_rate: float
@@ -24,7 +24,7 @@ class ClobRewardShape(msgspec.Struct, rename="camel", kw_only=True):
     condition_id: str
     asset_address: str
     rewards_amount: int = 0
-    rewards_daily_rate: float
+    rewards_daily_rate: int | float
     start_date: str
     end_date: str = "2500-12-31"
 

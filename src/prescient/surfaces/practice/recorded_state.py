@@ -170,7 +170,7 @@ def _fees(item: Item) -> Fees:
         item.get("feeType") or "fees",
         float(schedule.get("rate") or 0),
         float(schedule.get("rebateRate") or 0),
-        float(schedule.get("exponent") or 1),
+        schedule.get("exponent") or 1,
     )
 
 

@@ -20,7 +20,7 @@ class Fees(msgspec.Struct, frozen=True):
     kind: str = ""
     rate: float = 0.0
     rebate_rate: float = 0.0
-    exponent: float = 1
+    exponent: int | float = 1
 
 
 class Belief(msgspec.Struct):
@@ -62,8 +62,8 @@ class Volume(msgspec.Struct):
 
 class Rewards(msgspec.Struct, frozen=True):
     minimum_size: int = 0
-    maximum_spread: float = 0
-    daily_rate: float = 0
+    maximum_spread: float = 0.0
+    daily_rate: int = 0
 
 
 class MarketState(msgspec.Struct):

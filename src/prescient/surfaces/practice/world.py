@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Generator, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from random import Random
 from typing import Protocol, cast
 
@@ -15,7 +15,7 @@ from prescient.surfaces.practice.beliefs import advance_belief, probabilities
 from prescient.surfaces.practice.catalogue import EventWriter, chance_of
 from prescient.surfaces.practice.history import invent_past, invent_volume
 from prescient.surfaces.practice.life import advance_life, next_stage_ms
-from prescient.surfaces.practice.moments import DAY_MS, HOUR_MS, MINUTE_MS, to_datetime, to_ms
+from prescient.surfaces.practice.moments import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, to_datetime, to_ms
 from prescient.surfaces.practice.register import Register
 from prescient.surfaces.practice.state import EventState
 from prescient.surfaces.practice.traders import requote, visit
@@ -59,6 +59,7 @@ class _Saved(msgspec.Struct):
     next_event: int
     next_market: int
     breadth: float
+    tick_ms: int
     static: bool
     events: list[msgspec.Raw]
 
@@ -73,12 +74,20 @@ class CheckpointUnreadable(ValueError):
 class World:
     """Hundreds of events with hidden outcomes and simulated traders.
 
-    ``static`` worlds have a clock but no traders: large catalogues for measuring. ``breadth`` widens the events with
+    ``tick`` is the longest stretch that traders act through at once: finer is truer, coarser is faster. ``static``
+    worlds have a clock but no traders: large catalogues for measuring. ``breadth`` widens the events with
     several options. Raises ValueError for a naive ``start``.
     """
 
     def __init__(
-        self, seed: int, events: int = 300, start: datetime | None = None, *, static: bool = False, breadth: float = 1.0
+        self,
+        seed: int,
+        events: int = 300,
+        start: datetime | None = None,
+        *,
+        tick: timedelta = timedelta(hours=1),
+        static: bool = False,
+        breadth: float = 1.0,
     ) -> None:
         if start is None:
             raise ValueError("a world needs the moment at which it starts")
@@ -88,6 +97,7 @@ class World:
         self.register = Register()
         self._now_ms = to_ms(start)
         self._breadth = breadth
+        self._tick_ms = max(tick // timedelta(milliseconds=1), SECOND_MS)
         self._writer = EventWriter(seed, breadth)
         self._next_event, self._next_market = FIRST_EVENT, FIRST_MARKET
         self._streams: dict[int, Random] = {}
@@ -108,7 +118,7 @@ class World:
     # --- time
 
     def step(self, until: datetime) -> None:
-        """Move to ``until`` hour by hour; a moment in the past changes nothing."""
+        """Move to ``until`` tick by tick; a moment in the past changes nothing."""
         for _ in self.step_slices(to_ms(until)):
             pass
 
@@ -116,7 +126,7 @@ class World:
         """Like ``step``, in slices of a few milliseconds; between them every market is whole and may be read."""
         while self._now_ms < until_ms:
             before_ms = self._now_ms
-            self._now_ms = min(until_ms, (before_ms // HOUR_MS + 1) * HOUR_MS)
+            self._now_ms = min(until_ms, (before_ms // self._tick_ms + 1) * self._tick_ms)
             if not self.static:
                 yield from self._tick(before_ms, self._now_ms)
 
@@ -252,7 +262,7 @@ class World:
                 _, numbers, event.randomness_spare = stream.getstate()
                 event.randomness = list(numbers)
             parts.append(msgspec.Raw(msgspec.msgpack.encode(event)))
-            event.randomness = []
+            event.randomness, event.randomness_spare = [], None
             if len(parts) % SAVE_SLICE_EVENTS == 0:
                 yield
         saved = _Saved(
@@ -262,6 +272,7 @@ class World:
             next_event=self._next_event,
             next_market=self._next_market,
             breadth=self._breadth,
+            tick_ms=self._tick_ms,
             static=self.static,
             events=parts,
         )
@@ -278,14 +289,14 @@ class World:
         if saved.version != CHECKPOINT_VERSION:
             raise CheckpointUnreadable(f"the checkpoint is of version {saved.version}, not {CHECKPOINT_VERSION}")
         world = cls(saved.seed, 0, to_datetime(saved.now_ms), static=saved.static, breadth=saved.breadth)
-        world._now_ms = saved.now_ms
+        world._now_ms, world._tick_ms = saved.now_ms, saved.tick_ms
         world._next_event, world._next_market = saved.next_event, saved.next_market
         for event in events:
             world.register.add(event)
             if event.randomness:
                 rng = Random()
                 rng.setstate((3, tuple(event.randomness), event.randomness_spare))
-                event.randomness = []
+                event.randomness, event.randomness_spare = [], None
                 world._streams[event.number] = rng
             if event.due_ms:
                 world._due.append((event.due_ms, event.number))
