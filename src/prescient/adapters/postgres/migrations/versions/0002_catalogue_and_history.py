@@ -181,7 +181,7 @@ INDEXES = (
     "CREATE INDEX ON markets (condition_id)",
     "CREATE INDEX ON market_snapshots (market_id, timestamp)",
     # A cycle's rows lie together, so a block range index finds them and costs next to nothing to keep.
-    "CREATE INDEX ON decisions USING brin (cycle_id) WITH (pages_per_range = 16)",
+    "CREATE INDEX ON decisions USING brin (cycle_id) WITH (pages_per_range = 16, autosummarize = on)",
     "CREATE INDEX ON decisions (subject_id)",
     "CREATE INDEX ON decisions (portfolio_id, timestamp, sequence) WHERE portfolio_id IS NOT NULL",
     "CREATE INDEX ON portfolio_equity (portfolio_id, timestamp)",
