@@ -337,6 +337,10 @@ async def test_unknown_cycle_and_unknown_path(clients: Clients) -> None:
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
     wrong = await clients["controller"].put("/trading/cycles")
     assert (wrong.status_code, wrong.json()["code"], wrong.headers["Allow"]) == (405, "method_not_allowed", "GET")
+    both = await clients["controller"].delete("/trading/run-full-cycle")
+    assert (both.status_code, both.headers["Allow"]) == (405, "GET, POST")
+    four = await clients["paper-trading"].put("/portfolios/1")
+    assert four.headers["Allow"] == "DELETE, GET, PATCH"
 
 
 async def test_a_dead_process_does_not_block_its_portfolios(desk: Desk, clients: Clients, portfolio_id: int) -> None:

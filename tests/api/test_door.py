@@ -60,7 +60,7 @@ def routes_of(service: str) -> list[StrictRoute]:
 def changing() -> list[Any]:
     """Every route that changes something, with a request that would do so."""
     return [
-        pytest.param(service, method, route.path, id=f"{method} {route.path}")
+        pytest.param(service, method, route.path_format, id=f"{method} {route.path_format}")
         for service in SERVICES
         for route in routes_of(service)
         for method in sorted(route.methods or ())

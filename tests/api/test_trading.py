@@ -202,7 +202,13 @@ async def test_a_portfolio_that_cannot_be_is_refused_by_field(
 async def test_money_is_read_to_the_micro_dollar(clients: Clients) -> None:
     paper = clients["paper-trading"]
     for number, (text, expected) in enumerate(
-        [("1234.567891", 1234.567891), ("1e3", 1000.0), ('"2500.10"', 2500.1), ("999999999.999999", 999999999.999999)]
+        [
+            ("1234.567891", 1234.567891),
+            ("1234.5678919999", 1234.567891),
+            ("1e3", 1000.0),
+            ('"2500.10"', 2500.1),
+            ("999999999.999999", 999999999.999999),
+        ]
     ):
         content = f'{{"name": "Exact {number}", "initial_balance": {text}}}'
         answer = await paper.post("/portfolios/create", content=content, headers={"Content-Type": "application/json"})

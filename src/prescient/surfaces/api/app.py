@@ -97,7 +97,9 @@ def create_app(
     app.state.info = info
     app.state.running = Running()
     app.state.health_of = health_of or _nobody_asked
-    for router in (*service.routers, *SHARED):
+    routers = (*service.routers, *SHARED)
+    app.state.routes = [route for router in routers for route in router.routes]
+    for router in routers:
         app.include_router(router)
     add_handlers(app)
     docs.describe(app)

@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -142,7 +143,7 @@ def _message_of(item: dict[str, Any]) -> str:
     return str(item["msg"]).removeprefix("Value error, ")
 
 
-async def answer_http_error(_request: Request, error: Exception) -> Response:
+async def answer_http_error(request: Request, error: Exception) -> Response:
     """What the framework refuses by itself: unknown paths, wrong methods."""
     assert isinstance(error, HTTPException)
     code = HTTP_CODES.get(error.status_code, "refused")
@@ -153,7 +154,18 @@ async def answer_http_error(_request: Request, error: Exception) -> Response:
         detail = "This path does not take this method. The docs page lists all: /docs."
     answer = problem(error.status_code, code, detail)
     answer.headers.update(error.headers or {})
+    if error.status_code == 405:
+        # The framework names the methods of the first route that matches; another may hold more.
+        answer.headers["Allow"] = ", ".join(_methods_at(request))
     return answer
+
+
+def _methods_at(request: Request) -> list[str]:
+    routes: list[APIRoute] = request.app.state.routes
+    found = {
+        method for route in routes if route.path_regex.match(request.scope["path"]) for method in route.methods or ()
+    }
+    return sorted(found)
 
 
 def add_handlers(app: FastAPI) -> None:

@@ -17,17 +17,19 @@ from prescient.domain.errors import InvalidRequest
 from prescient.domain.values import MICRO, NUMBER_LENGTH_MAX, parse_micro
 
 # An unsigned decimal number in ASCII; "1e3" is one, "-0", "NaN", "1_0" and " 1" are not.
-NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,2})?", re.ASCII)
+NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 WHOLE = re.compile(r"\d{1,18}", re.ASCII)
 # What the venue and we make ids and slugs of; nothing here needs quoting in a URL, a log line or SQL.
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9:._-]{0,249}$"
 KEY_PATTERN = r"^[ -~]{1,200}$"
 FIELD_NAME = re.compile(r"[A-Za-z0-9_.:\-]{1,64}", re.ASCII)
 
+SMALLEST = Decimal("0.000001")
 DOLLARS_MAX = 100_000_000_000
 PORTFOLIO_ID_MAX = 2**31 - 1
 PAGE_MAX = 1_000
 OFFSET_MAX = 10_000_000
+BALANCE_MAX = 1_000_000_000
 JSON_DEPTH_MAX = 32
 
 
@@ -115,7 +117,8 @@ def _micro(minimum: int, maximum: int) -> BeforeValidator:
         if len(text) > NUMBER_LENGTH_MAX or not NUMBER.fullmatch(text):
             refuse()
         try:
-            micro = parse_micro(text)
+            # What is below the smallest unit is nothing; the parser would refuse its exponent.
+            micro = 0 if Decimal(text) < SMALLEST else parse_micro(text)
         except ValueError:
             refuse()
         if not minimum * MICRO <= micro <= maximum * MICRO:
@@ -168,6 +171,7 @@ def _composed(value: Any) -> Any:
 
 # Values of these types are micro-units once they are validated; outside they are dollars and ratios.
 DollarsMicro = Annotated[int, _micro(0, DOLLARS_MAX), _as_number(0, DOLLARS_MAX)]
+BalanceMicro = Annotated[int, _micro(1, BALANCE_MAX), _as_number(1, BALANCE_MAX)]
 RatioMicro = Annotated[int, _micro(0, 1), _as_number(0, 1)]
 
 PortfolioIdText = Annotated[int, _whole(1, PORTFOLIO_ID_MAX, from_text=True), _as_integer(1, PORTFOLIO_ID_MAX)]

@@ -13,8 +13,8 @@ from prescient.surfaces.api.answers import Answer
 from prescient.surfaces.api.desk import TheDesk
 from prescient.surfaces.api.errors import documented
 from prescient.surfaces.api.inputs import (
+    BalanceMicro,
     Description,
-    DollarsMicro,
     Form,
     FreeObject,
     Name,
@@ -39,11 +39,11 @@ Status = Literal["active", "paused", "archived"]
 
 class CreateForm(Form):
     name: Name
-    initial_balance: DollarsMicro = Field(description="Dollars to start with, from 1 to 1,000,000,000")
+    initial_balance: BalanceMicro = Field(description="Dollars to start with, from 1 to 1,000,000,000")
     description: Description = ""
     strategy_type: Word = Field(DEFAULT_STRATEGY, description="GET /strategy/strategies lists them")
     strategy_config: FreeObject = Field(default_factory=dict, description="Keys: GET /strategy/strategies")
-    current_balance: DollarsMicro | None = Field(None, description="May repeat initial_balance")
+    current_balance: BalanceMicro | None = Field(None, description="May repeat initial_balance")
     schedule: Word = Field("", description="When the worker runs its cycles, such as 'every 1h'; empty for never")
 
 
@@ -105,7 +105,7 @@ async def create(desk: TheDesk, form: CreateForm) -> PortfolioAnswer:
     return PortfolioAnswer.of(portfolio)
 
 
-@router.get("/portfolios/{portfolio_id}", responses=documented(404))
+@router.get("/portfolios/{portfolio_id:int}", responses=documented(404))
 @reads
 async def show(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()]) -> PortfolioState:
     """One portfolio with its open positions."""
@@ -113,7 +113,7 @@ async def show(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()]) 
     return PortfolioState.with_positions(portfolio, await desk.store.positions(portfolio_id))
 
 
-@router.patch("/portfolios/{portfolio_id}", responses=documented(404, 409))
+@router.patch("/portfolios/{portfolio_id:int}", responses=documented(404, 409))
 @changes
 async def change(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()], form: ChangeForm) -> PortfolioAnswer:
     """Change name, description, strategy, configuration, schedule or status. An archived portfolio stays as it is."""
@@ -125,7 +125,7 @@ async def change(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()]
     return PortfolioAnswer.of(await change_portfolio(desk, portfolio_id, changed))
 
 
-@router.delete("/portfolios/{portfolio_id}", responses=documented(404, 409))
+@router.delete("/portfolios/{portfolio_id:int}", responses=documented(404, 409))
 @changes
 async def archive(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()]) -> PortfolioAnswer:
     """Archive a portfolio: it trades no more, its rows stay, open positions are still marked and settled."""
