@@ -106,9 +106,8 @@ def test_the_state_file_reads_as_it_was_written_and_tells_processes_apart(tmp_pa
     assert home.try_lock()
     mark = ProcessMark.of(os.getpid())
     other = ProcessMark(mark.pid, mark.create_time_s - 60)
-    state = RunState(
-        "ready", mark, "a test", "now", {"events": "u"}, {"events": 1}, "db", {"api": ChildState("running", other, 2)}
-    )
+    children = {"api": ChildState("running", other, 2)}
+    state = RunState("ready", mark, "a test", "now", {"events": "u"}, {"events": 1}, "db", mark, children)
     home.write_state(state)
     assert home.read_state() == state
     assert mark.process() == psutil.Process()

@@ -7,9 +7,12 @@ import signal
 import sys
 import threading
 
-from prescient.surfaces.supervision.plan import SUPERVISED_VARIABLE
+from prescient.domain.errors import PrescientError
+from prescient.surfaces.supervision.plan import EXIT_HOPELESS, SUPERVISED_VARIABLE
 
 LAST_GRACE_S = 5.0
+# Errors that the next start would meet again: only a person can help.
+HOPELESS = frozenset({"schema_too_new", "invalid_request", "strategy_file", "practice_checkpoint"})
 
 
 class LifeLine:
@@ -65,9 +68,14 @@ def main(role: str) -> int:
     roles.load(role)
     if line is not None:
         line.wait_for_go()
-    if role == "api":
-        return roles.run_services(settings, tuple(SERVICE_PORTS), first_portfolio=True)
-    return roles.run_worker(settings) if role == "worker" else roles.run_practice_exchange(settings)
+    try:
+        if role == "api":
+            return roles.run_services(settings, tuple(SERVICE_PORTS), first_portfolio=True)
+        return roles.run_worker(settings) if role == "worker" else roles.run_practice_exchange(settings)
+    except PrescientError as error:
+        # One line for people, at the very end of the error log, where the supervisor looks for it.
+        sys.stderr.write(f"{error}\n")
+        return EXIT_HOPELESS if error.code in HOPELESS else 1
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -70,6 +69,9 @@ class Services:
     def _exchange(
         self, method: str, service: str, target: str, content: bytes | None, headers: dict[str, str], timeout_s: float
     ) -> tuple[int, bytes]:
+        # Loaded late: help and wrong options are answered without it.
+        import http.client
+
         port = self.ports[service]
         connection = http.client.HTTPConnection(HOST, port, timeout=timeout_s)
         try:

@@ -16,10 +16,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from prescient import wiring
-from prescient.domain.errors import PrescientError
 from prescient.settings import SERVICE_PORTS, Settings
 from prescient.surfaces.logs import set_up_logs
-from prescient.surfaces.supervision.process import EXIT_HOPELESS
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -30,8 +28,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 HOST = "127.0.0.1"
-# Errors that the next start would meet again: only a person can help.
-HOPELESS = frozenset({"schema_too_new", "invalid_request", "strategy_file"})
 Role = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
@@ -147,7 +143,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
 
 
 def _run(settings: Settings, role: Role) -> int:
-    """Set up logs, event loop and signals for a role, run it, and turn its end into an exit code."""
+    """Set up logs, event loop and signals for a role and run it until it ends. Returns 0; raises what ends it early."""
     set_up_logs(settings.log_level)
 
     async def main() -> None:
@@ -155,16 +151,8 @@ def _run(settings: Settings, role: Role) -> int:
         _listen(stop)
         await role(stop)
 
-    try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(main())
-    except PrescientError as error:
-        # One line for people, at the very end of the error log, where the supervisor looks for it.
-        log.error("cannot run", code=error.code)
-        sys.stderr.write(f"{error}\n")
-        return EXIT_HOPELESS if error.code in HOPELESS else 1
-    except KeyboardInterrupt:
-        return 0
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner, contextlib.suppress(KeyboardInterrupt):
+        runner.run(main())
     return 0
 
 

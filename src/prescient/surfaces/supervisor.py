@@ -17,6 +17,7 @@ from types import FrameType
 from prescient.surfaces.supervision.database import DatabaseKeeper
 from prescient.surfaces.supervision.greeting import already_running, greeting
 from prescient.surfaces.supervision.home import ChildState, Home, ProcessMark, RunState, end_leftovers
+from prescient.surfaces.supervision.log_files import open_log, rotate
 from prescient.surfaces.supervision.plan import PLAN_VARIABLE, Plan
 from prescient.surfaces.supervision.ports import taken_message, taken_ports
 from prescient.surfaces.supervision.process import SupervisedProcess, children_environment
@@ -25,6 +26,8 @@ EXIT_OK, EXIT_FAILURE, EXIT_REFUSED = 0, 1, 4
 TICK_S = 0.1
 STARTING_TICK_S = 0.02
 READY_TIMEOUT_S = 120.0
+# Others take the lock for an instant when they look whether anybody has it.
+LOCK_PATIENCE_S = 0.5
 ROTATE_INTERVAL_S = 30.0
 LEFTOVERS_TIMEOUT_S = 5.0
 
@@ -36,7 +39,7 @@ class Supervisor:
         self._plan = plan
         self._home = Home(plan.home_path)
         self._database = database
-        self._say = say
+        self._tell = say
         self._stop_wanted = ""
         self._phase = "starting"
         self._started_s = time.monotonic()
@@ -49,7 +52,7 @@ class Supervisor:
     def run(self) -> int:
         """Return the exit code: 0 after a stop that was asked for, 1 when it could not run, 4 when the home or a port is taken."""
         try:
-            if not self._home.try_lock():
+            if not self._home.try_lock(LOCK_PATIENCE_S):
                 self._say(already_running(self._home.folder, self._home.read_state()))
                 return EXIT_REFUSED
         except OSError as error:
@@ -61,6 +64,15 @@ class Supervisor:
             return self._run_locked()
         finally:
             self._home.unlock()
+
+    def _say(self, text: str) -> None:
+        """Tell the person who started us, and whoever reads the log later."""
+        self._tell(text)
+        if not self._home.logs.is_dir():
+            return
+        moment = datetime.now(UTC).isoformat(timespec="seconds")
+        with open_log(self._home.logs / "supervisor.log") as log:
+            log.write("".join(f"{moment} {line}\n" for line in text.splitlines()).encode())
 
     def ask_to_stop(self, why: str) -> None:
         """Let ``run`` end in order; safe to call from a signal handler."""
@@ -109,7 +121,8 @@ class Supervisor:
         if self._database is not None:
             self._database.start()
         for process in self._processes:
-            process.start()
+            if process.plan.starts_early:
+                process.start()
         self._write_state()
 
     def _until_ready(self) -> str:
@@ -140,6 +153,7 @@ class Supervisor:
         for process in self._processes:
             may_go = self._database_ready() or not process.plan.needs_database
             if may_go and ready.issuperset(process.plan.after):
+                process.start_if_new()
                 process.go()
 
     def _database_ready(self) -> bool:
@@ -177,6 +191,7 @@ class Supervisor:
     def _rotate_logs(self) -> None:
         for process in self._processes:
             process.rotate_logs()
+        rotate(self._home.logs / "supervisor.log")
         if self._database is not None:
             self._database.rotate_log()
 
@@ -204,8 +219,15 @@ class Supervisor:
     def _welcome(self) -> None:
         self._say(greeting(self._plan, self._home, time.monotonic() - self._started_s))
         if self._plan.open_docs:
-            for port in self._plan.service_ports.values():
-                webbrowser.open_new_tab(f"http://localhost:{port}/docs")
+            self._open_docs()
+
+    def _open_docs(self) -> None:
+        # Without a desktop a browser of the terminal would open, and hold us up until somebody leaves it.
+        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            self._say("There is no desktop to open the docs pages on; their addresses are above.")
+            return
+        for port in self._plan.service_ports.values():
+            webbrowser.open_new_tab(f"http://localhost:{port}/docs")
 
     def _write_state(self) -> None:
         children = {process.plan.name: process.state() for process in self._processes}

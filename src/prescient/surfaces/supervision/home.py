@@ -88,11 +88,11 @@ class Home:
         self.stop_file = folder / STOP_FILE
         self._lock = filelock.FileLock(folder / LOCK_FILE, thread_local=False)
 
-    def try_lock(self) -> bool:
+    def try_lock(self, patience_s: float = 0.0) -> bool:
         """Take the home for this process; False while another has it. Raises OSError when it cannot be written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
-            self._lock.acquire(blocking=False)
+            self._lock.acquire(timeout=patience_s, poll_interval=0.05)
         except filelock.Timeout:
             return False
         return True

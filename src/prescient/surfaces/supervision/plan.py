@@ -12,6 +12,8 @@ from typing import Any
 PLAN_VARIABLE = "PRESCIENT_PLAN"
 # Set for every child: it then reads its standard input as the line on which its supervisor lives.
 SUPERVISED_VARIABLE = "PRESCIENT_SUPERVISED"
+# A child ends with this when another try would end the same way (sysexits.h: EX_CONFIG).
+EXIT_HOPELESS = 78
 SERVICE_TITLES = {
     "events": "Events",
     "markets": "Markets",
@@ -42,6 +44,8 @@ class ChildPlan:
     needs_database: bool = True
     # It is told to go once these children are ready.
     after: tuple[str, ...] = ()
+    # Started at once, to load its modules meanwhile, or only when it may go.
+    starts_early: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,8 @@ def system_children(service_ports: Mapping[str, int], practice_port: int | None)
         children.append(ChildPlan("practice", child_command("practice"), (practice,), 1.5, needs_database=False))
     before_api = tuple(child.name for child in children)
     services = tuple(Health(name, port) for name, port in service_ports.items())
-    children.append(ChildPlan("api", child_command("api"), services, 3.5, after=before_api))
-    children.append(ChildPlan("worker", child_command("worker"), (), 1.5, after=("api",)))
+    children.append(ChildPlan("api", child_command("api"), services, 5.5, after=before_api))
+    children.append(ChildPlan("worker", child_command("worker"), (), 1.0, after=("api",), starts_early=False))
     return tuple(children)
 
 

@@ -12,13 +12,11 @@ import psutil
 
 from prescient.surfaces.supervision.home import ChildState, ProcessMark
 from prescient.surfaces.supervision.log_files import open_log, rotate, tail
-from prescient.surfaces.supervision.plan import SUPERVISED_VARIABLE, ChildPlan
+from prescient.surfaces.supervision.plan import EXIT_HOPELESS, SUPERVISED_VARIABLE, ChildPlan
 from prescient.surfaces.supervision.ports import answers
 from prescient.surfaces.supervision.restarts import Restarts
 
 GO = b"go\n"
-# A child ends with this when another try would end the same way (sysexits.h: EX_CONFIG).
-EXIT_HOPELESS = 78
 NEW_GROUP: int = getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
 NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
@@ -62,6 +60,11 @@ class SupervisedProcess:
         self._mark = ProcessMark.of(self._child.pid)
         self._told_to_go = False
         self._start_again_at_s = None
+
+    def start_if_new(self) -> None:
+        """Start it unless that was done before."""
+        if self._mark is None:
+            self.start()
 
     def go(self) -> None:
         """Tell it to begin its work; telling it twice changes nothing."""
