@@ -1,0 +1,1 @@
+"""The practice exchange: its world, its wire, its faults, and the venue's own clients against it."""
