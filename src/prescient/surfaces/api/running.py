@@ -11,8 +11,9 @@ import structlog
 log = structlog.get_logger(__name__)
 
 Result = TypeVar("Result")
-DRAIN_S = 4.0
-CANCEL_S = 2.0
+# With the connections' own second: everything must be stopped, database included, within ten seconds.
+DRAIN_S = 1.5
+CANCEL_S = 1.5
 
 
 class Running:

@@ -21,7 +21,7 @@ from prescient.surfaces.api.protocol import DeadlineProtocol
 log = structlog.get_logger(__name__)
 
 BACKLOG = 512
-GRACEFUL_S = 2
+GRACEFUL_S = 1
 KEEP_ALIVE_S = 15
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1"})
 

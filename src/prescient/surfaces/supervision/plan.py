@@ -108,7 +108,7 @@ def system_children(service_ports: Mapping[str, int], practice_port: int | None)
     before_api = tuple(child.name for child in children)
     services = tuple(Health(name, port) for name, port in service_ports.items())
     children.append(ChildPlan("api", child_command("api"), services, 5.5, after=before_api))
-    children.append(ChildPlan("worker", child_command("worker"), (), 1.0, after=("api",), starts_early=False))
+    children.append(ChildPlan("worker", child_command("worker"), (), 2.0, after=("api",), starts_early=False))
     return tuple(children)
 
 
