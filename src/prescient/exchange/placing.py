@@ -234,10 +234,11 @@ def take(
 
 def run_delayed(core: Core, order_id: str, now_ms: int) -> Placed | Rejection:
     """Act for an order whose delay is over, looking at everything afresh."""
-    order = core.orders[order_id]
-    market, account = core.markets[order.condition_id], core.accounts[order.account_id]
-    if order.status is not DELAYED:
+    order = core.orders.get(order_id)
+    if order is None or order.status is not DELAYED:
+        # Ended while it waited: its market closed.
         return NO_ORDERBOOK
+    market, account = core.markets[order.condition_id], core.accounts[order.account_id]
     holding = core.reserved_holding(order)
     if market.state.stage is not MarketStage.OPEN:
         end_delayed(core, order, OrderState.CANCELED_MARKET_NOT_FOUND, now_ms)
