@@ -66,6 +66,7 @@ class PostgresServer:
         self._folder = folder
         self._programs = installed_programs()
         self._process: subprocess.Popen[bytes] | None = None
+        self._watch: subprocess.Popen[bytes] | None = None
         self.port = 0
         self._numbers = itertools.count(1)
 
@@ -87,6 +88,7 @@ class PostgresServer:
         log = (self._folder / "log").open("ab")
         with log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self._folder, **self._as_other_user())
+        self._watch_over(self._process.pid)
         for _ in range(200):
             ready = subprocess.run(
                 [self._program("psql"), *self._login("postgres"), "-c", "SELECT 1"], capture_output=True, check=False
@@ -100,10 +102,12 @@ class PostgresServer:
     def kill(self) -> None:
         """End the server at once, as a crash would."""
         assert self._process is not None
+        self._end_watch()
         self._process.kill()
         self._process.wait(timeout=30)
 
     def stop(self) -> None:
+        self._end_watch()
         if self._process is not None and self._process.poll() is None:
             # An immediate shutdown: nothing here is kept.
             subprocess.run(
@@ -163,6 +167,20 @@ class PostgresServer:
         if self._folder.stat().st_uid != nobody.pw_uid:
             os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
         return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+    def _watch_over(self, process_id: int) -> None:
+        """Let a server whose tests were killed not outlive them: the watcher's input ends with this process."""
+        if sys.platform != "win32":
+            watch = ["sh", "-c", 'read -r _; kill -QUIT "$1"', "watch", str(process_id)]
+            self._watch = subprocess.Popen(watch, stdin=subprocess.PIPE, start_new_session=True)
+
+    def _end_watch(self) -> None:
+        if self._watch is not None:
+            self._watch.kill()
+            self._watch.wait(timeout=30)
+            assert self._watch.stdin is not None
+            self._watch.stdin.close()
+            self._watch = None
 
     def _process_wait(self, seconds: float) -> None:
         assert self._process is not None
