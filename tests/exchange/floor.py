@@ -77,7 +77,13 @@ class Floor:
         )
 
     def market_request(
-        self, name: str, side: Side, made: Number, taken: Number, token: str = YES, order_type: OrderType = OrderType.FAK
+        self,
+        name: str,
+        side: Side,
+        made: Number,
+        taken: Number,
+        token: str = YES,
+        order_type: OrderType = OrderType.FAK,
     ) -> OrderRequest:
         """A market order by its two signed amounts."""
         self.number += 1
@@ -158,7 +164,9 @@ def check_books(exchange: Exchange) -> None:
             assert order.reserved_micro == 0
     for trade in core.trades.values():
         if trade.status in (TradeStatus.MATCHED, TradeStatus.RETRYING):
-            owed = [(trade.account_id, trade.side, trade.token_id, trade.cost_micro + trade.fee_micro, trade.size_micro)]
+            owed = [
+                (trade.account_id, trade.side, trade.token_id, trade.cost_micro + trade.fee_micro, trade.size_micro)
+            ]
             owed += [(m.account_id, m.side, m.token_id, m.cost_micro, m.size_micro) for m in trade.makers]
             for account_id, side, token_id, cost, size in owed:
                 account = core.accounts[account_id]
