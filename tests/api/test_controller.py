@@ -339,6 +339,8 @@ async def test_unknown_cycle_and_unknown_path(clients: Clients) -> None:
     assert (wrong.status_code, wrong.json()["code"], wrong.headers["Allow"]) == (405, "method_not_allowed", "GET")
     both = await clients["controller"].delete("/trading/run-full-cycle")
     assert (both.status_code, both.headers["Allow"]) == (405, "GET, POST")
+    own = await clients["events"].put("/events/export")
+    assert own.headers["Allow"] == "POST"
     four = await clients["paper-trading"].put("/portfolios/1")
     assert four.headers["Allow"] == "DELETE, GET, PATCH"
 

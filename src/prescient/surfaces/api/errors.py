@@ -161,10 +161,12 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
 
 
 def _methods_at(request: Request) -> list[str]:
+    path: str = request.scope["path"]
     routes: list[APIRoute] = request.app.state.routes
-    found = {
-        method for route in routes if route.path_regex.match(request.scope["path"]) for method in route.methods or ()
-    }
+    # A path that is written out belongs to its own routes, though one with an id in its place would match as well.
+    own = [route for route in routes if route.path_format == path]
+    matching = own or [route for route in routes if route.path_regex.match(path)]
+    found = {method for route in matching for method in route.methods or ()}
     return sorted(found)
 
 
