@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
@@ -21,100 +16,15 @@ import pytest
 from prescient.adapters.postgres.embedded import (
     EmbeddedPostgres,
     connection_of,
-    pg_dump_path,
-    pg_restore_path,
     psql_path,
 )
 from prescient.adapters.postgres.embedded_types import (
     AlreadyRunning,
     ConnectionInfo,
-    HomeNotUsable,
-    NotRunning,
     PortTaken,
-    StartFailed,
     StartTimedOut,
-    VersionMismatch,
 )
-
-NUMBERS = itertools.count(1)
-POSIX_ONLY = pytest.mark.skipif(sys.platform == "win32", reason="signals, modes and Unix sockets")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def query(connection: ConnectionInfo, sql: str) -> str:
-    """Run SQL as a client would and return the bare answer."""
-    command = [str(psql_path()), "-X", "-A", "-t", "-w", "-q", "-v", "ON_ERROR_STOP=1", "-c", sql]
-    done = subprocess.run(
-        command, env=os.environ | connection.environment(), capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def server_processes(data: Path) -> list[psutil.Process]:
-    """Find the processes of a server by their own look at the process table, not by the one under test."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.name().startswith("postgres") and process.cwd() == os.path.realpath(data):
-                found.append(process)
-        except psutil.Error:
-            continue
-    return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
-
-
-def wait_until_gone(process_id: int) -> None:
-    try:
-        psutil.Process(process_id).wait(timeout=20)
-    except psutil.NoSuchProcess:
-        return
-
-
-class Servers:
-    """Makes servers and stops each at the end of the test, whatever happened."""
-
-    def __init__(self, stack: ExitStack, database: str) -> None:
-        self._stack = stack
-        self._database = database
-
-    def of(self, home: Path, port: int | None = None, **options: float) -> EmbeddedPostgres:
-        server = EmbeddedPostgres(home, port or free_port(), database=self._database, **options)
-        self._stack.callback(server.stop)
-        return server
-
-
-@pytest.fixture
-def servers() -> Iterator[Servers]:
-    """Servers whose database no other test has seen, so that tests can share a home that took a second to make."""
-    with ExitStack() as stack:
-        yield Servers(stack, f"test_{next(NUMBERS)}")
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A folder that other accounts may pass through, as pytest's own are not: root's server runs under another account."""
-    # In memory where there is room: a cluster is a thousand files that are flushed one by one, and no test pulls the plug.
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 4 * 1024**3
-    made = Path(tempfile.mkdtemp(prefix="prescient-test-", dir=memory if roomy else None))
-    made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
-
-
-@pytest.fixture(scope="module")
-def home(folder: Path) -> Path:
-    return folder / "shared"
-
-
-@pytest.fixture
-def new_home(folder: Path) -> Path:
-    return folder / f"home-{next(NUMBERS)}"
+from tests.postgres.servers import POSIX_ONLY, Servers, free_port, query, server_processes, wait_until_gone
 
 
 def test_serves_the_application_and_comes_back_with_its_rows(new_home: Path, servers: Servers) -> None:
@@ -385,137 +295,3 @@ def test_taken_port_is_named_with_its_holder_and_leaves_the_home_free(home: Path
         assert str(port) in str(caught.value)
         assert str(os.getpid()) in str(caught.value)
         servers.of(home).start()
-
-
-@POSIX_ONLY
-def test_number_of_a_stranger_in_the_pid_file_stops_nobody(home: Path, servers: Servers) -> None:
-    server = servers.of(home)
-    server.start()
-    pid_file = server.status().data_folder / "postmaster.pid"
-    lines, owner = pid_file.read_text().splitlines(), pid_file.stat()
-    server.stop()
-    # Under the server's own account, or PostgreSQL would by itself see that it is a stranger.
-    options = {"user": owner.st_uid, "group": owner.st_gid} if os.geteuid() == 0 else {}
-    with subprocess.Popen(["sleep", "60"], **options) as stranger:  # type: ignore[call-overload]  # keywords from a dict
-        pid_file.write_text("\n".join([str(stranger.pid), *lines[1:]]))
-        pid_file.chmod(0o600)
-        os.chown(pid_file, owner.st_uid, owner.st_gid)
-        assert server.status().state == "stopped"
-        with pytest.raises(NotRunning):
-            connection_of(home)
-        server.start()
-        assert server.status().state == "running"
-        server.stop()
-        assert stranger.poll() is None, "the stranger must not have been touched"
-        stranger.kill()
-
-
-@POSIX_ONLY
-def test_interrupt_at_the_terminal_does_not_reach_the_server(home: Path, servers: Servers) -> None:
-    server = servers.of(home)
-    server.start()
-    process_id = server.status().process_id
-    assert process_id is not None
-    # Ctrl-C goes to every process of the terminal's foreground group; the supervisor alone decides when the database stops.
-    assert os.getpgid(process_id) != os.getpgid(0)
-    assert os.getsid(process_id) != os.getsid(0)
-
-
-@POSIX_ONLY
-def test_frozen_server_is_ended_all_the_same(home: Path, servers: Servers) -> None:
-    server = servers.of(home, stop_timeout_s=0.3)
-    connection = server.start()
-    query(connection, "CREATE TABLE kept AS SELECT 1 AS answer")
-    frozen = server.status().process_id
-    assert frozen is not None
-    os.kill(frozen, signal.SIGSTOP)
-    server.stop()
-    assert server_processes(server.status().data_folder) == []
-    assert query(server.start(), "SELECT answer FROM kept") == "1"
-
-
-def test_lost_and_damaged_files_are_healed_or_explained(new_home: Path, servers: Servers) -> None:
-    (new_home / "postgres" / "data.draft" / "base").mkdir(parents=True)
-    (new_home / "postgres" / "data.draft" / "PG_VERSION").write_text("18\n")
-    server = servers.of(new_home)
-    former = server.start()
-    query(former, "CREATE TABLE kept AS SELECT 1 AS answer")
-    server.stop()
-
-    credentials = new_home / "postgres" / "credentials.json"
-    credentials.write_text("{half")
-    with pytest.raises(HomeNotUsable, match="Delete it and start again"):
-        server.start()
-    credentials.unlink()
-    renewed = server.start()
-    assert renewed.password != former.password
-    assert query(renewed, "SELECT answer FROM kept") == "1"
-    server.stop()
-
-    version = server.status().data_folder / "PG_VERSION"
-    version.write_text("17\n")
-    with pytest.raises(VersionMismatch, match="Back it up"):
-        server.start()
-    version.write_text("18\n")
-    settings = server.status().data_folder / "postgresql.auto.conf"
-    settings.write_text("shared_buffers = 'nonsense'\n")
-    with pytest.raises(StartFailed, match="shared_buffers"):
-        server.start()
-    settings.write_text("")
-    assert query(server.start(), "SELECT answer FROM kept") == "1"
-
-
-@POSIX_ONLY
-def test_socket_folder_of_somebody_else_is_not_used(home: Path, servers: Servers) -> None:
-    server = servers.of(home)
-    connection = server.start()
-    server.stop()
-    assert connection.socket_folder is not None
-    connection.socket_folder.symlink_to(home)
-    try:
-        with pytest.raises(HomeNotUsable, match="Remove it"):
-            server.start()
-    finally:
-        connection.socket_folder.unlink()
-    server.start()
-
-
-def test_log_is_rotated_under_the_running_server(home: Path, servers: Servers) -> None:
-    server = servers.of(home)
-    connection = server.start()
-    log = server.status().log_file
-    assert server.rotate_log() is False
-    for number in range(4):
-        with log.open("ab") as file:
-            file.write(b"%d\n" % number + b"x" * 10 * 1024 * 1024)
-        assert server.rotate_log() is True
-    assert log.stat().st_size == 0
-    assert sorted(path.name for path in log.parent.iterdir()) == ["postgres.log"] + [
-        f"postgres.log.{n}" for n in (1, 2, 3)
-    ]
-    assert log.with_name("postgres.log.1").read_bytes().startswith(b"3\n")
-    with pytest.raises(AssertionError):
-        query(connection, "SELECT no_such_column")
-    assert "no_such_column" in log.read_text()
-
-
-def test_backup_programs_are_there_and_work(home: Path, folder: Path, servers: Servers) -> None:
-    server = servers.of(home)
-    connection = server.start()
-    query(connection, "CREATE TABLE kept AS SELECT 5 AS answer")
-    copy = server.ensure_database("restored")
-    dump = folder / "backup.dump"
-    for command, target in (
-        ([str(pg_dump_path()), "-Fc", "-f", str(dump)], connection),
-        ([str(pg_restore_path()), "--no-owner", "--exit-on-error", "-d", "restored", str(dump)], copy),
-    ):
-        subprocess.run(command, env=os.environ | target.environment(), check=True, timeout=60)
-    assert query(copy, "SELECT answer FROM kept") == "5"
-
-
-def test_tools_say_so_when_nothing_runs(new_home: Path) -> None:
-    with pytest.raises(NotRunning, match="prescient up"):
-        connection_of(new_home)
-    with pytest.raises(NotRunning, match="prescient up"):
-        EmbeddedPostgres(new_home, free_port()).ensure_database("prescient_os")
-    assert not new_home.exists()

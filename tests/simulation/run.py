@@ -85,7 +85,7 @@ class Simulation:
     """One seed's world with its desk."""
 
     def __init__(self, seed: int, events: int = EVENTS) -> None:
-        self.world = World(seed, events=events, start=START, frozen=True)
+        self.world = World(seed, events=events, start=START)
         self.clock = SimulatedClock(START)
         exchange = PracticeExchange(self.world)
         self.data = PolymarketData(
