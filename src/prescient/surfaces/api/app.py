@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import NamedTuple
 
 import structlog
@@ -107,7 +107,9 @@ def create_app(
     return app
 
 
-def _lifespan(before_serving: Sequence[Hook], background: Sequence[Hook]):  # type: ignore[no-untyped-def]  # the framework's own type is generic over itself
+def _lifespan(
+    before_serving: Sequence[Hook], background: Sequence[Hook]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.start_error = None
