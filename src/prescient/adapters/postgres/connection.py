@@ -15,7 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from prescient.adapters.postgres.errors import RETRYABLE, sqlstate_of, translated
-from prescient.domain.errors import StoreUnavailable
+from prescient.domain.errors import PrescientError, StoreUnavailable
 
 CONNECT_TIMEOUT_S = 5.0
 # A connection cut without a word (a pulled cable) is given up after this; the server's own limits come first.
@@ -111,10 +111,8 @@ class Database:
         """Like ``transact``, on the driver's own connection: for money, where each statement's time counts."""
 
         async def once() -> Result:
-            async with self._reader.connect() as connection:
-                driver = await driver_of(connection)
-                async with driver.transaction():
-                    return await work(driver)
+            async with self._lent() as driver, driver.transaction():
+                return await work(driver)
 
         return await self._repeated(once)
 
@@ -136,10 +134,31 @@ class Database:
         Errors of the body pass as they are, for it may wait for other things than the database.
         """
         self._refuse_closed()
+        async with self._lent() as driver:
+            yield driver
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[Raw]:
+        """Lend the driver's own connection, and throw it away when its transaction did not end in order.
+
+        After a BEGIN that was cancelled or timed out, whatever the pool's next user commits would be a part of that
+        first transaction, and be lost with it.
+        """
         with database_errors():
             connection = await self._reader.connect()
         try:
-            yield await driver_of(connection)
+            driver = await driver_of(connection)
+            in_order = False
+            try:
+                yield driver
+                in_order = True
+            except (PrescientError, asyncpg.PostgresError) as error:
+                # Refused by us or by the server, so rolled back.
+                in_order = not isinstance(error, StoreUnavailable)
+                raise
+            finally:
+                if not driver.is_closed() and (not in_order or driver.is_in_transaction()):
+                    driver.terminate()
         finally:
             await connection.close()
 
