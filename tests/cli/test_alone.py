@@ -44,11 +44,7 @@ def test_version(nobody: Installation) -> None:
     "command",
     [
         ("trades",),
-        ("positions",),
-        ("performance",),
-        ("explain", "--portfolio", "1"),
         ("cycle", "run"),
-        ("portfolio", "list"),
         ("status",),
         ("psql", "-c", "SELECT 1"),
     ],

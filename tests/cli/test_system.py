@@ -23,7 +23,7 @@ from tests.running import Installation
 pytestmark = pytest.mark.slow
 
 # A minute of the world in a second of ours: the venue's delays pass quickly.
-FAST = {"PRESCIENT_SPEED": "60"}
+FAST = {"PRESCIENT_SPEED": "60", "PRESCIENT_FROZEN": "0"}
 STOP_S = 10
 
 
@@ -177,9 +177,23 @@ def test_portfolios_are_created_changed_paused_and_archived(system: Installation
     assert "Second" in system.run("portfolio", "list").stdout
 
 
+def test_a_schedule_runs_cycles_once_per_slot(system: Installation) -> None:
+    made = asked(system, "portfolio", "create", "Scheduled", "--schedule", "every 1m", "-c", "max_trades_per_cycle=1")
+    prefix = f"schedule:{made['portfolio_id']}:"
+
+    def keys() -> list[str]:
+        cycles = system.call("GET 8004 /trading/cycles?limit=100")[1]["cycles"]
+        return [item["idempotency_key"] for item in cycles if item["idempotency_key"].startswith(prefix)]
+
+    # A slot is a minute of the world: a second of ours.
+    wait_for(lambda: len(keys()) >= 2)
+    assert len(keys()) == len(set(keys()))
+    assert asked(system, "portfolio", "archive", str(made["portfolio_id"]), "--yes")["schedule"] == "every 1m"
+
+
 def test_psql_takes_sql_and_no_password_shows(system: Installation) -> None:
     done = system.run("psql", "-At", "-c", "SELECT count(*) FROM portfolios")
-    assert done.stdout.strip() == "2"
+    assert done.stdout.strip() == "3"
     lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
     password = json.loads(next(system.home.glob("postgres/credentials*.json")).read_text())["application_password"]
     assert not any(password in line for line in lines)
@@ -220,10 +234,10 @@ def test_down_leaves_nothing_behind_and_the_data_can_be_restored(system: Install
     assert not alive(processes)
     assert system.processes[-1].wait(5) == 0
     # A database that was killed may leave numbers out, so only the order is sure.
-    assert offline_portfolio(system) > 2
+    assert offline_portfolio(system) > 3
     assert system.run("restore", str(REPOSITORY / "pyproject.toml")).returncode == 2
     restored = asked(system, "restore", str(kept))
-    assert restored["portfolios"] == 2 and restored["former_database"].startswith("prescient_os_before_")
+    assert restored["portfolios"] == 3 and restored["former_database"].startswith("prescient_os_before_")
     system.processes.clear()
     system.start("up")
     wait_until_ready(system)
@@ -269,7 +283,7 @@ def test_a_killed_supervisor_leaves_no_child_and_the_next_start_takes_the_databa
     system.start("up")
     wait_until_ready(system)
     assert database.process() is None
-    assert len(asked(system, "portfolio", "list")["portfolios"]) == 2
+    assert len(asked(system, "portfolio", "list")["portfolios"]) == 3
 
 
 def test_sigterm_ends_everything_within_ten_seconds(system: Installation) -> None:

@@ -24,7 +24,12 @@ class ServiceError(PrescientError):
     """The service answered with an error. ``status`` is HTTP's, ``code`` and message are the service's own."""
 
     def __init__(self, status: int, body: Mapping[str, Any]) -> None:
-        super().__init__(str(body.get("detail") or f"The service answered {status}."))
+        super().__init__(
+            str(
+                body.get("detail")
+                or f"The service answered {status} without a reason; its log has it (`prescient status`)."
+            )
+        )
         self.status = status
         self.code = str(body.get("code") or "error")
         self.body = dict(body)
