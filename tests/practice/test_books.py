@@ -51,7 +51,7 @@ def recomputed_hash(book: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def lived() -> PracticeExchange:
-    world = World(3, 80, START)
+    world = World(3, 80, START, tick=timedelta(hours=3))
     world.step(START + timedelta(days=2))
     return PracticeExchange(world)
 
@@ -128,7 +128,7 @@ def test_a_book_changes_hash_and_time_only_when_it_changes() -> None:
 
 
 def test_ticks_become_finer_near_the_ends_and_never_coarser() -> None:
-    world = World(5, 120, START)
+    world = World(5, 120, START, tick=timedelta(hours=6))
     ticks = {number: market.tick_micro for number, market in world.register.markets.items()}
     world.step(START + timedelta(days=4))
     refined = 0

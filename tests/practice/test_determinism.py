@@ -16,7 +16,7 @@ from prescient.surfaces.practice.world import CheckpointUnreadable, World
 
 from .conftest import START, every_event
 
-HOURS = 24
+HOURS = 16
 SCRIPT = """
 from tests.practice.test_determinism import lived_world, fingerprint
 print(fingerprint(lived_world()))

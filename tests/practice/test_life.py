@@ -24,7 +24,7 @@ DAYS = 12
 
 @pytest.fixture(scope="module")
 def lived() -> PracticeExchange:
-    world = World(21, 160, START, tick=timedelta(hours=6))
+    world = World(21, 130, START, tick=timedelta(hours=6))
     world.step(START + timedelta(days=DAYS))
     return PracticeExchange(world)
 
@@ -135,7 +135,7 @@ def test_orders_end_with_the_event_and_the_book_with_the_market(lived: PracticeE
 def test_new_events_replace_those_that_end(lived: PracticeExchange) -> None:
     world = lived.world
     live = [event for event in world.register.events.values() if event.end_ms > world.now_ms]
-    assert 150 <= len(live) <= 170
+    assert 120 <= len(live) <= 140
     listed = [event for event in live if event.listed_ms > world.now_ms - DAYS * 86_400_000 + 3_600_000]
     assert len(listed) > 40
     assert sum(market.volume.total_micro for event in listed for market in event.markets) > 0

@@ -46,6 +46,9 @@ class Maker(msgspec.Struct):
     bid_shape: list[int]
     ask_offsets: list[int]
     ask_shape: list[int]
+    # The sizes that they put up now, in micro: the shape times how generous they were last time they looked at it.
+    bid_sizes: list[int] = []
+    ask_sizes: list[int] = []
     # Shares at a usual best level, in micro: the measure for what they have taken on.
     near_micro: int = 0
     inventory_micro: int = 0

@@ -21,6 +21,8 @@ USUAL_TRADE_MICRO = 60 * MICRO
 TAPE_LENGTH = 16
 # How often makers put up fresh sizes although their prices stay.
 REFRESH_CHANCE = 0.15
+# How often they change the sizes when they quote afresh.
+RESIZE_CHANCE = 0.3
 
 
 def visit(market: MarketState, probability: float, elapsed_ms: int, now_ms: int, rng: Random) -> None:
@@ -63,12 +65,11 @@ def requote(market: MarketState, fair_micro: int, rng: Random) -> bool:
     random = rng.random
     if book.best_bid_micro == best_bid and book.best_ask_micro == best_ask and random() > REFRESH_CHANCE:
         return False
-    # A size is its shape times a common factor around one, in the venue's step of a hundredth of a share.
-    bid_scale, ask_scale = int(760 + 528 * random()), int(760 + 528 * random())
+    if (not maker.bid_sizes and not maker.ask_sizes) or random() < RESIZE_CHANCE:
+        maker.bid_sizes, maker.ask_sizes = _sizes(maker.bid_shape, random()), _sizes(maker.ask_shape, random())
     bid_prices = [best_bid - offset * tick for offset in maker.bid_offsets]
-    bid_sizes = [(size * bid_scale >> 10) * SIZE_STEP_MICRO for size in maker.bid_shape]
     ask_prices = [best_ask + offset * tick for offset in maker.ask_offsets]
-    ask_sizes = [(size * ask_scale >> 10) * SIZE_STEP_MICRO for size in maker.ask_shape]
+    bid_sizes, ask_sizes = maker.bid_sizes[:], maker.ask_sizes[:]
     if bid_prices and bid_prices[0] < tick:
         beyond = sum(price < tick for price in bid_prices)
         del bid_prices[:beyond], bid_sizes[:beyond]
@@ -77,6 +78,12 @@ def requote(market: MarketState, fair_micro: int, rng: Random) -> bool:
         del ask_prices[:beyond], ask_sizes[:beyond]
     book.quote(bid_prices, bid_sizes, ask_prices, ask_sizes)
     return True
+
+
+def _sizes(shape: list[int], chance: float) -> list[int]:
+    """The shape, in hundredths of a share, times a common factor around one; in micro."""
+    scale = int(760 + 528 * chance)
+    return [(size * scale >> 10) * SIZE_STEP_MICRO for size in shape]
 
 
 def _informed_trade(market: MarketState, fair_micro: int, now_ms: int) -> None:

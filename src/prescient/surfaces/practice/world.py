@@ -29,7 +29,7 @@ CLOSED_KEPT_MS = 45 * DAY_MS
 # One slice of a step visits about this many markets, a few milliseconds of work.
 SLICE_MARKETS = 150
 # Traders come once for about this much traded money.
-USD_PER_VISIT = 900
+USD_PER_VISIT = 1_500
 SAVE_SLICE_EVENTS = 60
 PACE_MIN_MS = 20_000
 PACE_MAX_MS = 4 * HOUR_MS
