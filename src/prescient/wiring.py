@@ -35,7 +35,7 @@ async def open_desk(settings: Settings, *, venue_wanted: bool = True) -> AsyncIt
     from prescient.adapters.gather import ConcurrentGather
     from prescient.adapters.ids import SystemIds
     from prescient.adapters.paper import PaperVenue
-    from prescient.adapters.recent_books import RecentBooks
+    from prescient.adapters.recent import RecentMarketData
     from prescient.ports import Desk
 
     async with AsyncExitStack() as stack:
@@ -48,7 +48,7 @@ async def open_desk(settings: Settings, *, venue_wanted: bool = True) -> AsyncIt
             clock=clock,
             ids=SystemIds(),
             gather=ConcurrentGather(),
-            market_data=RecentBooks(market_data, clock),
+            market_data=RecentMarketData(market_data, clock),
             venue=PaperVenue(market_data, store, clock),
             store=store,
             strategies=strategies(settings),

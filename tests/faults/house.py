@@ -14,7 +14,7 @@ from prescient.adapters.gather import ConcurrentGather
 from prescient.adapters.ids import SequenceIds
 from prescient.adapters.paper import PaperVenue
 from prescient.adapters.polymarket import PolymarketData
-from prescient.adapters.recent_books import RecentBooks
+from prescient.adapters.recent import RecentMarketData
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD
 from prescient.domain.screening import MarketFilter
@@ -128,7 +128,7 @@ class House:
             clock=self.clock,
             ids=SequenceIds(self.seed),
             gather=ConcurrentGather(),
-            market_data=RecentBooks(data, self.clock),
+            market_data=RecentMarketData(data, self.clock),
             venue=PaperVenue(data, store, self.clock),
             store=store,
             strategies={strategy.name: strategy for strategy in BUILT_IN},

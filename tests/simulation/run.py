@@ -21,7 +21,7 @@ from prescient.adapters.ids import SequenceIds
 from prescient.adapters.memory import MemoryStore
 from prescient.adapters.paper import PaperVenue
 from prescient.adapters.polymarket import PolymarketData
-from prescient.adapters.recent_books import RecentBooks
+from prescient.adapters.recent import RecentMarketData
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import OWN_ACCOUNTS
 from prescient.domain.signal import Step
@@ -100,7 +100,7 @@ class Simulation:
             clock=self.clock,
             ids=SequenceIds(seed),
             gather=SequentialGather(),
-            market_data=RecentBooks(self.data, self.clock),
+            market_data=RecentMarketData(self.data, self.clock),
             venue=PaperVenue(self.data, self.store, self.clock),
             store=self.store,
             strategies={strategy.name: strategy for strategy in BUILT_IN},
