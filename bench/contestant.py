@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import resource
 import sys
@@ -25,6 +24,7 @@ from bench.loop_watch import LoopWatch
 from prescient import wiring
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.settings import Settings
+from prescient.surfaces.collector import settle_collector
 from prescient.trading.admin import ensure_first_portfolio
 from prescient.trading.cycle import start_cycle
 
@@ -37,6 +37,7 @@ async def our_cycle(settings: Settings, *, watched: bool) -> AsyncIterator[Run]:
     async with wiring.open_desk(settings) as desk:
         await ensure_first_portfolio(desk)
         stages = wiring.local_stages(desk)
+        settle_collector()
 
         async def run() -> dict[str, Any]:
             watch = LoopWatch() if watched else None
@@ -64,7 +65,8 @@ def steps_of(report: CycleReport) -> list[dict[str, Any]]:
 @asynccontextmanager
 async def other(contestant: Floor | UsualBot) -> AsyncIterator[Run]:
     await contestant.open()
-    gc.collect()
+    # What helps us there helps everybody.
+    settle_collector()
 
     async def run() -> dict[str, Any]:
         started_s = time.perf_counter()

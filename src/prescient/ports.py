@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from prescient.domain.cycle import CycleReport, CycleRequest, StepReport
 from prescient.domain.ledger import Transfer
-from prescient.domain.market import Event, Market, MarketState, OrderBook, PricePoint, TradingRules
+from prescient.domain.market import Event, Market, MarketFigures, MarketState, OrderBook, PricePoint, TradingRules
 from prescient.domain.order import (
     ApprovedOrder,
     Consumption,
@@ -216,6 +216,10 @@ class Store(Protocol):
         ...
 
     async def markets_of(self, event_ids: Sequence[str]) -> list[Market]: ...
+    async def market_figures(self, event_ids: Sequence[str]) -> list[MarketFigures]:
+        """What screening asks of all markets of these events, by id."""
+        ...
+
     async def markets_by_condition(self, condition_ids: Sequence[str]) -> dict[str, Market]: ...
     async def find_market(self, text: str) -> Market | None:
         """A market by its id, condition id or slug."""

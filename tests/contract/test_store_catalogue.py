@@ -104,6 +104,17 @@ async def test_markets_are_found_by_event_condition_id_and_slug(store: Store) ->
         assert await store.find_market(text) is None
 
 
+async def test_figures_are_those_of_the_whole_markets_by_id(store: Store) -> None:
+    second, first = market(2, "1", placeholder=True, closed=True), market(1, "1", outcomes=())
+    third = market(3, "2", active=False, accepting_orders=False, order_book_enabled=False, liquidity_micro=5)
+    await store.save_events(pages([event(1, second, first), event(2, third), event(3, market(4, "3"))]), "c", NOW)
+    found = await store.market_figures(["2", "1", "404", "1"])
+    assert found == [one.figures for one in (first, second, third)]
+    assert [one.tradable for one in found] == [True, False, False]
+    assert [one.conviction_micro for one in found] == [None, 550_000, 550_000]
+    assert await store.market_figures([]) == []
+
+
 async def test_screened_markets_come_back_in_order_for_their_cycle(store: Store) -> None:
     first, second, third = market(1, "1"), market(2, "1"), market(3, "1")
     await store.save_events(pages([event(1, first, second, third)]), "cycle-1", NOW)

@@ -65,6 +65,7 @@ def test_events(changes: dict[str, Any], drop: Drop | None) -> None:
 )
 def test_markets(market: Market, drop: Drop | None) -> None:
     assert screen_market(market, MarketFilter()) == drop
+    assert screen_market(market.figures, MarketFilter()) == drop
 
 
 def test_the_bounds_are_those_of_the_request() -> None:

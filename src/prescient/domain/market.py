@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -96,8 +97,46 @@ class Market:
         prices = [outcome.price_micro for outcome in self.outcomes if outcome.price_micro is not None]
         return max(prices, default=None)
 
+    @property
+    def figures(self) -> MarketFigures:
+        return MarketFigures(
+            self.market_id,
+            self.active,
+            self.closed,
+            self.accepting_orders,
+            self.order_book_enabled,
+            self.placeholder,
+            self.liquidity_micro,
+            self.volume_micro,
+            [outcome.price_micro for outcome in self.outcomes],
+        )
+
     def outcome_of(self, token_id: str) -> Outcome | None:
         return next((outcome for outcome in self.outcomes if outcome.token_id == token_id), None)
+
+
+class MarketFigures(NamedTuple):
+    """What screening asks of a market, without its texts and tokens: a catalogue has tens of thousands of them."""
+
+    market_id: str
+    active: bool
+    closed: bool
+    accepting_orders: bool
+    order_book_enabled: bool
+    placeholder: bool
+    liquidity_micro: int
+    volume_micro: int
+    outcome_prices_micro: Sequence[int | None]
+
+    @property
+    def tradable(self) -> bool:
+        """As ``Market.tradable``."""
+        return self.active and not self.closed and self.accepting_orders and self.order_book_enabled
+
+    @property
+    def conviction_micro(self) -> int | None:
+        """As ``Market.conviction_micro``."""
+        return max((price for price in self.outcome_prices_micro if price is not None), default=None)
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prescient.domain.market import Event, Market
+from prescient.domain.market import Event, Market, MarketFigures
 from prescient.domain.values import MICRO, micro_to_text
 
 USD = MICRO
@@ -48,7 +48,7 @@ def screen_event(event: Event, limits: EventFilter) -> Drop | None:
     return None
 
 
-def screen_market(market: Market, limits: MarketFilter) -> Drop | None:
+def screen_market(market: Market | MarketFigures, limits: MarketFilter) -> Drop | None:
     """Return None if the market goes on, else why not."""
     if not market.tradable:
         return Drop("market_not_tradable", _closed_gate(market))
@@ -68,7 +68,7 @@ def screen_market(market: Market, limits: MarketFilter) -> Drop | None:
     return None
 
 
-def _closed_gate(market: Market) -> str:
+def _closed_gate(market: Market | MarketFigures) -> str:
     """Name every gate that keeps orders out, in words."""
     gates = {
         "not active": not market.active,

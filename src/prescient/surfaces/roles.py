@@ -17,6 +17,7 @@ import structlog
 
 from prescient import wiring
 from prescient.settings import SERVICE_PORTS, Settings
+from prescient.surfaces.collector import settle_collector
 from prescient.surfaces.logs import set_up_logs
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ async def _serve(settings: Settings, names: tuple[str, ...], first_portfolio: bo
         for name in names:
             stages = remote if name == "controller" and not together else local
             apps.append((_app(settings, name, desk, stages, health), HOST, settings.port(name)))
+        settle_collector()
         await serve_apps(apps, stop)
 
 
@@ -118,6 +120,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     from prescient.surfaces.worker.worker import Worker, ask_controller
 
     async with wiring.open_desk(settings) as desk:
+        settle_collector()
         controller_url = f"http://{HOST}:{settings.port('controller')}"
         await _until(stop, Worker(desk.store, desk.clock, ask_controller(controller_url)).run())
 

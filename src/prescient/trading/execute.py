@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 # Orders on their way at once: a sports market holds each for seconds, and they do not wait for one another.
 ORDERS_AT_ONCE = 16
+# More than a whole catalogue can bring: every signal is answered, those beyond the last order with a refusal.
+SIGNALS_MAX = 100_000
 
 Outcome = tuple[Signal, Trade | Refused]
 
@@ -59,14 +61,16 @@ async def _execute(desk: Desk, cycle_id: str, portfolio_id: int, signal_ids: Seq
     Each order is booked whole when its answer comes; the legs of a set go one after the other.
     """
     signals = await desk.store.signals(
-        cycle_id=cycle_id, portfolio_id=portfolio_id, signal_ids=signal_ids, pending_only=True
+        cycle_id=cycle_id, portfolio_id=portfolio_id, signal_ids=signal_ids, pending_only=True, limit=SIGNALS_MAX
     )
     if not signals:
         await desk.store.portfolio(portfolio_id)
         return await _report(desk, cycle_id, portfolio_id, 0, [])
     portfolio = await desk.store.portfolio(portfolio_id)
     config = complete(strategy_of(desk, portfolio), portfolio.strategy_config)
-    rules = await desk.market_data.rules(sorted({signal.condition_id for signal in signals}))
+    # No order is sent beyond the cycle's last, so no rules are asked for there either.
+    within = signals[: config["max_trades_per_cycle"]]
+    rules = await desk.market_data.rules(sorted({signal.condition_id for signal in within}))
     units: dict[str, list[tuple[Signal, ApprovedOrder | Refused]]] = {}
     for number, signal in enumerate(signals):
         unit = units.setdefault(signal.group_id or signal.signal_id, [])

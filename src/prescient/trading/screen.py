@@ -18,14 +18,15 @@ async def screen_markets(desk: Desk, cycle_id: str, limits: EventFilter, market_
     One decision row per market, kept or dropped, so that "why did it not trade?" has an answer for each of them.
     """
     events = await passing_events(desk, limits)
-    markets = await desk.store.markets_of([event.event_id for event in events])
+    # Thousands are looked at for each one that is kept: what screening does not ask stays in the store.
+    markets = await desk.store.market_figures([event.event_id for event in events])
     report = StepReport(Step.SCREEN, count_in=len(markets))
-    kept: list[Market] = []
+    kept: list[str] = []
     decisions: list[Decision] = []
     for market in markets:
         drop = screen_market(market, market_limits)
         if drop is None:
-            kept.append(market)
+            kept.append(market.market_id)
             decisions.append(Decision(Step.SCREEN, "market", market.market_id, True, "kept"))
             continue
         report.drop(drop.code, drop.setting)
@@ -33,8 +34,8 @@ async def screen_markets(desk: Desk, cycle_id: str, limits: EventFilter, market_
     report.count_out = len(kept)
     now = desk.clock.now()
     await desk.store.save_decisions(cycle_id, decisions, now)
-    await desk.store.save_screened(cycle_id, [market.market_id for market in kept])
-    await save_books(desk, SNAPSHOT_SOURCE, kept)
+    await desk.store.save_screened(cycle_id, kept)
+    await save_books(desk, SNAPSHOT_SOURCE, await desk.store.screened(cycle_id))
     return report
 
 

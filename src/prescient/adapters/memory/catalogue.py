@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from prescient.adapters.memory.tables import DecisionBatch, SnapshotRow, StoreBase, Tables
-from prescient.domain.market import Event, Level, Market, OrderBook
+from prescient.domain.market import Event, Level, Market, MarketFigures, OrderBook
 from prescient.domain.signal import Decision
 from prescient.ports import Collected, EventPage
 
@@ -41,6 +41,9 @@ class CatalogueMethods(StoreBase):
         for event_id in set(event_ids):
             found.update(tables.markets_by_event.get(event_id, ()))
         return [tables.markets[market_id] for market_id in sorted(found)]
+
+    async def market_figures(self, event_ids: Sequence[str]) -> list[MarketFigures]:
+        return [market.figures for market in await self.markets_of(event_ids)]
 
     async def markets_by_condition(self, condition_ids: Sequence[str]) -> dict[str, Market]:
         tables = self._tables

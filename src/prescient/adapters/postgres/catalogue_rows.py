@@ -61,6 +61,19 @@ MARKET_COLUMNS = (
     "placeholder",
 )
 
+# In the order of ``MarketFigures``.
+FIGURE_COLUMNS = (
+    "market_id",
+    "active",
+    "closed",
+    "accepting_orders",
+    "order_book_enabled",
+    "placeholder",
+    "liquidity_micro",
+    "volume_micro",
+    "outcome_prices",
+)
+
 _RESOLUTIONS = {resolution.value: resolution for resolution in Resolution}
 # Most markets share one of a few schedules; the schedule is frozen, so one value serves them all.
 _FEES: dict[tuple[int, int, bool, int], FeeSchedule] = {}

@@ -11,18 +11,26 @@ from typing import TypeVar
 
 import asyncpg
 
-from prescient.adapters.postgres.catalogue_rows import EVENT_COLUMNS, MARKET_COLUMNS, Row, event_of, market_of
+from prescient.adapters.postgres.catalogue_rows import (
+    EVENT_COLUMNS,
+    FIGURE_COLUMNS,
+    MARKET_COLUMNS,
+    Row,
+    event_of,
+    market_of,
+)
 from prescient.adapters.postgres.catalogue_upsert import CATALOGUE_LOCK, prepare, write_page
 from prescient.adapters.postgres.connection import Raw, database_errors
 from prescient.adapters.postgres.part import StorePart
 from prescient.adapters.postgres.partitions import append_rows
-from prescient.domain.market import Event, Market, OrderBook
+from prescient.domain.market import Event, Market, MarketFigures, OrderBook
 from prescient.ports import Collected, EventPage
 
 _EVENT = ", ".join(EVENT_COLUMNS)
 _MARKET = ", ".join(f"markets.{name}" for name in MARKET_COLUMNS)
 ACTIVE_EVENTS = f"SELECT {_EVENT} FROM events WHERE active ORDER BY event_id"  # noqa: S608 # our own names
 MARKETS_OF = f"SELECT {_MARKET} FROM markets WHERE event_id = ANY($1::text[])"  # noqa: S608 # our own names
+MARKET_FIGURES = f"SELECT {', '.join(FIGURE_COLUMNS)} FROM markets WHERE event_id = ANY($1::text[])"  # noqa: S608 # our own names
 MARKETS_BY_CONDITION = f"SELECT {_MARKET} FROM markets WHERE condition_id = ANY($1::text[])"  # noqa: S608 # our own names
 FIND_MARKET = f"""
 SELECT {_MARKET} FROM markets WHERE market_id = $1 OR condition_id = $1 OR slug = $1
@@ -96,6 +104,15 @@ class CatalogueMethods(StorePart):
             rows = await self._database.rows(MARKETS_OF, wanted[start : start + CHUNK_EVENTS])
             found += await _in_turns(rows, market_of)
         return sorted(found, key=lambda market: market.market_id)
+
+    async def market_figures(self, event_ids: Sequence[str]) -> list[MarketFigures]:
+        """What screening asks of all markets of these events, by id."""
+        wanted = sorted(set(event_ids))
+        found: list[MarketFigures] = []
+        for start in range(0, len(wanted), CHUNK_EVENTS):
+            rows = await self._database.rows(MARKET_FIGURES, wanted[start : start + CHUNK_EVENTS])
+            found += await _in_turns(rows, MarketFigures._make)
+        return sorted(found)
 
     async def markets_by_condition(self, condition_ids: Sequence[str]) -> dict[str, Market]:
         """Markets by condition id; unknown ones are absent."""
