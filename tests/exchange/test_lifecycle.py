@@ -112,6 +112,7 @@ def test_a_delayed_order_of_a_market_that_closes_or_is_suspended_ends() -> None:
         placed = floor.buy("bob", "0.50", 10)
         if close:
             floor.exchange.close_market(MARKET, floor.now_ms)
+            assert floor.state(placed) is OrderState.CANCELED_MARKET_NOT_FOUND
             floor.wait(10)
             floor.exchange.forget(floor.now_ms)
         else:

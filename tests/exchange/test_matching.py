@@ -295,3 +295,59 @@ def test_dust_is_rounded_against_each_party_once_and_never_lost() -> None:
     assert earned + floor.exchange.core.rounding_micro == spent
     assert abs(floor.exchange.core.rounding_micro) <= 7
     check_books(floor.exchange)
+
+
+def test_rounding_in_parts_never_asks_for_more_than_was_checked() -> None:
+    """Two parts of an order, each rounded up, cost a micro-dollar more than the whole; who has exactly enough pays that."""
+    floor = Floor()
+    floor.fund("ann", "bob")
+    floor.sell("ann", "0.37", 10)
+    floor.taken(floor.market_request("bob", Side.BUY, 1, "2.7027"))
+    floor.exchange.deposit("cat", 3_700_000)
+    placed = floor.buy("cat", "0.37", 10)
+    trade = floor.exchange.trade(placed.trade_ids[0])
+    assert trade is not None and trade.size_micro * 37 % 100 and trade.cost_micro == trade.size_micro * 37 // 100
+    assert floor.dollars("cat").free_micro == 0
+    floor.sell("bob", "0.37", 10)
+    floor.settle()
+    assert [trade.status for trade in floor.exchange.core.trades.values()] == [TradeStatus.CONFIRMED] * 3
+    assert floor.dollars("cat").balance_micro == 0
+    check_books(floor.exchange)
+
+
+@pytest.mark.parametrize("cents", range(40, 60))
+def test_fees_in_parts_never_ask_for_more_than_was_checked(cents: int) -> None:
+    for offered in ("5.01", "5.03", "5.57", "6.11", "7.93"):
+        floor = Floor(SPORTS)
+        floor.fund("ann", "bob")
+        floor.sell("ann", f"0.{cents}", offered)
+        request = floor.request("cat", Side.BUY, f"0.{cents}", "13.37")
+        needed = request.maker_amount_micro + taker_fee(SPORTS, 13_370_000, cents * 10_000)
+        floor.exchange.deposit("cat", needed - 1)
+        assert floor.refused(request).code == "not_enough_balance"
+        floor.exchange.deposit("cat", 1)
+        placed = floor.taken(request)
+        assert floor.dollars("cat").free_micro >= 0
+        assert floor.order(placed).reserved_micro >= floor.order(placed).remaining_micro * cents // 100
+        check_books(floor.exchange)
+
+
+def test_a_fee_never_exceeds_what_a_sale_brings() -> None:
+    floor = Floor(FeeSchedule(rate_micro=MICRO), tick="0.0001")
+    floor.fund("ann", "bob")
+    floor.buy("ann", "0.0001", 10)
+    placed = floor.sell("bob", "0.0001", "0.06")
+    trade = floor.exchange.trade(placed.trade_ids[0])
+    assert trade is not None and trade.cost_micro == trade.fee_micro == 6
+
+
+def test_a_busy_price_does_not_grow_with_the_orders_that_left_it() -> None:
+    floor = Floor()
+    floor.fund("ann")
+    floor.buy("ann", "0.50", 10)
+    for _ in range(500):
+        placed = floor.buy("ann", "0.50", 10)
+        floor.exchange.cancel("ann", placed.order_id, floor.now_ms)
+    level = floor.exchange.market(MARKET).ladders[0].levels[5_000]
+    assert level.count == 1 and len(level.queue) < 50
+    check_books(floor.exchange)

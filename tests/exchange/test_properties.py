@@ -263,6 +263,16 @@ def test_the_same_flow_gives_the_same_bytes() -> None:
     assert runs[0] == runs[1]
 
 
+def test_a_restored_book_keeps_the_order_of_time() -> None:
+    floor = Floor()
+    floor.fund("ann", "bob")
+    first = [floor.sell("ann", "0.50", 5).order_id for _ in range(12)]
+    floor.exchange = load(save(floor.exchange))
+    placed = floor.buy("bob", "0.50", 60)
+    trade = floor.exchange.trade(placed.trade_ids[0])
+    assert trade is not None and [maker.order_id for maker in trade.makers] == first
+
+
 def test_bytes_that_are_no_snapshot_are_refused() -> None:
     exchange = Exchange()
     with pytest.raises(SnapshotUnusable, match="start without it"):

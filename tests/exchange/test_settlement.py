@@ -160,6 +160,20 @@ def test_two_trades_on_the_same_money_settle_as_far_as_it_goes() -> None:
     check_books(floor.exchange)
 
 
+def test_a_maker_twice_in_one_trade_needs_the_money_for_both() -> None:
+    floor = Floor()
+    floor.fund("ann", "bob")
+    for _ in range(2):
+        floor.sell("ann", "0.50", 10)
+    placed = floor.buy("bob", "0.50", 20)
+    assert len(placed.trade_ids) == 1
+    floor.exchange.transfer("ann", "cat", YES, 985 * MICRO, floor.now_ms)
+    floor.settle()
+    assert [trade.status for trade in floor.exchange.core.trades.values()] == [FAILED]
+    assert floor.shares("ann").balance_micro == 15 * MICRO
+    check_books(floor.exchange)
+
+
 def test_makers_get_their_part_of_the_fees() -> None:
     floor = Floor(SPORTS)
     floor.fund("ann", "bob", "cat", "dan", dollars=10_000, sets=10_000)
