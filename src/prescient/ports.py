@@ -167,6 +167,8 @@ class Booking:
     signal_id: str
     reason: str = ""
     consumption: Consumption | None = None
+    # The position that the new one was computed from (empty for a first fill). None: not compared.
+    before: Position | None = None
 
 
 class Store(Protocol):
@@ -261,7 +263,10 @@ class Store(Protocol):
         ...
 
     async def book(self, booking: Booking, now: datetime) -> None:
-        """Commit an answered order. Raises InvariantBroken rather than let cash or shares go below zero."""
+        """Commit an answered order. Raises InvariantBroken rather than let cash or shares go below zero.
+
+        Raises PositionMoved when the position is not ``booking.before`` any more; nothing is booked then.
+        """
         ...
 
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
@@ -276,8 +281,15 @@ class Store(Protocol):
     async def positions(self, portfolio_id: int | None, *, open_only: bool = True) -> list[Position]: ...
     async def position(self, portfolio_id: int, token_id: str) -> Position | None: ...
     async def save_marks(self, portfolio_id: int, marks: Sequence[Mark], now: datetime) -> None: ...
-    async def settle(self, portfolio_id: int, transfers: Sequence[Transfer], position: Position, now: datetime) -> bool:
-        """Book a resolved position once; False if it was booked before."""
+    async def settle(
+        self,
+        portfolio_id: int,
+        transfers: Sequence[Transfer],
+        position: Position,
+        now: datetime,
+        before: Position | None = None,
+    ) -> bool:
+        """Book a resolved position once; False if these transfers were booked before. Raises PositionMoved like ``book``."""
         ...
 
     async def snapshot(self, portfolio_id: int, cycle_id: str, now: datetime) -> Snapshot:

@@ -37,6 +37,7 @@ class PaperVenue:
         self._store = store
         self._clock = clock
         self._memory: dict[tuple[str, str], Consumption] = {}
+        self._first_tokens: dict[str, str] = {}
         # Two orders on one book must not both see the same shares as free.
         self._one_at_a_time = asyncio.Lock()
 
@@ -57,6 +58,7 @@ class PaperVenue:
 
     async def resolve(self, order: ApprovedOrder) -> Submission:
         """A paper fill exists only once it is booked, so an order without a booking was never filled."""
+        self._forget(order.intent.condition_id)
         return Accepted(
             venue_order_id=order.intent.order_id,
             status=OrderStatus.CANCELED,
@@ -88,6 +90,7 @@ class PaperVenue:
             return killed
         memory = with_taken(memory, displayed, result.taken, mirrored)
         self._memory[memory.token_id, memory.side] = memory
+        self._first_tokens[intent.condition_id] = memory.token_id
         return Accepted(
             venue_order_id=intent.order_id,
             status=OrderStatus.FILLED if result.complete else OrderStatus.CANCELED,
@@ -122,6 +125,13 @@ class PaperVenue:
     async def _rules(self, condition_id: str) -> TradingRules | None:
         return (await self._market_data.rules([condition_id])).get(condition_id)
 
+    def _forget(self, condition_id: str) -> None:
+        """Read the memory of a market's book again: what an order took that was never booked, it never took."""
+        first_token = self._first_tokens.pop(condition_id, None)
+        if first_token is not None:
+            for side in ("bids", "asks"):
+                self._memory.pop((first_token, side), None)
+
     async def _remembered(self, token_id: str, side: str) -> Consumption:
         known = self._memory.get((token_id, side))
         if known is None:
@@ -129,4 +139,5 @@ class PaperVenue:
             if len(self._memory) >= MEMORY_SIDES_MAX:
                 # Everything in here is in the store as well: forgetting costs a read, not the memory itself.
                 self._memory.clear()
+                self._first_tokens.clear()
         return known

@@ -41,6 +41,8 @@ class CycleRequest:
     market_filter: MarketFilter = field(default_factory=MarketFilter)
     idempotency_key: str = ""
     trigger: str = "request"
+    # Nobody named the portfolios: they are those that were active when the cycle started.
+    all_active: bool = False
 
 
 @dataclass(slots=True)

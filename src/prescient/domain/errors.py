@@ -74,6 +74,17 @@ class ExecutionRunning(ConflictError):
         )
 
 
+class PositionMoved(ConflictError):
+    """Raised by the store when a position is not what the booking was computed from: read it again and compute anew."""
+
+    code = "position_moved"
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__(
+            f"The position in {token_id} changed while it was being booked; nothing was booked. Ask again."
+        )
+
+
 class InvalidRequest(PrescientError):
     """A value is outside its bounds (HTTP 422). ``field`` names it; the value itself is never echoed."""
 

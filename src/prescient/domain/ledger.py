@@ -99,11 +99,20 @@ def fills(
 
 
 def settlement(
-    portfolio_id: int, condition_id: str, token_id: str, size_micro: int, payout_micro: int, time: datetime
+    portfolio_id: int,
+    condition_id: str,
+    token_id: str,
+    size_micro: int,
+    payout_micro: int,
+    time: datetime,
+    number: int = 1,
 ) -> list[Transfer]:
-    """Book a final resolution: the shares go, the payout comes. Its id allows it once per portfolio and token."""
-    assert size_micro > 0 and payout_micro >= 0
-    group = f"settle:{portfolio_id}:{token_id}"
+    """Book a final resolution: the shares go, the payout comes. Its id allows it once per portfolio, token and number.
+
+    ``number`` is above 1 only for shares whose purchase was booked after an earlier payout.
+    """
+    assert size_micro > 0 and payout_micro >= 0 and number > 0
+    group = f"settle:{portfolio_id}:{token_id}" + (f":{number}" if number > 1 else "")
     return _moves(
         group,
         portfolio_id,

@@ -136,6 +136,8 @@ class Mark:
     price_micro: int | None
     value_micro: int
     source: str
+    # The shares that were valued: a position that has others by now keeps its mark. None: whatever is held.
+    size_micro: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,4 +69,4 @@ async def with_portfolios(store: Store, request: CycleRequest) -> CycleRequest:
     active = await store.portfolios(PortfolioStatus.ACTIVE)
     if not active:
         raise NoActivePortfolios
-    return replace(request, portfolio_ids=tuple(portfolio.portfolio_id for portfolio in active))
+    return replace(request, portfolio_ids=tuple(portfolio.portfolio_id for portfolio in active), all_active=True)

@@ -62,10 +62,11 @@ def mark_of(position: Position, book: OrderBook | None, rules: TradingRules | No
     ``no_bids``: nobody buys. ``last_mark``: the venue has no book (ended, not yet resolved), the old value stays.
     """
     if book is None or rules is None:
-        return Mark(position.token_id, position.mark_price_micro, position.mark_value_micro, "last_mark")
+        kept = position.mark_price_micro, position.mark_value_micro
+        return Mark(position.token_id, *kept, "last_mark", position.size_micro)
     if not book.bids:
-        return Mark(position.token_id, 0, 0, "no_bids")
+        return Mark(position.token_id, 0, 0, "no_bids", position.size_micro)
     sale = walk(book.bids, Side.SELL, 0, rules.fees, size_micro=position.size_micro)
     value = max(sale.cost_micro - sale.fee_micro, 0)
     price = sale.cost_micro * MICRO // sale.size_micro
-    return Mark(position.token_id, price, value, "bids" if sale.complete else "bids_partial")
+    return Mark(position.token_id, price, value, "bids" if sale.complete else "bids_partial", position.size_micro)

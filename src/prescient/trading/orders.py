@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from prescient.domain import risk
+from prescient.domain.errors import InvariantBroken, PositionMoved
+from prescient.domain.ledger import Transfer, release, reservation
 from prescient.domain.ledger import fills as fill_transfers
-from prescient.domain.ledger import release, reservation
 from prescient.domain.market import Side, TradingRules
 from prescient.domain.order import (
     Accepted,
@@ -27,6 +28,7 @@ from prescient.domain.signal import Signal
 from prescient.domain.values import MICRO, parse_micro
 from prescient.ports import Booking, Desk
 
+BOOKING_ATTEMPTS_MAX = 5
 # Out at any price: the set's profit is gone, the open risk must not stay. The amount is the leg's own shares.
 SELL_BACK_CONFIG = {"max_slippage_pct": 100, "trade_size_usd": 0}
 
@@ -119,22 +121,38 @@ async def book_answer(desk: Desk, order: ApprovedOrder, answer: Submission, sign
     transfers += fill_transfers(
         intent.portfolio_id, intent.order_id, intent.token_id, intent.side, answer.fills, answer.time
     )
-    position = await desk.store.position(intent.portfolio_id, intent.token_id)
-    before = position or new_position(signal, answer)
+    for _ in range(BOOKING_ATTEMPTS_MAX):
+        position = await desk.store.position(intent.portfolio_id, intent.token_id)
+        booking = _booking(order, answer, signal, position or new_position(signal, answer), tuple(transfers))
+        try:
+            await desk.store.book(booking, now)
+        except PositionMoved:
+            # Marked, settled or traded between our reading and our writing: computed anew from what it is now.
+            continue
+        assert booking.trade is not None
+        return booking.trade
+    raise PositionMoved(intent.token_id)
+
+
+def _booking(
+    order: ApprovedOrder, answer: Accepted, signal: Signal, before: Position, transfers: tuple[Transfer, ...]
+) -> Booking:
+    """Put together all that the fills change, computed from the position as it was read."""
+    sold_micro = sum(fill.size_micro for fill in answer.fills) if order.intent.side is Side.SELL else 0
+    if sold_micro > before.size_micro:
+        raise InvariantBroken(f"order {order.intent.order_id} sold more shares than the portfolio holds by now")
     after, realized = _moved(before, order, answer)
-    trade = _trade_record(order, answer, signal, realized)
-    booking = Booking(
-        intent.order_id,
+    return Booking(
+        order.intent.order_id,
         answer.status,
-        tuple(transfers),
-        trade,
+        transfers,
+        _trade_record(order, answer, signal, realized),
         after,
         signal.signal_id,
         answer.reason,
         answer.consumption,
+        before,
     )
-    await desk.store.book(booking, now)
-    return trade
 
 
 def new_position(signal: Signal, answer: Accepted) -> Position:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import structlog
 
-from prescient.domain.errors import ExecutionRunning, VenueUnavailable
+from prescient.domain.errors import ExecutionRunning, InvariantBroken, VenueUnavailable
 from prescient.domain.order import Accepted, ApprovedOrder, Unknown
 from prescient.domain.signal import Signal
 from prescient.ports import Desk, Store
@@ -66,9 +66,18 @@ async def resolve_orders(desk: Desk, portfolio_id: int) -> list[str]:
         if order.intent.group_id and not filled:
             # Before the order is closed, because it alone tells that the set is not whole.
             await _sell_back_legs(desk, order, signal)
-        await book_answer(desk, order, answer, signal)
+        try:
+            await book_answer(desk, order, answer, signal)
+        except InvariantBroken:
+            # A booking that was cut off may still reach the database after we saw its order open.
+            if order.intent.order_id in await _open_ids(desk.store):
+                raise
         resolved.append(order.intent.order_id)
     return resolved
+
+
+async def _open_ids(store: Store) -> set[str]:
+    return {order.intent.order_id for order, _ in await store.open_orders()}
 
 
 async def _sell_back_legs(desk: Desk, order: ApprovedOrder, signal: Signal) -> None:

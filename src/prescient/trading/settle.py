@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from prescient.domain.errors import InvariantBroken, PositionMoved
 from prescient.domain.ledger import settlement
 from prescient.domain.market import MarketState, Resolution
 from prescient.domain.portfolio import Position
 from prescient.domain.values import multiply_down
 from prescient.ports import Desk
+
+ATTEMPTS_MAX = 5
+# Shares bought before a resolution but booked after its payout are paid apart, under a number of their own.
+PAYOUTS_MAX = 20
 
 
 async def settle_resolved(desk: Desk, portfolio_id: int, positions: list[Position]) -> set[str]:
@@ -19,7 +24,7 @@ async def settle_resolved(desk: Desk, portfolio_id: int, positions: list[Positio
         state = states.get(position.condition_id)
         if state is None or not is_final(state):
             continue
-        await _pay(desk, portfolio_id, position, state)
+        await _pay(desk, position, state)
         settled.add(position.token_id)
     return settled
 
@@ -29,12 +34,32 @@ def is_final(state: MarketState) -> bool:
     return state.closed and state.resolution is Resolution.RESOLVED and state.payout is not None
 
 
-async def _pay(desk: Desk, portfolio_id: int, position: Position, state: MarketState) -> None:
+async def _pay(desk: Desk, position: Position, state: MarketState) -> None:
+    """Pay what is held now: an order may be booked, or another process may pay, between our reading and our writing."""
+    held: Position | None = position
+    for _ in range(ATTEMPTS_MAX):
+        if held is None or held.size_micro == 0:
+            return
+        try:
+            await _pay_held(desk, held, state)
+        except PositionMoved:
+            held = await desk.store.position(position.portfolio_id, position.token_id)
+        else:
+            return
+    raise PositionMoved(position.token_id)
+
+
+async def _pay_held(desk: Desk, held: Position, state: MarketState) -> None:
     assert state.payout is not None
-    payout_price = state.payout.of(position.token_id)
-    payout = multiply_down(position.size_micro, payout_price)
-    assert 0 <= payout <= position.size_micro
+    payout = multiply_down(held.size_micro, state.payout.of(held.token_id))
+    assert 0 <= payout <= held.size_micro
     now = desk.clock.now()
-    transfers = settlement(portfolio_id, position.condition_id, position.token_id, position.size_micro, payout, now)
-    after = position.reduced(position.size_micro, payout, now)
-    await desk.store.settle(portfolio_id, transfers, after, now)
+    after = held.reduced(held.size_micro, payout, now)
+    for number in range(1, PAYOUTS_MAX + 1):
+        transfers = settlement(
+            held.portfolio_id, held.condition_id, held.token_id, held.size_micro, payout, now, number
+        )
+        # A number that is taken was for other shares, since the store compares what is held with what it has.
+        if await desk.store.settle(held.portfolio_id, transfers, after, now, held):
+            return
+    raise InvariantBroken(f"position in {held.token_id} was paid {PAYOUTS_MAX} times and still holds shares")

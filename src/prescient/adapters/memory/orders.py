@@ -14,6 +14,7 @@ from prescient.adapters.memory.tables import (
     StoreBase,
     Tables,
     checked_deltas,
+    refuse_moved,
     write_position,
     write_transfers,
 )
@@ -107,6 +108,7 @@ class OrderMethods(StoreBase):
         if order.status in TERMINAL_STATUSES:
             raise InvariantBroken(f"order {booking.order_id} is {order.status} already; nothing was booked again")
         row = tables.row(order.intent.portfolio_id)
+        refuse_moved(row, booking.before)
         deltas = checked_deltas(tables, row, booking.transfers)
         _check_parts(tables, row, booking, deltas)
         write_transfers(tables, row, booking.transfers, deltas, now)
@@ -121,8 +123,7 @@ class OrderMethods(StoreBase):
         if booking.position is not None:
             write_position(row, booking.position, now)
         if booking.consumption is not None:
-            taken = booking.consumption
-            tables.consumption[taken.token_id, taken.side] = replace(taken, levels=dict(taken.levels))
+            _remember(tables, booking.consumption, booking.trade.time if booking.trade else now)
         if booking.status in TERMINAL_STATUSES:
             tables.open_orders.pop(booking.order_id, None)
 
@@ -132,7 +133,7 @@ class OrderMethods(StoreBase):
 
     async def consumption(self, token_id: str, side: str) -> Consumption:
         kept = self._tables.consumption.get((token_id, side))
-        return Consumption(token_id, side, {}) if kept is None else replace(kept, levels=dict(kept.levels))
+        return Consumption(token_id, side, {} if kept is None else dict(kept[1].levels))
 
     async def trades(self, portfolio_id: int | None, limit: int) -> list[Trade]:
         tables = self._tables
@@ -146,6 +147,14 @@ class OrderMethods(StoreBase):
     async def fills(self, order_id: str) -> list[Fill]:
         order = self._tables.orders.get(order_id)
         return list(order.trade.fills) if order and order.trade else []
+
+
+def _remember(tables: Tables, taken: Consumption, time: datetime) -> None:
+    """Keep the memory of the latest match: orders sent side by side are booked in any order."""
+    key = taken.token_id, taken.side
+    known = tables.consumption.get(key)
+    if known is None or known[0] <= time:
+        tables.consumption[key] = time, replace(taken, levels=dict(taken.levels))
 
 
 def _has_order(tables: Tables, intent: OrderIntent) -> bool:

@@ -163,7 +163,8 @@ class CycleMethods(StoreBase):
 
 def _body(request: CycleRequest) -> CycleRequest:
     """What one idempotency key stands for: all that was asked, but not under which id or by whom."""
-    return replace(request, cycle_id="", trigger="")
+    named = () if request.all_active else request.portfolio_ids
+    return replace(request, cycle_id="", trigger="", portfolio_ids=named)
 
 
 def _age(report: CycleReport) -> tuple[datetime, str]:

@@ -13,6 +13,7 @@ from prescient.adapters.memory.tables import (
     Tables,
     check_identities,
     checked_deltas,
+    refuse_moved,
     write_position,
     write_transfers,
 )
@@ -37,8 +38,8 @@ class PositionMethods(StoreBase):
 
     async def save_marks(self, portfolio_id: int, marks: Sequence[Mark], now: datetime) -> None:
         row = self._tables.row(portfolio_id)
-        # Sold or settled since the prices were asked for: changes nothing.
-        held = [mark for mark in marks if mark.token_id in row.open_tokens]
+        # Bought, sold or settled since the prices were asked for: changes nothing.
+        held = [mark for mark in marks if _fits(row, mark)]
         for mark in held:
             check_mark(mark)
         change = 0
@@ -56,9 +57,17 @@ class PositionMethods(StoreBase):
             unrealized = row.portfolio.unrealized_pnl_micro + change
             row.portfolio = replace(row.portfolio, unrealized_pnl_micro=unrealized, updated_at=now)
 
-    async def settle(self, portfolio_id: int, transfers: Sequence[Transfer], position: Position, now: datetime) -> bool:
+    async def settle(
+        self,
+        portfolio_id: int,
+        transfers: Sequence[Transfer],
+        position: Position,
+        now: datetime,
+        before: Position | None = None,
+    ) -> bool:
         tables = self._tables
         row = tables.row(portfolio_id)
+        refuse_moved(row, before)
         if any(transfer.transfer_id in tables.transfer_ids for transfer in transfers):
             return False
         deltas = checked_deltas(tables, row, transfers)
@@ -122,6 +131,12 @@ class HistoryMethods(StoreBase):
         """The ledger itself, in the order of booking: for audits that add it up on their own."""
         ledger = self._tables.ledger
         return [transfer for transfer in ledger if portfolio_id is None or transfer.portfolio_id == portfolio_id]
+
+
+def _fits(row: PortfolioRow, mark: Mark) -> bool:
+    if mark.token_id not in row.open_tokens:
+        return False
+    return mark.size_micro is None or mark.size_micro == row.positions[mark.token_id].size_micro
 
 
 def _rows(tables: Tables, portfolio_id: int | None) -> Iterable[PortfolioRow]:

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from prescient.domain.cycle import CycleReport
-from prescient.domain.errors import InvariantBroken, PortfolioNotFound, StoreUnavailable
+from prescient.domain.errors import InvariantBroken, PortfolioNotFound, PositionMoved, StoreUnavailable
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD, Transfer
 from prescient.domain.market import Event, Market
 from prescient.domain.order import ApprovedOrder, Consumption, OrderIntent, OrderStatus, Refused, Trade
@@ -104,7 +104,7 @@ class Tables:
     open_orders: dict[str, None] = field(default_factory=dict)
     trades: list[Trade] = field(default_factory=list)
     trade_ids: set[str] = field(default_factory=set)
-    consumption: dict[tuple[str, str], Consumption] = field(default_factory=dict)
+    consumption: dict[tuple[str, str], tuple[datetime, Consumption]] = field(default_factory=dict)
     leases: dict[str, Process] = field(default_factory=dict)
     heartbeats: dict[str, tuple[datetime, dict[str, Any]]] = field(default_factory=dict)
 
@@ -179,6 +179,28 @@ def write_transfers(
         reserved_micro=row.portfolio.reserved_micro + reserved_change,
         updated_at=now,
     )
+
+
+def refuse_moved(row: PortfolioRow, before: Position | None) -> None:
+    """Raise PositionMoved unless the position is still what a booking was computed from."""
+    if before is None:
+        return
+    kept = row.positions.get(before.token_id)
+    if _standing(before) != (_standing(kept) if kept else NOTHING_HELD):
+        raise PositionMoved(before.token_id)
+
+
+def _standing(position: Position) -> tuple[int, int, int, int, datetime | None]:
+    return (
+        position.size_micro,
+        position.cost_micro,
+        position.realized_pnl_micro,
+        position.mark_value_micro,
+        position.mark_time,
+    )
+
+
+NOTHING_HELD = (0, 0, 0, 0, None)
 
 
 def write_position(row: PortfolioRow, position: Position, now: datetime) -> None:

@@ -7,15 +7,16 @@ integers of micro-units; multiplying by 0.000001 is exact, where dividing would 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
 from prescient.adapters.postgres.connection import Raw
-from prescient.domain.errors import InvariantBroken, PortfolioNotFound
+from prescient.domain.errors import InvariantBroken, PortfolioNotFound, PositionMoved
 from prescient.domain.ledger import Transfer
 from prescient.domain.portfolio import Position
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Weaker than FOR UPDATE by one thing only: rows that merely refer to the portfolio may be written beside it.
 LOCK = "SELECT 1 FROM portfolios WHERE portfolio_id = $1 FOR NO KEY UPDATE"
 
@@ -56,6 +57,25 @@ UPDATE portfolios
 RETURNING (SELECT (balance * 1000000)::bigint FROM ledger_balances
             WHERE portfolio_id = $1 AND account = 'shares' AND asset = $2)
 """
+
+
+# How a position stands now, to be compared with what a booking was computed from. Part of a statement that runs after
+# the portfolio's row was locked, so that it sees what whoever held the lock has written.
+STANDING = """
+(SELECT ARRAY[size * 1000000, cost * 1000000, realized_pnl * 1000000, current_value * 1000000,
+              coalesce(extract(epoch FROM marked_at) * 1000000, 0)]::bigint[]
+   FROM portfolio_positions WHERE portfolio_id = {0} AND token_id = {1})
+"""
+
+
+def refuse_moved(standing: Sequence[int] | None, before: Position | None) -> None:
+    """Raise PositionMoved unless a position stands as it did when a booking was computed from it."""
+    if before is None:
+        return
+    marked_us = 0 if before.mark_time is None else (before.mark_time - EPOCH) // timedelta(microseconds=1)
+    figures = before.size_micro, before.cost_micro, before.realized_pnl_micro, before.mark_value_micro, marked_us
+    if tuple(standing or (0, 0, 0, 0, 0)) != figures:
+        raise PositionMoved(before.token_id)
 
 
 async def lock_portfolio(connection: Raw, portfolio_id: int) -> None:

@@ -94,10 +94,13 @@ class CycleMethods(StorePart):
 
 async def _claim(connection: AsyncConnection, report: CycleReport) -> Claim:
     request = report.request
-    if request.idempotency_key:
+    known = await _run_under(connection, request)
+    if known is None:
+        await _lock_portfolios(connection, request)
+        # Again: whoever held the locks may have claimed under this very key.
         known = await _run_under(connection, request)
-        if known is not None:
-            return Claim(known, replayed=True)
+    if known is not None:
+        return Claim(known, replayed=True)
     await _refuse_running(connection, request)
     try:
         async with connection.begin_nested():
@@ -106,7 +109,7 @@ async def _claim(connection: AsyncConnection, report: CycleReport) -> Claim:
         if sqlstate_of(error) != UNIQUE_VIOLATION:
             raise
         # Somebody was faster, with the same key or the same id.
-        known = await _run_under(connection, request) if request.idempotency_key else None
+        known = await _run_under(connection, request)
         if known is None:
             raise _used_before(request.cycle_id) from error
         return Claim(known, replayed=True)
@@ -121,6 +124,8 @@ async def _claim(connection: AsyncConnection, report: CycleReport) -> Claim:
 
 async def _run_under(connection: AsyncConnection, request: CycleRequest) -> CycleReport | None:
     """Return the run that has the request's key already. Raises IdempotencyKeyReused when it was asked for something else."""
+    if not request.idempotency_key:
+        return None
     statement = select(cycles.c.report).where(cycles.c.idempotency_key == request.idempotency_key)
     document = await connection.scalar(statement)
     if document is None:
@@ -131,14 +136,19 @@ async def _run_under(connection: AsyncConnection, request: CycleRequest) -> Cycl
     return known
 
 
-async def _refuse_running(connection: AsyncConnection, request: CycleRequest) -> None:
-    """Lock the portfolios, so that claims on one of them come one after the other, and refuse a second run."""
+async def _lock_portfolios(connection: AsyncConnection, request: CycleRequest) -> None:
+    """Let claims on one portfolio come one after the other. Raises PortfolioNotFound."""
     wanted = sorted(set(request.portfolio_ids))
     rows = select(portfolios.c.portfolio_id).where(portfolios.c.portfolio_id.in_(wanted))
     locked = await connection.scalars(rows.order_by(portfolios.c.portfolio_id).with_for_update(key_share=True))
     missing = set(wanted) - set(locked)
     if missing:
         raise PortfolioNotFound(min(missing))
+
+
+async def _refuse_running(connection: AsyncConnection, request: CycleRequest) -> None:
+    """Refuse a second run on portfolios that are locked. Raises CycleAlreadyRunning."""
+    wanted = sorted(set(request.portfolio_ids))
     statement = select(cycle_portfolios.c.portfolio_id, cycle_portfolios.c.cycle_id).where(
         cycle_portfolios.c.portfolio_id.in_(wanted), cycle_portfolios.c.running
     )
@@ -190,7 +200,8 @@ def _values(report: CycleReport) -> dict[str, Any]:
 
 def _body(request: CycleRequest) -> CycleRequest:
     """What one idempotency key stands for: all that was asked, but not under which id or by whom."""
-    return replace(request, cycle_id="", trigger="")
+    named = () if request.all_active else request.portfolio_ids
+    return replace(request, cycle_id="", trigger="", portfolio_ids=named)
 
 
 def _lock_name(cycle_id: str) -> str:

@@ -8,7 +8,13 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 
 from prescient.adapters.postgres.connection import Raw, compiled
-from prescient.adapters.postgres.money import append_transfers, lock_portfolio, write_position
+from prescient.adapters.postgres.money import (
+    STANDING,
+    append_transfers,
+    lock_portfolio,
+    refuse_moved,
+    write_position,
+)
 from prescient.adapters.postgres.part import StorePart
 from prescient.adapters.postgres.rows import POSITION, plain, position_of
 from prescient.adapters.postgres.tables import positions
@@ -22,13 +28,15 @@ ONE_POSITION = compiled(
     )
 )
 
-# Marks of what was sold or settled since the prices were asked for change nothing.
+# Marks of what was bought, sold or settled since the prices were asked for change nothing.
 WRITE_MARKS = """
 UPDATE portfolio_positions AS held
    SET current_price = given.price * 0.000001, current_value = given.value * 0.000001, mark_source = given.source,
        marked_at = $2
-  FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[]) AS given (token_id, price, value, source)
+  FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[])
+       AS given (token_id, price, value, source, size)
  WHERE held.portfolio_id = $1 AND held.token_id = given.token_id AND held.size > 0
+   AND (given.size IS NULL OR held.size = given.size * 0.000001)
 """
 
 REFRESH_UNREALIZED = """
@@ -39,7 +47,10 @@ UPDATE portfolios
  WHERE portfolio_id = $1
 """
 
-BOOKED_BEFORE = "SELECT EXISTS (SELECT FROM ledger WHERE transfer_id = ANY($1::text[]))"
+BOOKED_BEFORE = f"""
+SELECT EXISTS (SELECT FROM ledger WHERE transfer_id = ANY($1::text[])) AS booked,
+       {STANDING.format("$2", "$3")} AS standing
+"""  # noqa: S608 # our own text
 
 
 class PositionMethods(StorePart):
@@ -75,19 +86,34 @@ class PositionMethods(StorePart):
                 [mark.price_micro for mark in marks],
                 [mark.value_micro for mark in marks],
                 [mark.source for mark in marks],
+                [mark.size_micro for mark in marks],
             )
             await connection.execute(REFRESH_UNREALIZED, portfolio_id, now)
 
         await self._database.transact_raw(save)
 
-    async def settle(self, portfolio_id: int, transfers: Sequence[Transfer], position: Position, now: datetime) -> bool:
-        """Book a resolved position once; False if it was booked before. Raises PortfolioNotFound, InvariantBroken."""
+    async def settle(
+        self,
+        portfolio_id: int,
+        transfers: Sequence[Transfer],
+        position: Position,
+        now: datetime,
+        before: Position | None = None,
+    ) -> bool:
+        """Book a resolved position once; False if it was booked before.
+
+        Raises PortfolioNotFound, PositionMoved, InvariantBroken.
+        """
         if position.portfolio_id != portfolio_id and transfers:
             raise InvariantBroken(f"position in {position.token_id} is not of portfolio {portfolio_id}")
 
         async def pay(connection: Raw) -> bool:
             await lock_portfolio(connection, portfolio_id)
-            if await connection.fetchval(BOOKED_BEFORE, [transfer.transfer_id for transfer in transfers]):
+            ids = [transfer.transfer_id for transfer in transfers]
+            found = await connection.fetchrow(BOOKED_BEFORE, ids, portfolio_id, position.token_id)
+            assert found is not None
+            refuse_moved(found["standing"], before)
+            if found["booked"]:
                 return False
             await append_transfers(connection, portfolio_id, transfers)
             await write_position(connection, position, now)

@@ -10,7 +10,13 @@ import asyncpg
 from sqlalchemy import bindparam, select
 
 from prescient.adapters.postgres.connection import Raw, compiled, database_errors, json_text
-from prescient.adapters.postgres.money import append_transfers, lock_portfolio, write_position
+from prescient.adapters.postgres.money import (
+    STANDING,
+    append_transfers,
+    lock_portfolio,
+    refuse_moved,
+    write_position,
+)
 from prescient.adapters.postgres.part import StorePart
 from prescient.adapters.postgres.rows import ORDER, TRADE, order_of, trade_of
 from prescient.adapters.postgres.tables import consumption, fills, orders, trades
@@ -47,11 +53,11 @@ SELECT portfolio_id FROM orders JOIN portfolios USING (portfolio_id) WHERE order
 """
 
 # Once final, a status stays.
-ANSWER = """
+ANSWER = f"""
 UPDATE orders SET status = $2, reason = $3, updated_at = $4
  WHERE order_id = $1 AND status NOT IN ('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'REFUSED')
-RETURNING order_id
-"""
+RETURNING order_id, {STANDING.format("orders.portfolio_id", "$5")} AS standing
+"""  # noqa: S608 # our own text
 
 # The trade, its fills, and the mark on its signal, in one round trip.
 RECORD_TRADE = """
@@ -75,9 +81,11 @@ TAKEN = compiled(
     )
 )
 
+# The memory of the latest match stays: orders sent side by side are booked in any order.
 REMEMBER = """
 INSERT INTO paper_consumption (token_id, side, levels, updated_at) VALUES ($1, $2, $3::text::jsonb, $4)
 ON CONFLICT (token_id, side) DO UPDATE SET levels = excluded.levels, updated_at = excluded.updated_at
+ WHERE paper_consumption.updated_at <= excluded.updated_at
 """
 
 
@@ -116,8 +124,9 @@ class OrderMethods(StorePart):
     async def book(self, booking: Booking, now: datetime) -> None:
         """Commit an answered order, whole or not at all.
 
-        Raises InvariantBroken for cash or shares below zero, for a position that is not what the ledger has, and for
-        an order that was never reserved or has its final status already: nothing is booked twice.
+        Raises PositionMoved when the position changed since it was read, and InvariantBroken for cash or shares below
+        zero, for a position that is not what the ledger has, and for an order that was never reserved or has its final
+        status already: nothing is booked twice.
         """
 
         async def write(connection: Raw) -> None:
@@ -132,7 +141,8 @@ class OrderMethods(StorePart):
             if booking.consumption is not None:
                 taken = booking.consumption
                 levels = [[price, *amounts] for price, amounts in taken.levels.items()]
-                await connection.execute(REMEMBER, taken.token_id, taken.side, json_text(levels), now)
+                matched_at = booking.trade.time if booking.trade else now
+                await connection.execute(REMEMBER, taken.token_id, taken.side, json_text(levels), matched_at)
 
         await self._database.transact_raw(write)
 
@@ -215,8 +225,11 @@ async def _answer(connection: Raw, booking: Booking, now: datetime) -> int:
     if portfolio_id is None:
         raise InvariantBroken(f"order {booking.order_id} was never reserved; nothing was booked")
     # Judged after the lock: whoever held it may have booked this very order.
-    if await connection.fetchval(ANSWER, booking.order_id, booking.status.value, booking.reason, now) is None:
+    token_id = booking.before.token_id if booking.before else ""
+    answered = await connection.fetchrow(ANSWER, booking.order_id, booking.status.value, booking.reason, now, token_id)
+    if answered is None:
         raise InvariantBroken(f"order {booking.order_id} has its final status already; nothing was booked again")
+    refuse_moved(answered["standing"], booking.before)
     return portfolio_id
 
 
