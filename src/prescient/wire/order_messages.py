@@ -52,17 +52,20 @@ class SendOrderMessage(msgspec.Struct, rename="camel", gc=False):
     post_only: bool = False
 
 
-class SendOrderAnswer(msgspec.Struct, gc=False):
-    """What ``POST /order`` answers with status 200. Amounts are what matched at once, in dollars and shares, "" for nothing."""
+class SendOrderAnswer(msgspec.Struct, kw_only=True, gc=False):
+    """What ``POST /order`` answers with status 200. Amounts are what matched at once, in dollars and shares, "" for nothing.
+
+    Without its three required fields it is no answer: an order may be in the book although something else was said.
+    """
 
     error_msg: str = msgspec.field(default="", name="errorMsg")
-    order_id: str = msgspec.field(default="", name="orderID")
+    order_id: str = msgspec.field(name="orderID")
     taking_amount: str = msgspec.field(default="", name="takingAmount")
     making_amount: str = msgspec.field(default="", name="makingAmount")
-    status: str = ""
+    status: str
     transactions_hashes: list[str] | None = msgspec.field(default_factory=list, name="transactionsHashes")
     trade_ids: list[str] | None = msgspec.field(default_factory=list, name="tradeIDs")
-    success: bool = False
+    success: bool
 
     @property
     def accepted(self) -> bool:
@@ -152,8 +155,8 @@ class PageMessage(msgspec.Struct, Generic[T]):
 class CancelAnswer(msgspec.Struct, gc=False):
     """What every form of cancel answers: ids that are cancelled, and why others are not."""
 
-    canceled: list[str] | None = msgspec.field(default_factory=list)
-    not_canceled: dict[str, str] | None = msgspec.field(default_factory=dict)
+    canceled: list[str] | None
+    not_canceled: dict[str, str] | None
 
 
 class CancelOrderBody(msgspec.Struct, gc=False):
