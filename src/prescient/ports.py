@@ -194,9 +194,15 @@ class Store(Protocol):
         """Start a cycle, or replay one with the same key. Raises CycleAlreadyRunning, IdempotencyKeyReused."""
         ...
 
-    async def save_cycle(self, report: CycleReport) -> None: ...
+    async def save_cycle(self, report: CycleReport) -> None:
+        """Raises NotFoundError, and CycleInterrupted when the cycle was taken for dead and closed."""
+        ...
+
     async def finish_cycle(self, report: CycleReport) -> None:
-        """Save the report and let the portfolios go."""
+        """Save the report and let the portfolios go; a cycle that was taken for dead stays as it was closed.
+
+        Whatever goes wrong, the cycle is not under way any more: the next ``close_dead_cycles`` closes it.
+        """
         ...
 
     async def cycle(self, cycle_id: str) -> CycleReport:

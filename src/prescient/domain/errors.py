@@ -65,6 +65,18 @@ class CycleAlreadyRunning(ConflictError):
         self.cycle_id = cycle_id
 
 
+class CycleInterrupted(ConflictError):
+    """Raised to a cycle that was taken for dead, because the connection that kept it alive was lost for a while."""
+
+    code = "cycle_interrupted"
+
+    def __init__(self, cycle_id: str) -> None:
+        super().__init__(
+            f"Cycle {cycle_id} was closed meanwhile: its connection to the database was lost. Start another."
+        )
+        self.cycle_id = cycle_id
+
+
 class ExecutionRunning(ConflictError):
     code = "execution_running"
 

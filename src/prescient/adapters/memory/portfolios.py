@@ -13,6 +13,7 @@ from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus, StepR
 from prescient.domain.errors import (
     ConflictError,
     CycleAlreadyRunning,
+    CycleInterrupted,
     IdempotencyKeyReused,
     InvalidRequest,
     NotFoundError,
@@ -133,12 +134,14 @@ class CycleMethods(StoreBase):
 
     async def save_cycle(self, report: CycleReport) -> None:
         tables = self._tables
-        _known(tables, report.cycle_id)
+        if _known(tables, report.cycle_id).status is not CycleStatus.RUNNING:
+            raise CycleInterrupted(report.cycle_id)
         tables.cycles[report.cycle_id] = copied_report(report)
 
     async def finish_cycle(self, report: CycleReport) -> None:
         tables = self._tables
-        _known(tables, report.cycle_id)
+        if _known(tables, report.cycle_id).status is not CycleStatus.RUNNING:
+            return
         tables.cycles[report.cycle_id] = copied_report(report)
         _let_go(tables, report.cycle_id)
 

@@ -19,6 +19,7 @@ from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import (
     ConflictError,
     CycleAlreadyRunning,
+    CycleInterrupted,
     IdempotencyKeyReused,
     NotFoundError,
     PortfolioNotFound,
@@ -51,9 +52,14 @@ class CycleMethods(StorePart):
         return claim
 
     async def save_cycle(self, report: CycleReport) -> None:
-        """Raises NotFoundError."""
+        """Raises NotFoundError, CycleInterrupted."""
+
+        async def save(connection: AsyncConnection) -> None:
+            if not await _save(connection, report):
+                raise CycleInterrupted(report.cycle_id)
+
         await self._anchor.keep(_lock_name(report.cycle_id))
-        await self._database.transact(lambda connection: _save(connection, report))
+        await self._database.transact(save)
 
     async def finish_cycle(self, report: CycleReport) -> None:
         """Raises NotFoundError."""
@@ -62,8 +68,11 @@ class CycleMethods(StorePart):
             await _save(connection, report)
             await _let_go(connection, report.cycle_id)
 
-        await self._database.transact(finish)
-        await self._anchor.free(_lock_name(report.cycle_id))
+        try:
+            await self._database.transact(finish)
+        finally:
+            # Its end could not be written, but it is over: without its lock it is found dead, and closed.
+            await self._anchor.free(_lock_name(report.cycle_id))
 
     async def cycle(self, cycle_id: str) -> CycleReport:
         """Raises NotFoundError."""
@@ -157,10 +166,16 @@ async def _refuse_running(connection: AsyncConnection, request: CycleRequest) ->
         raise CycleAlreadyRunning(running.portfolio_id, running.cycle_id)
 
 
-async def _save(connection: AsyncConnection, report: CycleReport) -> None:
-    statement = update(cycles).where(cycles.c.cycle_id == report.cycle_id).values(_values(report))
-    if (await connection.execute(statement)).rowcount == 0:
+async def _save(connection: AsyncConnection, report: CycleReport) -> bool:
+    """Write a running cycle's report; False if the cycle was closed before. Raises NotFoundError."""
+    row = select(cycles.c.status).where(cycles.c.cycle_id == report.cycle_id).with_for_update()
+    status = await connection.scalar(row)
+    if status is None:
         raise _unknown(report.cycle_id)
+    if status != CycleStatus.RUNNING.value:
+        return False
+    await connection.execute(update(cycles).where(cycles.c.cycle_id == report.cycle_id).values(_values(report)))
+    return True
 
 
 async def _let_go(connection: AsyncConnection, cycle_id: str) -> None:
