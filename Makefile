@@ -33,7 +33,8 @@ floors:
 	$(BIN)/lint-imports
 
 unit:
-	$(BIN)/pytest -n 2 --dist loadscope
+	$(BIN)/pytest -n 2 --dist loadscope -m "not both_cores"
+	$(BIN)/pytest -m both_cores
 
 # Rewrite the hashed requirement files from pyproject.toml.
 lock:

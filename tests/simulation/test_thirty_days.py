@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.both_cores
 
 SEED, DAYS = 7, 30
 
