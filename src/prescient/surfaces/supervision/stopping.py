@@ -21,11 +21,9 @@ def stop_home(folder: Path, database_port: int, database_name: str) -> tuple[boo
     state = home.read_state()
     if not folder.exists() or not home.is_locked():
         return _clear_up(home, state, database_port, database_name)
-    if state is None:
-        return False, f"Something holds {folder} but does not say what it is; its state file is missing or damaged."
-    supervisor = state.supervisor.process()
-    if supervisor is None:
-        return False, f"{folder} is in use by a command such as restore; wait for it to end."
+    supervisor = state.supervisor.process() if state is not None else None
+    if state is None or supervisor is None:
+        return False, f"{folder} is in use by another command, such as restore; wait for it to end."
     complaint = _ask(home, state)
     if complaint:
         return False, complaint
