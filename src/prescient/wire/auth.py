@@ -9,7 +9,6 @@ import base64
 import binascii
 import hashlib
 import hmac
-import uuid
 from collections.abc import Mapping
 
 import msgspec
@@ -196,7 +195,13 @@ def derive_credentials(server_secret: bytes, address: str, nonce: int) -> ApiCre
     key, secret, passphrase = (
         hmac.digest(server_secret, label + who, hashlib.sha256) for label in (b"key", b"secret", b"passphrase")
     )
-    return ApiCredentials(str(uuid.UUID(bytes=key[:16])), base64.urlsafe_b64encode(secret).decode(), passphrase.hex())
+    return ApiCredentials(_as_uuid(key), base64.urlsafe_b64encode(secret).decode(), passphrase.hex())
+
+
+def _as_uuid(raw: bytes) -> str:
+    """Write 16 bytes in the form of a UUID, which is all that the venue's keys have in common with one."""
+    digits = raw[:16].hex()
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
 
 
 def _whole(text: str) -> int:
