@@ -32,8 +32,8 @@ def limit_expiry(request: OrderRequest, now_ms: int, rules: ExchangeRules) -> in
     return expiration_ms - rules.expires_early_ms
 
 
-def refuse_limit(request: OrderRequest, dollars_micro: int, shares_micro: int, tick_points: int) -> Rejection | None:
-    """The venue's refusal of a limit order's amounts, or None.
+def refuse_limit(request: OrderRequest, dollars_micro: int, shares_micro: int, tick_points: int) -> Rejection:
+    """Say what is wrong with a limit order's amounts, in the venue's words.
 
     The price is computed from the two amounts, as the venue does, and must be on the grid exactly. The grid comes
     before the precision: that is the refusal seen for amounts that break both.
@@ -44,10 +44,9 @@ def refuse_limit(request: OrderRequest, dollars_micro: int, shares_micro: int, t
     tick_micro = tick_points * POINT_MICRO
     if rest or not on_grid(points, tick_points):
         return price_off_grid(request.order_id, dollars_micro, shares_micro, tick_micro)
-    if shares_micro % SIZE_STEP_MICRO:
-        decimals = DOLLAR_DECIMALS[tick_micro]
-        return amount_precision("buy", decimals, 2) if request.side is BUY else amount_precision("sell", 2, decimals)
-    return None
+    assert shares_micro % SIZE_STEP_MICRO
+    decimals = DOLLAR_DECIMALS[tick_micro]
+    return amount_precision("buy", decimals, 2) if request.side is BUY else amount_precision("sell", 2, decimals)
 
 
 def admit_market(market: Market, token_index: int, request: OrderRequest, now_ms: int) -> Order | Rejection:

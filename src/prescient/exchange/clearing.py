@@ -5,16 +5,14 @@ from __future__ import annotations
 from prescient.domain.market import Side
 from prescient.domain.values import MICRO
 from prescient.exchange.accounts import Holding
-from prescient.exchange.core import Core, Due
+from prescient.exchange.core import SETTLEMENT, Core
 from prescient.exchange.events import TradeEvent
 from prescient.exchange.markets import Market
 from prescient.exchange.orders import POINT_MICRO
-from prescient.exchange.settlement import MatchKind, Trade, TradeStatus, next_step
+from prescient.exchange.settlement import FAILED, MINED, MatchKind, Trade, next_step
 
 BUY = Side.BUY
-MINED = TradeStatus.MINED
 MINT, MERGE = MatchKind.MINT, MatchKind.MERGE
-SETTLEMENT = Due.SETTLEMENT
 
 # What is given and how much, what is received and how much: one party of a trade.
 Party = tuple[Holding, int, Holding, int]
@@ -49,7 +47,7 @@ def settle(core: Core, trade_id: int, now_ms: int) -> None:
         status, wait_ms = next_step(trade, _funded(found))
         if status is MINED:
             _move(core, trade, found)
-        elif status is TradeStatus.FAILED:
+        elif status is FAILED:
             _reverse(found)
         else:
             trade.attempts += 1

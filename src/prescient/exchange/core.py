@@ -32,6 +32,8 @@ class Due(IntEnum):
     MODE = 4
 
 
+EXPIRY, SETTLEMENT = Due.EXPIRY, Due.SETTLEMENT
+
 # (moment, tie-breaker, what, of which order, market or trade)
 AgendaEntry = tuple[int, int, Due, str | int]
 
@@ -96,14 +98,17 @@ class Core:
         return found
 
     def schedule(self, due_ms: int, what: Due, subject: str | int) -> None:
-        """Note something that comes due; cancelled orders leave their expiry behind, so the list is swept at times."""
+        """Note something that comes due."""
         self.counter = counter = self.counter + 1
-        agenda = self.agenda
-        heappush(agenda, (due_ms, counter, what, subject))
+        heappush(self.agenda, (due_ms, counter, what, subject))
         if due_ms < self.next_due_ms:
             self.next_due_ms = due_ms
-        if len(agenda) > self.agenda_limit:
-            self.agenda = [entry for entry in agenda if self._still_due(entry)]
+
+    def schedule_expiry(self, order: Order) -> None:
+        """Note when an order expires; cancelled ones leave their note behind, so the agenda is swept at times."""
+        self.schedule(order.expires_ms, EXPIRY, order.order_id)
+        if len(self.agenda) > self.agenda_limit:
+            self.agenda = [entry for entry in self.agenda if self._still_due(entry)]
             heapify(self.agenda)
             self.agenda_limit = 2 * len(self.agenda) + AGENDA_SLACK
             self.next_due_ms = self.agenda[0][0] if self.agenda else NEVER_MS
@@ -115,7 +120,7 @@ class Core:
         return due_ms, what, subject
 
     def _still_due(self, entry: AgendaEntry) -> bool:
-        if entry[2] is not Due.EXPIRY:
+        if entry[2] is not EXPIRY:
             return True
         order = self.orders.get(str(entry[3]))
         return order is not None and order.status is LIVE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prescient.domain.market import Side
 from prescient.exchange.accounts import Account
-from prescient.exchange.core import LIVE, Core, Due, take_off
+from prescient.exchange.core import LIVE, SETTLEMENT, Core, take_off
 from prescient.exchange.events import LevelChanged, OrderChange, OrderEvent, TradeEvent
 from prescient.exchange.markets import Market, dollars_down, dollars_up
 from prescient.exchange.orders import POINT_MICRO, POINTS, Order, OrderState
@@ -14,7 +14,6 @@ from prescient.exchange.unified import Level
 BUY = Side.BUY
 MATCHED = OrderState.MATCHED
 UPDATE = OrderChange.UPDATE
-SETTLEMENT = Due.SETTLEMENT
 TRADE_MATCHED = TradeStatus.MATCHED
 DIRECT, MINT, MERGE = MatchKind.DIRECT, MatchKind.MINT, MatchKind.MERGE
 SELF_MATCH = "order would have matched another order of the same account"
@@ -178,7 +177,7 @@ def _fill_maker(
 
 
 def _charge(account: Account, order: Order, cost: int, fee: int) -> tuple[int, int]:
-    """Return what a BUY really pays at one price, as dollars and fee, when both exceed what was checked to be there.
+    """Return what a BUY really pays at one price, as dollars and fee.
 
     Rounding up at every price can ask for a micro-dollar more than the check of the whole order did. What was not
     checked to be there, with the remainder still to be paid at its limit, is not charged.
@@ -205,8 +204,14 @@ def _record(
     side = order.side
     fee = market.fee(size, price) if market.has_fees else 0
     if side is BUY:
-        cost, fee = _charge(account, order, -(-size * price // POINTS), fee)
-        account.collateral.matched_micro += cost + fee
+        cost = -(-size * price // POINTS)
+        holding = account.collateral
+        # A dollar a share is more than a limit order's remainder can cost: who has that much is not looked at more
+        # closely. A market order's dollars and fees were counted price by price before.
+        plenty = cost + fee + order.size_micro - order.matched_micro
+        if holding.balance_micro - holding.active_micro - holding.matched_micro < plenty:
+            cost, fee = _charge(account, order, cost, fee)
+        holding.matched_micro += cost + fee
     else:
         cost = size * price // POINTS
         fee = min(fee, cost)

@@ -12,7 +12,7 @@ from prescient.domain.market import FeeSchedule, Level, Payout, Side
 from prescient.domain.order import OrderType
 from prescient.exchange import clearing, lifecycle, positions
 from prescient.exchange.accounts import Account
-from prescient.exchange.core import LIVE, NEVER_MS, Core, Due, take_off
+from prescient.exchange.core import EXPIRY, LIVE, NEVER_MS, SETTLEMENT, Core, Due, take_off
 from prescient.exchange.events import DelayOver, Event, MarketStage
 from prescient.exchange.markets import Market, MarketSpec
 from prescient.exchange.orders import (
@@ -42,8 +42,9 @@ from prescient.exchange.unified import token_levels
 
 CLOSED_STAGES = (MarketStage.CLOSED, MarketStage.RESOLVED)
 GTC, GTD = OrderType.GTC, OrderType.GTD
-CANCELED = OrderState.CANCELED
-SETTLEMENT = Due.SETTLEMENT
+CANCELED, EXPIRED = OrderState.CANCELED, OrderState.CANCELED_EXPIRED_ORDER
+# Named once: looking a member up in its class costs as much as the rest of a line.
+NORMAL, UNRESTRICTED = Mode.NORMAL, Restriction.NONE
 # Orders of one DELETE /orders.
 CANCELS_MAX = 1_000
 
@@ -67,7 +68,7 @@ class Exchange:
         core = self.core
         if now_ms >= core.next_due_ms:
             self.advance(now_ms)
-        if core.mode is not Mode.NORMAL:
+        if core.mode is not NORMAL:
             refusal = lifecycle.refuse_order(core, request.post_only, now_ms)
             if refusal is not None:
                 return refusal
@@ -83,7 +84,7 @@ class Exchange:
         account = core.accounts.get(request.account_id)
         if account is None:
             account = core.account(request.account_id)
-        if account.restriction is not Restriction.NONE:
+        if account.restriction is not UNRESTRICTED:
             refusal = _refuse_restricted(account, request)
             if refusal is not None:
                 return refusal
@@ -97,7 +98,7 @@ class Exchange:
         core = self.core
         if now_ms >= core.next_due_ms:
             self.advance(now_ms)
-        if core.mode is not Mode.NORMAL:
+        if core.mode is not NORMAL:
             refusal = lifecycle.refuse_cancel(core)
             if refusal is not None:
                 return refusal
@@ -153,10 +154,10 @@ class Exchange:
             due_ms, what, subject = core.pop_due()
             if what is SETTLEMENT:
                 clearing.settle(core, int(subject), due_ms)
-            elif what is Due.EXPIRY:
+            elif what is EXPIRY:
                 order = core.orders.get(str(subject))
                 if order is not None and order.status is LIVE:
-                    take_off(core, order, OrderState.CANCELED_EXPIRED_ORDER, due_ms)
+                    take_off(core, order, EXPIRED, due_ms)
             elif what is Due.DELAYED_ORDER:
                 answer = run_delayed(core, str(subject), due_ms)
                 core.events.append(DelayOver(str(subject), answer, due_ms))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prescient.domain.market import Side
 from prescient.domain.order import OrderType
-from prescient.domain.values import MICRO, MICRO_MAX
+from prescient.domain.values import MICRO
 from prescient.exchange.accounts import Account, Holding
 from prescient.exchange.admission import admit_market, limit_expiry, refuse_limit
 from prescient.exchange.core import LIVE, Core, Due, end_delayed
@@ -23,7 +23,6 @@ from prescient.exchange.orders import (
 )
 from prescient.exchange.rejections import (
     INVALID_EXPIRATION,
-    INVALID_PAYLOAD,
     KILLED_FAK,
     KILLED_FOK,
     NO_ORDERBOOK,
@@ -40,46 +39,46 @@ from prescient.exchange.rejections import (
 BUY = Side.BUY
 GTC, GTD, FOK = OrderType.GTC, OrderType.GTD, OrderType.FOK
 MATCHED, DELAYED, UNMATCHED = OrderState.MATCHED, OrderState.DELAYED, OrderState.UNMATCHED
-PLACEMENT, CANCELLATION = OrderChange.PLACEMENT, OrderChange.CANCELLATION
+PLACEMENT, UPDATE, CANCELLATION = OrderChange.PLACEMENT, OrderChange.UPDATE, OrderChange.CANCELLATION
 
 
 def place_limit(
     core: Core, market: Market, token_index: int, account: Account, request: OrderRequest, now_ms: int
 ) -> Placed | Rejection:
-    """Take in a GTC or GTD order. Nothing has changed when this answers with a rejection.
-
-    This is the exchange's busiest path, so the usual case runs straight through and refusals are worked out apart.
-    """
+    """Take in a GTC or GTD order; a rejection has changed nothing. The busiest path: refusals are worked out apart."""
     side, tick = request.side, market.tick_points
-    if side is BUY:
-        dollars, shares = request.maker_amount_micro, request.taker_amount_micro
-    else:
-        shares, dollars = request.maker_amount_micro, request.taker_amount_micro
-    points, rest_points = divmod(dollars * POINTS, shares) if 0 < shares <= MICRO_MAX else (0, 0)
-    if rest_points or points % tick or points < tick or points > POINTS - tick or shares % SIZE_STEP_MICRO:
-        return refuse_limit(request, dollars, shares, tick) or INVALID_PAYLOAD
+    dollars, shares = request.maker_amount_micro, request.taker_amount_micro
+    if side is not BUY:
+        dollars, shares = shares, dollars
+    points, off = divmod(dollars * POINTS, shares) if shares > 0 else (0, 0)
+    if off or points % tick or points < tick or points > POINTS - tick or shares % SIZE_STEP_MICRO:
+        return refuse_limit(request, dollars, shares, tick)
     expires_ms = 0
     if request.expiration_s or request.order_type is not GTC:
         expires_ms = limit_expiry(request, now_ms, core.rules)
         if expires_ms == 0:
             return INVALID_EXPIRATION
-    price_micro = points * POINT_MICRO
+    order_points = points
     if side is BUY:
         # On the grid and with two decimals, size times price is the dollars, exactly.
         ladder, holding, needed = token_index, account.collateral, dollars
         if market.has_fees:
             needed += market.fee(shares, points)
     else:
-        ladder, holding, needed = 1 - token_index, account.holding(request.token_id), shares
-        points = POINTS - points
+        ladder, needed, points = 1 - token_index, shares, POINTS - points
+        holding = account.shares.get(request.token_id) or account.holding(request.token_id)
     free = holding.balance_micro - holding.active_micro - holding.matched_micro
     if free < needed or holding.allowance_micro is not None:
         refusal = holding.refuse(needed)
         if refusal is not None:
             return refusal
-    order_id = request.order_id
+    opposite = market.ladders[1 - ladder].points
+    crosses = opposite and opposite[-1] + points >= POINTS
+    if not crosses and shares < market.minimum_size_micro:
+        return size_too_small(request.order_id, shares, market.minimum_size_micro)
+    core.counter = sequence = core.counter + 1
     order = Order(
-        order_id,
+        request.order_id,
         request.account_id,
         request.owner,
         market.condition_id,
@@ -88,7 +87,7 @@ def place_limit(
         request.order_type,
         ladder,
         points,
-        price_micro,
+        order_points * POINT_MICRO,
         shares,
         0,
         now_ms,
@@ -96,14 +95,26 @@ def place_limit(
         request.post_only,
         request.expiration_s,
         needed,
+        sequence,
     )
-    opposite = market.ladders[1 - ladder].points
-    if opposite and opposite[-1] + points >= POINTS:
+    if crosses:
         return _enter_crossing(core, market, account, order, holding, now_ms)
-    if shares < market.minimum_size_micro:
-        return size_too_small(order_id, shares, market.minimum_size_micro)
-    core.orders[order_id] = order
-    rest(core, market, account, order, holding, now_ms)
+    return _rest_new(core, market, account, order, holding, now_ms)
+
+
+def _rest_new(core: Core, market: Market, account: Account, order: Order, holding: Holding, now_ms: int) -> Placed:
+    """Put a new order on the book: ``rest`` for the usual case, in which nothing has matched."""
+    order_id, condition_id, points = order.order_id, market.condition_id, order.points
+    holding.active_micro += order.reserved_micro
+    core.orders[order_id] = account.open_orders[order_id] = order
+    ladder = order.ladder
+    total = market.ladders[ladder].add(order, points, order.size_micro)
+    core.events += (
+        OrderEvent(PLACEMENT, order, LIVE, 0, now_ms),
+        LevelChanged(condition_id, ladder, points, total, order_id, now_ms),
+    )
+    if order.expires_ms:
+        core.schedule_expiry(order)
     return Placed(order_id)
 
 
@@ -151,7 +162,7 @@ def rest(
         LevelChanged(condition_id, ladder, points, total, order_id, now_ms),
     )
     if order.expires_ms:
-        core.schedule(order.expires_ms, Due.EXPIRY, order_id)
+        core.schedule_expiry(order)
 
 
 def _killed(core: Core, order: Order, refusal: Rejection, now_ms: int) -> Rejection:
@@ -173,9 +184,10 @@ def _enter_crossing(
         if dollars < core.rules.marketable_minimum_micro:
             return marketable_too_small(dollars)
     if market.delay_ms == 0:
-        refusal = refuse_now(market, account, order, holding)
-        if refusal is not None:
-            return _killed(core, order, refusal, now_ms)
+        if order.order_type is not GTC:
+            refusal = refuse_now(market, account, order, holding)
+            if refusal is not None:
+                return _killed(core, order, refusal, now_ms)
         core.orders[order.order_id] = order
         order.reserved_micro = 0
         return take(core, market, account, order, holding, now_ms)
@@ -212,7 +224,7 @@ def take(
     shares = order.matched_micro
     left = order.size_micro - shares
     limited = order.order_type is GTC or order.order_type is GTD
-    change = OrderChange.UPDATE if waited else PLACEMENT
+    change = UPDATE if waited else PLACEMENT
     if limited and left > 0:
         order.reserved_micro = left
         if order.side is BUY:

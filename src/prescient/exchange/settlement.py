@@ -22,13 +22,17 @@ class TradeStatus(StrEnum):
     FAILED = "FAILED"
 
 
+# Named once: looking a member up in its class costs as much as the rest of a line.
+MATCHED, MINED, RETRYING = TradeStatus.MATCHED, TradeStatus.MINED, TradeStatus.RETRYING
+CONFIRMED, FAILED = TradeStatus.CONFIRMED, TradeStatus.FAILED
+
 # What may come after what; nothing follows the end of a trade.
 FOLLOWERS: dict[TradeStatus, frozenset[TradeStatus]] = {
-    TradeStatus.MATCHED: frozenset({TradeStatus.MINED, TradeStatus.RETRYING}),
-    TradeStatus.RETRYING: frozenset({TradeStatus.RETRYING, TradeStatus.MINED, TradeStatus.FAILED}),
-    TradeStatus.MINED: frozenset({TradeStatus.CONFIRMED}),
-    TradeStatus.CONFIRMED: frozenset(),
-    TradeStatus.FAILED: frozenset(),
+    MATCHED: frozenset({MINED, RETRYING}),
+    RETRYING: frozenset({RETRYING, MINED, FAILED}),
+    MINED: frozenset({CONFIRMED}),
+    CONFIRMED: frozenset(),
+    FAILED: frozenset(),
 }
 
 
@@ -99,7 +103,7 @@ class Trade(msgspec.Struct, gc=False):
     matched_ms: int
     updated_ms: int
     plan: SettlementPlan = SMOOTH
-    status: TradeStatus = TradeStatus.MATCHED
+    status: TradeStatus = MATCHED
     attempts: int = 0
 
 
@@ -113,13 +117,13 @@ def next_step(trade: Trade, funded: bool) -> tuple[TradeStatus, int | None]:
     ``funded`` says whether everybody still has what they owe; who moved the money away makes the trade fail.
     """
     plan = trade.plan
-    if trade.status is TradeStatus.MINED:
-        return TradeStatus.CONFIRMED, None
-    assert trade.status in (TradeStatus.MATCHED, TradeStatus.RETRYING)
+    if trade.status is MINED:
+        return CONFIRMED, None
+    assert trade.status is MATCHED or trade.status is RETRYING
     through = trade.attempts >= plan.retries and funded and not plan.fails
     if through:
-        return TradeStatus.MINED, plan.confirmed_after_ms
+        return MINED, plan.confirmed_after_ms
     # Who cannot pay is tried once more, as any failing trade is, and then given up.
-    if trade.status is TradeStatus.RETRYING and trade.attempts >= max(plan.retries, 1):
-        return TradeStatus.FAILED, None
-    return TradeStatus.RETRYING, plan.retry_after_ms
+    if trade.status is RETRYING and trade.attempts >= max(plan.retries, 1):
+        return FAILED, None
+    return RETRYING, plan.retry_after_ms

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from prescient.domain.market import Level as PriceLevel
 from prescient.exchange.orders import POINT_MICRO, POINTS, Order, OrderState
 
+LIVE = OrderState.LIVE
 # A level whose queue is longer than twice its orders, plus this, is swept clean of those that have gone.
 DEAD_ALLOWED = 32
 
@@ -57,7 +58,7 @@ class Ladder:
             assert total_micro == 0
             self.drop(points)
         elif len(level.queue) > 2 * count + DEAD_ALLOWED:
-            level.queue = deque(order for order in level.queue if order.status is OrderState.LIVE)
+            level.queue = deque(order for order in level.queue if order.status is LIVE)
         return total_micro
 
     def drop(self, points: int) -> None:
@@ -73,7 +74,7 @@ class Ladder:
         """All resting orders, best price first, then by time."""
         for points in reversed(self.points):
             for order in self.levels[points].queue:
-                if order.status is OrderState.LIVE:
+                if order.status is LIVE:
                     yield order
 
 
