@@ -13,7 +13,7 @@ from prescient.domain.errors import PrescientError
 SIGNATURE_LENGTH = 65
 UINT256_MAX = 2**256 - 1
 # secp256k1's group order halved: of the two values of s that verify, contracts take the lower one only (EIP-2).
-S_MAX = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+S_MAX = (2**256 - 0x14551231950B75FC4402DA1732FC9BEBF) // 2
 _V_OFFSET = 27
 _ADDRESS = re.compile(r"0[xX][0-9a-fA-F]{40}")
 _BYTES32 = re.compile(r"0[xX][0-9a-fA-F]{64}")
