@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -52,12 +52,16 @@ class FaultyTransport:
     count: int = 1_000_000
     asked: list[str] = field(default_factory=list)
     struck: int = 0
+    # Called for each request with all paths asked so far, this one last.
+    watch: Callable[[list[str]], Awaitable[None]] | None = None
 
     async def request(
         self, method: str, url: str, params: Sequence[tuple[str, str]], body: bytes | None
     ) -> HttpResponse:
         path = urlsplit(url).path
         self.asked.append(path)
+        if self.watch is not None:
+            await self.watch(self.asked)
         answer = self.exchange.handle(method, path, list(params), body or b"")
         whole = HttpResponse(answer.status, answer.body, dict(answer.headers))
         await asyncio.sleep(0)

@@ -23,6 +23,7 @@ from prescient.domain.ledger import opening
 from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
 from prescient.ports import Claim, Lease
 
+INTERRUPTED = "The process that ran this cycle ended or lost the database. What it booked stays booked, whole."
 CHANGEABLE = frozenset({"name", "description", "strategy_type", "strategy_config", "schedule", "status"})
 
 
@@ -159,7 +160,7 @@ class CycleMethods(StoreBase):
             report = tables.cycles[cycle_id]
             report.status = CycleStatus.INTERRUPTED
             report.ended_at = now
-            report.error = report.error or "The process that ran this cycle ended. What it booked stays booked, whole."
+            report.error = report.error or INTERRUPTED
             _let_go(tables, cycle_id)
         return dead
 

@@ -26,7 +26,7 @@ from prescient.domain.errors import (
 )
 from prescient.ports import Claim
 
-INTERRUPTED = "The process that ran this cycle ended. What it booked stays booked, whole."
+INTERRUPTED = "The process that ran this cycle ended or lost the database. What it booked stays booked, whole."
 TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 
 
