@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -98,6 +99,18 @@ def test_what_dies_at_once_again_and_again_is_given_up(start: Start, diary: Path
     assert running.end(40) == 1
     assert "ended 5 times, last with exit code 3, and is not started again" in running.output
     assert diary.read_text().count("started") >= 5
+
+
+def test_what_dies_before_it_may_go_is_started_again_and_goes(start: Start, home: Path, diary: Path) -> None:
+    slow, early = tiny("slow", diary, "late"), tiny("early", diary, after=("slow",))
+    running = start(slow, early)
+    wait_for(lambda: diary.exists() and "started" in diary.read_text())
+    # Shortly before the first is ready: the go then falls into the second's pause.
+    time.sleep(1.3)
+    children_of(home)["early"].kill()
+    running.wait_until_says("The early process ended by signal 9; starting it again in 0.5 s.")
+    running.wait_until_says("Prescient is ready")
+    assert "Traceback" not in running.output
 
 
 def test_what_cannot_ever_run_is_not_tried_again(start: Start, home: Path, diary: Path) -> None:

@@ -26,6 +26,8 @@ def main(port: int, behaviour: str, diary: Path) -> None:
     line.wait_for_go()
     with diary.open("a") as file:
         file.write(f"{port} started\n")
+    if behaviour == "late":
+        time.sleep(1.5)
     if behaviour == "dies":
         sys.exit(3)
     if behaviour == "hopeless":

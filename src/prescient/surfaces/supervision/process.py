@@ -68,7 +68,7 @@ class SupervisedProcess:
 
     def go(self) -> None:
         """Tell it to begin its work; telling it twice changes nothing."""
-        if self._told_to_go or self._child is None or self._child.stdin is None:
+        if self._told_to_go or not self.is_running or self._child is None or self._child.stdin is None:
             return
         self._told_to_go = True
         try:
