@@ -33,7 +33,6 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The present in UTC, aware."""
-        ...
 
     def monotonic_s(self) -> float: ...
 
@@ -43,7 +42,6 @@ class Clock(Protocol):
 class Ids(Protocol):
     def new(self, kind: str) -> str:
         """Return a fresh id such as ``cycle-01J...``: unique, sortable by time, safe in a URL."""
-        ...
 
 
 class Gather(Protocol):
@@ -65,15 +63,12 @@ class MarketData(Protocol):
 
     def active_events(self) -> AsyncIterator[EventPage]:
         """All active, open events with their markets, page by page; pages are fetched ahead."""
-        ...
 
     async def books(self, token_ids: Sequence[str]) -> dict[str, OrderBook]:
         """Fresh books by token id; tokens without a book are absent."""
-        ...
 
     async def rules(self, condition_ids: Sequence[str]) -> dict[str, TradingRules]:
         """What the venue enforces now, by condition id; unknown ones are absent."""
-        ...
 
     async def price_history(
         self, token_id: str, start_s: int, end_s: int, fidelity_min: int
@@ -81,7 +76,6 @@ class MarketData(Protocol):
 
     async def market_states(self, condition_ids: Sequence[str]) -> dict[str, MarketState]:
         """Resolution state of markets by condition id, closed ones included; unknown ones are absent."""
-        ...
 
     async def close(self) -> None: ...
 
@@ -95,7 +89,6 @@ class Venue(Protocol):
 
     async def resolve(self, order: ApprovedOrder) -> Submission:
         """Find out what became of an order whose answer was lost. Never sends it again."""
-        ...
 
 
 class Strategy(Protocol):
@@ -181,57 +174,46 @@ class Store(Protocol):
     async def create_portfolio(self, new: NewPortfolio, now: datetime) -> Portfolio: ...
     async def portfolio(self, portfolio_id: int) -> Portfolio:
         """Raises PortfolioNotFound."""
-        ...
 
     async def portfolios(self, status: PortfolioStatus | None = None) -> list[Portfolio]: ...
     async def ever_had_portfolio(self) -> bool: ...
     async def change_portfolio(self, portfolio_id: int, changes: dict[str, Any], now: datetime) -> Portfolio:
         """Change name, description, strategy_type, strategy_config, schedule or status; archived is final."""
-        ...
 
     # --- cycles
     async def claim_cycle(self, request: CycleRequest, now: datetime) -> Claim:
         """Start a cycle, or replay one with the same key. Raises CycleAlreadyRunning, IdempotencyKeyReused."""
-        ...
 
     async def save_cycle(self, report: CycleReport) -> None:
         """Raises NotFoundError, and CycleInterrupted when the cycle was taken for dead and closed."""
-        ...
 
     async def finish_cycle(self, report: CycleReport) -> None:
         """Save the report and let the portfolios go; a cycle that was taken for dead stays as it was closed.
 
         Whatever goes wrong, the cycle is not under way any more: the next ``close_dead_cycles`` closes it.
         """
-        ...
 
     async def cycle(self, cycle_id: str) -> CycleReport:
         """Raises NotFoundError."""
-        ...
 
     async def cycles(self, limit: int) -> list[CycleReport]: ...
     async def close_dead_cycles(self, now: datetime) -> list[str]:
         """Mark cycles whose process is gone as interrupted; returns their ids. A living process's cycle is left alone."""
-        ...
 
     # --- catalogue
     async def save_events(self, pages: AsyncIterator[EventPage], cycle_id: str, now: datetime) -> Collected:
         """Upsert every page as it arrives; events no longer listed are marked inactive when all pages came."""
-        ...
 
     async def active_events(self) -> list[Event]:
         """The collected active events without their markets."""
-        ...
 
     async def markets_of(self, event_ids: Sequence[str]) -> list[Market]: ...
     async def market_figures(self, event_ids: Sequence[str]) -> list[MarketFigures]:
         """What screening asks of all markets of these events, by id."""
-        ...
 
     async def markets_by_condition(self, condition_ids: Sequence[str]) -> dict[str, Market]: ...
     async def find_market(self, text: str) -> Market | None:
         """A market by its id, condition id or slug."""
-        ...
 
     async def save_screened(self, cycle_id: str, market_ids: Sequence[str]) -> None: ...
     async def screened(self, cycle_id: str) -> list[Market]: ...
@@ -239,7 +221,6 @@ class Store(Protocol):
         self, source: str, books: Sequence[tuple[Market, OrderBook | None]], now: datetime
     ) -> None:
         """Append to ``market_snapshots``: one row per outcome with best bid and ask, depth and catalogue price."""
-        ...
 
     # --- why
     async def save_decisions(self, cycle_id: str, decisions: Sequence[Decision], now: datetime) -> None: ...
@@ -266,18 +247,15 @@ class Store(Protocol):
     async def save_refusal(self, intent: OrderIntent, refused: Refused, now: datetime) -> None: ...
     async def reserve(self, order: ApprovedOrder, transfers: Sequence[Transfer], now: datetime) -> bool:
         """Commit the order's row and its reservation before anything is sent; False if this signal has an order already."""
-        ...
 
     async def book(self, booking: Booking, now: datetime) -> None:
         """Commit an answered order. Raises InvariantBroken rather than let cash or shares go below zero.
 
         Raises PositionMoved when the position is not ``booking.before`` any more; nothing is booked then.
         """
-        ...
 
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         """Orders without a final status, oldest first: what a restart must resolve."""
-        ...
 
     async def consumption(self, token_id: str, side: str) -> Consumption: ...
     async def trades(self, portfolio_id: int | None, limit: int) -> list[Trade]: ...
@@ -296,34 +274,27 @@ class Store(Protocol):
         before: Position | None = None,
     ) -> bool:
         """Book a resolved position once; False if these transfers were booked before. Raises PositionMoved like ``book``."""
-        ...
 
     async def snapshot(self, portfolio_id: int, cycle_id: str, now: datetime) -> Snapshot:
         """Check the identities, then write the day's row and an equity point. Raises InvariantBroken."""
-        ...
 
     async def history(self, portfolio_id: int | None, limit: int) -> list[Snapshot]: ...
     async def equity(self, portfolio_id: int, since: datetime, limit: int) -> list[Snapshot]: ...
     async def trade_counts(self, portfolio_id: int | None) -> dict[int, tuple[int, int, int]]:
         """By portfolio: trades, wins and losses (closed positions with realised profit above or below zero)."""
-        ...
 
     async def ledger_balances(self, portfolio_id: int) -> dict[tuple[str, str], int]:
         """Sum of the ledger by (account, asset), for the audit."""
-        ...
 
     async def prune(self, now: datetime, decisions_days: int, snapshots_days: int) -> None:
         """Drop decisions and market snapshots past their time, and make the partitions ahead."""
-        ...
 
     # --- reads for the API
     async def events_page(self, limit: int, offset: int, *, active_only: bool = True) -> list[Event]:
         """Collected events without their markets: highest volume first, then by id as text."""
-        ...
 
     async def event(self, event_id: str) -> Event | None:
         """One event without its markets, active or not."""
-        ...
 
     async def markets_page(
         self,
@@ -336,20 +307,19 @@ class Store(Protocol):
         active_only: bool = True,
     ) -> list[Market]:
         """Collected markets above both floors (inclusive): highest volume first, then by id as text."""
-        ...
 
     async def snapshots_of_market(self, market_id: str, limit: int) -> list[MarketSnapshot]:
         """The kept ``market_snapshots`` rows of one market, newest first."""
-        ...
+
+    async def titles(self, subjects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        """Questions and titles by (kind, id), kind "market" or "event"; unknown ones are absent."""
 
     async def last_screened(self) -> str | None:
         """The latest cycle id (ids sort by time) under which any market was screened, or None."""
-        ...
 
     # --- one updater among all processes
     async def lease(self, name: str) -> Lease | None:
         """Take a lease that ends with this process, or None while another holds it."""
-        ...
 
     async def beat(self, name: str, now: datetime, detail: dict[str, Any]) -> None: ...
     async def heartbeat(self, name: str) -> tuple[datetime, dict[str, Any]] | None: ...

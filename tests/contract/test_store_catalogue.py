@@ -179,6 +179,7 @@ async def test_the_catalogue_is_read_in_pages_by_volume(store: Store) -> None:
     known = await store.event("9")
     assert known is not None and not known.active
     assert await store.event("404") is None
+    assert await store.titles([("event", "3"), ("market", "3"), ("event", "404")]) == {("event", "3"): "Event 3 ✓"}
 
 
 async def test_markets_are_read_in_pages_above_both_floors(store: Store) -> None:

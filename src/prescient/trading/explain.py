@@ -61,6 +61,8 @@ class Explained:
     time: datetime
     decision: Decision
     text: str
+    # The market's question or the event's title; empty when it is no longer in the catalogue.
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,13 @@ async def explain(
             limit=DECISIONS_SHOWN_MAX,
         )
     found.sort(key=lambda row: row[1], reverse=True)
-    decisions = [Explained(cycle_of, time, decision, in_words(decision)) for cycle_of, time, decision in found]
+    titles = await desk.store.titles([(row[2].subject_kind, row[2].subject_id) for row in found])
+    decisions = [
+        Explained(
+            cycle_of, time, decision, in_words(decision), titles.get((decision.subject_kind, decision.subject_id), "")
+        )
+        for cycle_of, time, decision in found
+    ]
     reasons = Counter(item.decision.code for item in decisions)
     return Explanation(decisions[:DECISIONS_SHOWN_MAX], reasons, cycle, _message(decisions, cycle, market))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 from prescient.adapters.memory.tables import StoreBase
@@ -50,6 +51,16 @@ class ReadMethods(StoreBase):
             if row.market_id == market_id
         )
         return list(islice(newest_first, limit))
+
+    async def titles(self, subjects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        markets, events = self._tables.markets, self._tables.events
+        found: dict[tuple[str, str], str] = {}
+        for kind, subject_id in subjects:
+            if kind == "market" and subject_id in markets:
+                found[kind, subject_id] = markets[subject_id].question
+            elif kind == "event" and subject_id in events:
+                found[kind, subject_id] = events[subject_id].title
+        return found
 
     async def last_screened(self) -> str | None:
         screened = self._tables.screened

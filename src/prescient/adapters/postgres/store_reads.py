@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prescient.adapters.postgres.catalogue_rows import EVENT_COLUMNS, MARKET_COLUMNS, event_of, market_of
 from prescient.adapters.postgres.part import StorePart
 from prescient.domain.market import Event, Market
@@ -22,6 +24,10 @@ SNAPSHOTS_OF_MARKET = """
 SELECT timestamp, source, market_id, token_id, best_bid_micro, best_ask_micro, bid_depth_micro, ask_depth_micro,
        catalogue_price_micro
   FROM market_snapshots WHERE market_id = $1 ORDER BY timestamp DESC LIMIT $2
+"""
+TITLES = """
+SELECT 'market', market_id, question FROM markets WHERE market_id = ANY($1::text[])
+ UNION ALL SELECT 'event', event_id, title FROM events WHERE event_id = ANY($2::text[])
 """
 LAST_SCREENED = "SELECT max(cycle_id) FROM cycle_markets"
 
@@ -53,6 +59,11 @@ class ReadMethods(StorePart):
 
     async def snapshots_of_market(self, market_id: str, limit: int) -> list[MarketSnapshot]:
         return [MarketSnapshot(*row) for row in await self._database.rows(SNAPSHOTS_OF_MARKET, market_id, limit)]
+
+    async def titles(self, subjects: Sequence[tuple[str, str]]) -> dict[tuple[str, str], str]:
+        by_kind = {kind: [found for named, found in subjects if named == kind] for kind in ("market", "event")}
+        rows = await self._database.rows(TITLES, by_kind["market"], by_kind["event"])
+        return {(row[0], row[1]): row[2] for row in rows}
 
     async def last_screened(self) -> str | None:
         rows = await self._database.rows(LAST_SCREENED)

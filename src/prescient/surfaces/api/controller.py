@@ -94,6 +94,7 @@ class DecisionAnswer(Answer):
     step: str
     subject: str = Field(description="event or market")
     subject_id: str
+    title: str = Field(description="The market's question or the event's title")
     portfolio_id: int | None
     passed: bool
     code: str
@@ -110,6 +111,7 @@ class DecisionAnswer(Answer):
             step=decision.step.value,
             subject=decision.subject_kind,
             subject_id=decision.subject_id,
+            title=item.title,
             portfolio_id=decision.portfolio_id,
             passed=decision.passed,
             code=decision.code,

@@ -132,7 +132,10 @@ def explain(
         return
     typer.echo(answer.get("message", ""))
     print_table("Reasons", ("reason", "times"), sorted(answer["reasons"].items(), key=lambda item: -item[1]))
-    rows = [(item.get("step"), item.get("subject_id"), item.get("text")) for item in answer["decisions"][:limit]]
+    rows = [
+        (item.get("step"), item.get("title") or item.get("subject_id"), item.get("text"))
+        for item in answer["decisions"][:limit]
+    ]
     print_table("Decisions, newest first", ("step", "market or event", "why"), rows, empty="None.")
 
 
