@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from prescient.exchange.orders import Order, Restriction
+from prescient.exchange.orders import Order, OrderState, Restriction
 from prescient.exchange.rejections import Rejection, allowance_too_small, balance_too_small
 
+LIVE, DELAYED = OrderState.LIVE, OrderState.DELAYED
+OPEN_SLACK = 64
 # An approval for "any amount", as clients give it.
 UNLIMITED_MICRO = 2**256 - 1
 # The key of dollars where assets are named; everything else is a token id.
@@ -49,15 +51,21 @@ class Holding(msgspec.Struct, gc=False):
 
 
 class Account:
-    """An address with its holdings and its open orders (resting and delayed)."""
+    """An address with its holdings and its open orders (resting and delayed).
 
-    __slots__ = ("account_id", "collateral", "open_orders", "restriction", "shares")
+    ``open_list`` still holds orders that are open no more; it is swept when it has grown to twice those that are. A
+    dictionary would be plainer, and was measured to cost an eighth of the whole exchange's time.
+    """
+
+    __slots__ = ("account_id", "collateral", "open_count", "open_limit", "open_list", "restriction", "shares")
 
     def __init__(self, account_id: str) -> None:
         self.account_id = account_id
         self.collateral = Holding()
         self.shares: dict[str, Holding] = {}
-        self.open_orders: dict[str, Order] = {}
+        self.open_list: list[Order] = []
+        self.open_count = 0
+        self.open_limit = OPEN_SLACK
         self.restriction = Restriction.NONE
 
     def holding(self, asset: str) -> Holding:
@@ -69,6 +77,16 @@ class Account:
             held = self.shares[asset] = Holding()
         return held
 
+    def add_open(self, order: Order) -> None:
+        """Count an order as open; whoever ends it takes one from ``open_count``."""
+        self.open_count += 1
+        self.open_list.append(order)
+        if len(self.open_list) > self.open_limit:
+            self.open_list = self.all_open()
+            self.open_limit = 2 * self.open_count + OPEN_SLACK
+
     def all_open(self) -> list[Order]:
         """All open orders, oldest first."""
-        return sorted(self.open_orders.values(), key=lambda order: order.sequence)
+        found = [order for order in self.open_list if order.status is LIVE or order.status is DELAYED]
+        assert len(found) == self.open_count
+        return sorted(found, key=lambda order: order.sequence)

@@ -49,7 +49,9 @@ def refuse_limit(request: OrderRequest, dollars_micro: int, shares_micro: int, t
     return amount_precision("buy", decimals, 2) if request.side is BUY else amount_precision("sell", 2, decimals)
 
 
-def admit_market(market: Market, token_index: int, request: OrderRequest, now_ms: int) -> Order | Rejection:
+def admit_market(
+    market: Market, token_index: int, account_id: str, request: OrderRequest, now_ms: int
+) -> Order | Rejection:
     """Return a market order (FOK, FAK) as the exchange keeps it, or the venue's refusal.
 
     Its price is computed as for a limit order, and taken to the next grid price inside its limit.
@@ -71,10 +73,10 @@ def admit_market(market: Market, token_index: int, request: OrderRequest, now_ms
         return price_off_grid(request.order_id, dollars, shares, tick * POINT_MICRO)
     return Order(
         request.order_id,
-        request.account_id,
+        account_id,
         request.owner,
         market.condition_id,
-        request.token_id,
+        market.token_ids[token_index],
         request.side,
         request.order_type,
         token_index if buys else 1 - token_index,

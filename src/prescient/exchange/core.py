@@ -141,7 +141,7 @@ def take_off(core: Core, order: Order, status: OrderState, now_ms: int, reason: 
     order.reserved_micro = 0
     order.closed_ms = now_ms
     order_id, condition_id, points = order.order_id, order.condition_id, order.points
-    del account.open_orders[order_id]
+    account.open_count -= 1
     core.closed.append(order_id)
     matched_micro = order.matched_micro
     size_micro = core.markets[condition_id].ladders[order.ladder].remove(points, order.size_micro - matched_micro)
@@ -158,7 +158,7 @@ def end_delayed(core: Core, order: Order, status: OrderState, now_ms: int, reaso
     order.reserved_micro = 0
     order.status = status
     order.closed_ms = now_ms
-    del core.accounts[order.account_id].open_orders[order.order_id]
+    core.accounts[order.account_id].open_count -= 1
     core.closed.append(order.order_id)
     core.events.append(OrderEvent(CANCELLATION, order, status, order.matched_micro, now_ms, reason))
 

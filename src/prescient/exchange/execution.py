@@ -45,7 +45,7 @@ def sweep(market: Market, account: Account, order: Order) -> Sweep:
     """Walk the levels that an order may take, as the match would, and say what comes out."""
     result = Sweep()
     ladder, buys = market.ladders[1 - order.ladder], order.side is BUY
-    has_own = bool(account.open_orders)
+    has_own = account.open_count > 0
     dollars_left, shares_left = order.amount_micro, order.size_micro
     for best in reversed(ladder.points):
         if best + order.points < POINTS:
@@ -170,7 +170,7 @@ def _fill_maker(
     if left == 0:
         maker.status = status = MATCHED
         maker.closed_ms = now_ms
-        del account.open_orders[order_id]
+        account.open_count -= 1
         core.closed.append(order_id)
     core.events.append(OrderEvent(UPDATE, maker, status, matched, now_ms))
     return MakerFill(order_id, maker_id, maker.owner, maker.token_id, side, maker.price_micro, size, cost, kind)

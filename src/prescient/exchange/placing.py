@@ -77,12 +77,13 @@ def place_limit(
     if not crosses and shares < market.minimum_size_micro:
         return size_too_small(request.order_id, shares, market.minimum_size_micro)
     core.counter = sequence = core.counter + 1
+    # Orders share the ids of their account and market, so that a full book holds each text once.
     order = Order(
         request.order_id,
-        request.account_id,
+        account.account_id,
         request.owner,
         market.condition_id,
-        request.token_id,
+        market.token_ids[token_index],
         side,
         request.order_type,
         ladder,
@@ -106,7 +107,8 @@ def _rest_new(core: Core, market: Market, account: Account, order: Order, holdin
     """Put a new order on the book: ``rest`` for the usual case, in which nothing has matched."""
     order_id, condition_id, points = order.order_id, market.condition_id, order.points
     holding.active_micro += order.reserved_micro
-    core.orders[order_id] = account.open_orders[order_id] = order
+    core.orders[order_id] = order
+    account.add_open(order)
     ladder = order.ladder
     total = market.ladders[ladder].add(order, points, order.size_micro)
     core.events += (
@@ -122,7 +124,7 @@ def place_market(
     core: Core, market: Market, token_index: int, account: Account, request: OrderRequest, now_ms: int
 ) -> Placed | Rejection:
     """Take in a FOK or FAK order. Nothing has changed when this answers with a rejection."""
-    order = admit_market(market, token_index, request, now_ms)
+    order = admit_market(market, token_index, account.account_id, request, now_ms)
     if isinstance(order, Rejection):
         return order
     if order.side is BUY:
@@ -141,25 +143,14 @@ def place_market(
     return _killed(core, order, KILLED_FOK if order.order_type is FOK else KILLED_FAK, now_ms)
 
 
-def rest(
-    core: Core,
-    market: Market,
-    account: Account,
-    order: Order,
-    holding: Holding,
-    now_ms: int,
-    change: OrderChange = PLACEMENT,
-) -> None:
-    """Put an order, or what is left of it, on the book and hold back what it reserves."""
+def rest(core: Core, market: Market, order: Order, holding: Holding, now_ms: int, change: OrderChange) -> None:
+    """Put what is left of an order on the book and hold back what it reserves."""
     core.counter = order.sequence = core.counter + 1
     holding.active_micro += order.reserved_micro
-    order_id, condition_id = order.order_id, order.condition_id
-    account.open_orders[order_id] = order
-    matched, ladder, points = order.matched_micro, order.ladder, order.points
-    total = market.ladders[ladder].add(order, points, order.size_micro - matched)
+    total = market.ladders[order.ladder].add(order, order.points, order.size_micro - order.matched_micro)
     core.events += (
-        OrderEvent(change, order, LIVE, matched, now_ms),
-        LevelChanged(condition_id, ladder, points, total, order_id, now_ms),
+        OrderEvent(change, order, LIVE, order.matched_micro, now_ms),
+        LevelChanged(order.condition_id, order.ladder, order.points, total, order.order_id, now_ms),
     )
     if order.expires_ms:
         core.schedule_expiry(order)
@@ -195,7 +186,7 @@ def _enter_crossing(
     order.status = DELAYED
     core.counter = order.sequence = core.counter + 1
     holding.active_micro += order.reserved_micro
-    account.open_orders[order.order_id] = order
+    account.add_open(order)
     due_ms = now_ms + market.delay_ms
     core.events.append(OrderEvent(PLACEMENT, order, DELAYED, 0, now_ms))
     core.schedule(due_ms, Due.DELAYED_ORDER, order.order_id)
@@ -231,9 +222,13 @@ def take(
             # Fees are rounded once more for the remainder: never hold back what is not there.
             reserve = -(-left * order.points // POINTS) + market.fee(left, order.points)
             order.reserved_micro = min(reserve, holding.free_micro)
+        if not waited:
+            account.add_open(order)
         order.status = LIVE
-        rest(core, market, account, order, holding, now_ms, change)
+        rest(core, market, order, holding, now_ms, change)
     else:
+        if waited:
+            account.open_count -= 1
         order.status = MATCHED
         order.closed_ms = now_ms
         core.closed.append(order.order_id)
@@ -259,19 +254,15 @@ def run_delayed(core: Core, order_id: str, now_ms: int) -> Placed | Rejection:
     if not on_grid(order.price_micro // POINT_MICRO, tick):
         end_delayed(core, order, OrderState.INVALID, now_ms)
         return price_off_grid(order_id, order.price_micro, MICRO, tick * POINT_MICRO)
-    # From here on it is a fresh order: what it held back is free again, and it is no longer among the open ones.
+    # From here on it is a fresh order: what it held back is free again.
     reserved, order.reserved_micro = order.reserved_micro, 0
     holding.active_micro -= reserved
-    del account.open_orders[order_id]
     refusal = holding.refuse(reserved)
     status = OrderState.CANCELED_NOT_ENOUGH_BALANCE
     if refusal is None:
         refusal = refuse_now(market, account, order, holding)
         status = OrderState.CANCELED
     if refusal is not None:
-        order.status = status
-        order.closed_ms = now_ms
-        core.closed.append(order_id)
-        core.events.append(OrderEvent(CANCELLATION, order, status, 0, now_ms, refusal.text))
+        end_delayed(core, order, status, now_ms, refusal.text)
         return refusal
     return take(core, market, account, order, holding, now_ms, waited=True)

@@ -140,7 +140,7 @@ def _put_order(core: Core, order: Order) -> None:
     core.orders[order.order_id] = order
     if order.status not in (LIVE, OrderState.DELAYED):
         return
-    core.accounts[order.account_id].open_orders[order.order_id] = order
+    core.accounts[order.account_id].add_open(order)
     if order.status is LIVE:
         market = core.markets[order.condition_id]
         market.ladders[order.ladder].add(order, order.points, order.size_micro - order.matched_micro)
