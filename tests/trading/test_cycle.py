@@ -153,7 +153,10 @@ async def test_every_market_has_a_reason() -> None:
         found = await explain(desk, market=market.slug)
         assert found.decisions[0].decision.code == code
     high = await explain(desk, market="m4")
-    assert high.message == "Stopped at step screen: its highest outcome price 0.600001 is above max_market_conviction."
+    assert (
+        high.message
+        == "Stopped at step screen: its highest outcome price 0.600001 is above max_market_conviction (0.6)."
+    )
     event_dropped = await explain(desk, market="m3")
     assert event_dropped.decisions[0].decision.setting == "event_min_volume"
 

@@ -6,12 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
-from prescient.domain.cycle import CycleReport
+from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.errors import InvalidRequest, NotFoundError
 from prescient.domain.signal import Decision
+from prescient.domain.values import micro_to_text
 from prescient.ports import Desk
 
 DECISIONS_SHOWN_MAX = 500
+CYCLES_LOOKED_AT = 50
 
 # What each code means for a person; {number} is the number that decided, {setting} the setting.
 TEXTS: dict[str, str] = {
@@ -98,9 +100,14 @@ async def explain(
         )
     found.sort(key=lambda row: row[1], reverse=True)
     titles = await desk.store.titles([(row[2].subject_kind, row[2].subject_id) for row in found])
+    requests = await _requests(desk, cycle, {row[0] for row in found})
     decisions = [
         Explained(
-            cycle_of, time, decision, in_words(decision), titles.get((decision.subject_kind, decision.subject_id), "")
+            cycle_of,
+            time,
+            decision,
+            in_words(decision, requests.get(cycle_of)),
+            titles.get((decision.subject_kind, decision.subject_id), ""),
         )
         for cycle_of, time, decision in found
     ]
@@ -108,10 +115,31 @@ async def explain(
     return Explanation(decisions[:DECISIONS_SHOWN_MAX], reasons, cycle, _message(decisions, cycle, market))
 
 
-def in_words(decision: Decision) -> str:
-    """Say one decision in plain words with its number and setting."""
+def in_words(decision: Decision, request: CycleRequest | None = None) -> str:
+    """Say one decision in plain words with its number, its setting and, where the cycle's request holds it, its value."""
     text = TEXTS.get(decision.code, decision.code.replace("_", " ") + (": {number}" if decision.number else ""))
-    return text.format(number=decision.number or "none", setting=decision.setting or "the limit")
+    setting = decision.setting or "the limit"
+    value = None if request is None else _value_of(decision.setting, request)
+    if value is not None:
+        setting += f" ({micro_to_text(value)})"
+    return text.format(number=decision.number or "none", setting=setting)
+
+
+def _value_of(setting: str, request: CycleRequest) -> int | None:
+    """The value in micro-units that a filter setting had in a cycle; None for a portfolio's own settings."""
+    for limits in (request.event_filter, request.market_filter):
+        value: int | None = getattr(limits, f"{setting}_micro", None)
+        if value is not None:
+            return value
+    return None
+
+
+async def _requests(desk: Desk, cycle: CycleReport | None, cycle_ids: set[str]) -> dict[str, CycleRequest]:
+    """What each of these cycles was asked to do; single steps without a cycle have no request."""
+    if cycle is not None:
+        return {cycle.cycle_id: cycle.request}
+    latest = await desk.store.cycles(CYCLES_LOOKED_AT)
+    return {report.cycle_id: report.request for report in latest if report.cycle_id in cycle_ids}
 
 
 async def _cycle(desk: Desk, cycle_id: str | None, *, latest: bool) -> CycleReport | None:
