@@ -12,6 +12,7 @@ import aiohttp
 import asyncpg
 
 from prescient.adapters.postgres.catalogue_rows import EVENT_COLUMNS, MARKET_COLUMNS, event_row, market_row
+from prescient.adapters.postgres.catalogue_upsert import incoming, stage
 from prescient.wire.gamma import decode_events
 from prescient.wire.pages import RawPage, split_page
 
@@ -32,9 +33,7 @@ class Floor:
         self._database: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self._dsn)
         await self._database.execute("SET synchronous_commit = off; SET enable_hashjoin = off; SET jit = off")
         for table, columns in (("events", EVENT_COLUMNS), ("markets", MARKET_COLUMNS)):
-            await self._database.execute(
-                f"CREATE TEMP TABLE floor_{table} ON COMMIT DELETE ROWS AS SELECT {', '.join(columns)} FROM {table} LIMIT 0"
-            )
+            await self._database.execute(stage(f"floor_{table}", table, columns))
 
     async def run(self) -> None:
         ahead = asyncio.create_task(self._page(""))
@@ -70,7 +69,7 @@ class Floor:
         key, *rest = columns
         names, changes = ", ".join(columns), ", ".join(f"{name} = excluded.{name}" for name in rest)
         await self._database.execute(
-            f"INSERT INTO {table} ({names}, updated_at) SELECT {names}, now() FROM floor_{table} "
+            f"INSERT INTO {table} ({names}, updated_at) SELECT {', '.join(incoming(columns))}, now() FROM floor_{table} AS new "
             f"ON CONFLICT ({key}) DO UPDATE SET {changes}, updated_at = now()"
         )
 

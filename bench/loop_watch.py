@@ -6,9 +6,12 @@ import asyncio
 import gc
 import time
 from asyncio import events
+from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
-KEPT = 5
+KEPT = 8
+NAMED_FROM_S = 0.005
 
 
 class LoopWatch:
@@ -30,9 +33,11 @@ class LoopWatch:
 
         def timed(handle: events.Handle) -> None:
             wall_s, own_s = time.perf_counter(), time.thread_time()
-            name = _name(handle)
+            before = _name(handle)
             original(handle)
-            record(time.perf_counter() - wall_s, time.thread_time() - own_s, name)
+            wall_s, own_s = time.perf_counter() - wall_s, time.thread_time() - own_s
+            # Where it started is known before, where it came to rest only afterwards; names cost time, so few get one.
+            record(wall_s, own_s, f"{before()} .. {_name(handle)()}" if wall_s > NAMED_FROM_S else "")
 
         events.Handle._run = timed  # type: ignore[method-assign]  # the only way to see every callback
         gc.callbacks.append(self._on_collection)
@@ -63,12 +68,25 @@ class LoopWatch:
             self._collections.append((time.perf_counter() - self._collecting_s, facts["generation"]))
 
 
-def _name(handle: events.Handle) -> str:
-    """What ran: a task's coroutine and line, or the callback."""
+def _name(handle: events.Handle) -> Callable[[], str]:
+    """What runs: a task, by the innermost line of our own that waits in it, or a callback."""
     callback = handle._callback  # type: ignore[attr-defined]  # asyncio names it only in debug mode
     task = getattr(callback, "__self__", None)
-    if isinstance(task, asyncio.Task):
-        coroutine = task.get_coro()
-        frame = getattr(coroutine, "cr_frame", None)
-        return f"{getattr(coroutine, '__qualname__', coroutine)}:{frame.f_lineno if frame else ''}"
-    return str(getattr(callback, "__qualname__", callback))
+    if not isinstance(task, asyncio.Task):
+        return lambda: str(getattr(callback, "__qualname__", callback))
+    waiting: Any = task.get_coro()
+    places = []
+    while waiting is not None:
+        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
+        if frame is not None:
+            places.append((frame.f_code, frame.f_lineno))
+        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None)
+    return lambda: _place(places)
+
+
+def _place(places: list[tuple[CodeType, int]]) -> str:
+    ours = [(code, line) for code, line in places if "prescient" in code.co_filename] or places
+    if not ours:
+        return "end"
+    code, line = ours[-1]
+    return f"{code.co_qualname}:{line}"

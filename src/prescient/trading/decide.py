@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 
 HISTORY_FIDELITY_MIN = 60
 HISTORY_REQUESTS_AT_ONCE = 8
+# Judged in one go, a few milliseconds unless a strategy is slow; then everybody else has a turn.
+STRETCH_MARKETS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,9 @@ async def decide_signals(desk: Desk, cycle_id: str, portfolio_id: int, limits: M
             candidates.append(market)
         else:
             _record(report, decisions, market, passed)
-    for view in await _views(desk, look.strategy, candidates):
+    for number, view in enumerate(await _views(desk, look.strategy, candidates), start=1):
+        if number % STRETCH_MARKETS == 0:
+            await desk.clock.sleep(0)
         judged = _judge(look, view)
         if isinstance(judged, Pass):
             _record(report, decisions, view.market, judged)

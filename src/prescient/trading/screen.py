@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prescient.domain.cycle import StepReport
-from prescient.domain.market import Market
-from prescient.domain.screening import EventFilter, MarketFilter, screen_market
+from prescient.domain.market import Market, MarketFigures
+from prescient.domain.screening import Drop, EventFilter, MarketFilter, screen_market
 from prescient.domain.signal import Decision, Step
 from prescient.ports import Desk
 from prescient.trading.collect import passing_events
 
 SNAPSHOT_SOURCE = "cycle"
+KEPT = Drop("kept")
+# Looked at in one go, a few milliseconds; then everybody else has a turn.
+STRETCH_MARKETS = 1_000
 
 
 async def screen_markets(desk: Desk, cycle_id: str, limits: EventFilter, market_limits: MarketFilter) -> StepReport:
@@ -18,25 +23,34 @@ async def screen_markets(desk: Desk, cycle_id: str, limits: EventFilter, market_
     One decision row per market, kept or dropped, so that "why did it not trade?" has an answer for each of them.
     """
     events = await passing_events(desk, limits)
+    report = StepReport(Step.SCREEN)
     # Thousands are looked at for each one that is kept: what screening does not ask stays in the store.
-    markets = await desk.store.market_figures([event.event_id for event in events])
-    report = StepReport(Step.SCREEN, count_in=len(markets))
-    kept: list[str] = []
-    decisions: list[Decision] = []
-    for market in markets:
-        drop = screen_market(market, market_limits)
-        if drop is None:
-            kept.append(market.market_id)
-            decisions.append(Decision(Step.SCREEN, "market", market.market_id, True, "kept"))
-            continue
-        report.drop(drop.code, drop.setting)
-        decisions.append(Decision(Step.SCREEN, "market", market.market_id, False, drop.code, drop.number, drop.setting))
+    decisions = await _judge(desk, await desk.store.market_figures([event.event_id for event in events]), market_limits)
+    for decision in decisions:
+        report.count_in += 1
+        if not decision.passed:
+            report.drop(decision.code, decision.setting)
+    kept = [decision.subject_id for decision in decisions if decision.passed]
     report.count_out = len(kept)
-    now = desk.clock.now()
-    await desk.store.save_decisions(cycle_id, decisions, now)
+    await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
     await desk.store.save_screened(cycle_id, kept)
+    # A whole catalogue's decisions are let go before books come in: what lies about is walked over by the collector.
+    del decisions
     await save_books(desk, SNAPSHOT_SOURCE, await desk.store.screened(cycle_id))
     return report
+
+
+async def _judge(desk: Desk, markets: Sequence[MarketFigures], limits: MarketFilter) -> list[Decision]:
+    decisions: list[Decision] = []
+    for number, market in enumerate(markets):
+        if number % STRETCH_MARKETS == 0:
+            await desk.clock.sleep(0)
+        drop = screen_market(market, limits) or KEPT
+        passed = drop is KEPT
+        decisions.append(
+            Decision(Step.SCREEN, "market", market.market_id, passed, drop.code, drop.number, drop.setting)
+        )
+    return decisions
 
 
 async def save_books(desk: Desk, source: str, markets: list[Market]) -> None:

@@ -20,7 +20,7 @@ from prescient.adapters.postgres.catalogue_rows import (
     market_of,
 )
 from prescient.adapters.postgres.catalogue_upsert import CATALOGUE_LOCK, prepare, write_page
-from prescient.adapters.postgres.connection import Raw, database_errors
+from prescient.adapters.postgres.connection import Raw, database_errors, json_text
 from prescient.adapters.postgres.part import StorePart
 from prescient.adapters.postgres.partitions import append_rows
 from prescient.domain.market import Event, Market, MarketFigures, OrderBook
@@ -30,7 +30,10 @@ _EVENT = ", ".join(EVENT_COLUMNS)
 _MARKET = ", ".join(f"markets.{name}" for name in MARKET_COLUMNS)
 ACTIVE_EVENTS = f"SELECT {_EVENT} FROM events WHERE active ORDER BY event_id"  # noqa: S608 # our own names
 MARKETS_OF = f"SELECT {_MARKET} FROM markets WHERE event_id = ANY($1::text[])"  # noqa: S608 # our own names
-MARKET_FIGURES = f"SELECT {', '.join(FIGURE_COLUMNS)} FROM markets WHERE event_id = ANY($1::text[])"  # noqa: S608 # our own names
+MARKET_FIGURES = f"""
+SELECT {", ".join(FIGURE_COLUMNS)} FROM markets
+ WHERE event_id IN (SELECT json_array_elements_text($1::json)) ORDER BY market_id
+"""  # noqa: S608 # our own names
 MARKETS_BY_CONDITION = f"SELECT {_MARKET} FROM markets WHERE condition_id = ANY($1::text[])"  # noqa: S608 # our own names
 FIND_MARKET = f"""
 SELECT {_MARKET} FROM markets WHERE market_id = $1 OR condition_id = $1 OR slug = $1
@@ -43,14 +46,16 @@ SAVE_SCREENED = """
 INSERT INTO cycle_markets (cycle_id, number, market_id)
 SELECT $1, number, market_id FROM unnest($2::text[]) WITH ORDINALITY AS given (market_id, number)
 """
+# The ids as JSON: the driver would turn an array of a whole catalogue item by item, while everybody else waits.
 CLOSE_EVENTS = """
 UPDATE events SET active = false, updated_at = $2
- WHERE active AND NOT EXISTS (SELECT FROM unnest($1::text[]) AS listed (event_id) WHERE listed.event_id = events.event_id)
+ WHERE active
+   AND NOT EXISTS (SELECT FROM json_array_elements_text($1::json) AS listed (id) WHERE listed.id = events.event_id)
 """
 CLOSE_MARKETS = """
 UPDATE markets SET active = false, updated_at = $2
  WHERE active
-   AND NOT EXISTS (SELECT FROM unnest($1::text[]) AS listed (market_id) WHERE listed.market_id = markets.market_id)
+   AND NOT EXISTS (SELECT FROM json_array_elements_text($1::json) AS listed (id) WHERE listed.id = markets.market_id)
 """
 SNAPSHOT_COLUMNS = (
     "timestamp",
@@ -107,12 +112,8 @@ class CatalogueMethods(StorePart):
 
     async def market_figures(self, event_ids: Sequence[str]) -> list[MarketFigures]:
         """What screening asks of all markets of these events, by id."""
-        wanted = sorted(set(event_ids))
-        found: list[MarketFigures] = []
-        for start in range(0, len(wanted), CHUNK_EVENTS):
-            rows = await self._database.rows(MARKET_FIGURES, wanted[start : start + CHUNK_EVENTS])
-            found += await _in_turns(rows, MarketFigures._make)
-        return sorted(found)
+        rows = await self._database.rows(MARKET_FIGURES, json_text(list(event_ids)))
+        return await _in_turns(rows, MarketFigures._make)
 
     async def markets_by_condition(self, condition_ids: Sequence[str]) -> dict[str, Market]:
         """Markets by condition id; unknown ones are absent."""
@@ -191,8 +192,8 @@ async def _close_unlisted(connection: Raw, listed: Listed, now: datetime) -> int
     """Mark what the venue no longer lists as inactive; returns how many events that were."""
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock($1)", CATALOGUE_LOCK)
-        done = await connection.execute(CLOSE_EVENTS, list(listed.event_ids), now)
-        await connection.execute(CLOSE_MARKETS, list(listed.market_ids), now)
+        done = await connection.execute(CLOSE_EVENTS, json_text(list(listed.event_ids)), now)
+        await connection.execute(CLOSE_MARKETS, json_text(list(listed.market_ids)), now)
     return int(done.removeprefix("UPDATE "))
 
 

@@ -14,6 +14,9 @@ from prescient.adapters.postgres.tables import orders, portfolios, signals
 from prescient.domain.errors import PortfolioNotFound
 from prescient.domain.signal import Signal
 
+# Rows turned into statements between two turns of the event loop.
+CHUNK_ROWS = 200
+
 
 class SignalMethods(StorePart):
     """The part of ``Store`` about signals."""
@@ -30,7 +33,9 @@ class SignalMethods(StorePart):
             missing = wanted - set(await connection.scalars(known))
             if missing:
                 raise PortfolioNotFound(min(missing))
-            await connection.execute(insert(signals).on_conflict_do_nothing(index_elements=["signal_id"]), rows)
+            statement = insert(signals).on_conflict_do_nothing(index_elements=["signal_id"])
+            for start in range(0, len(rows), CHUNK_ROWS):
+                await connection.execute(statement, rows[start : start + CHUNK_ROWS])
 
         await self._database.transact(save)
 
