@@ -11,6 +11,7 @@ from prescient import wiring
 from prescient.settings import SERVICE_PORTS, Settings
 from prescient.surfaces.backup import database_for_a_while
 from prescient.surfaces.client import ServiceAway, Services
+from prescient.surfaces.last_run import of_the_run
 
 SERVICE = "paper-trading"
 
@@ -23,7 +24,7 @@ def create_portfolio(fields: Mapping[str, Any]) -> int:
     without one it writes into the database itself, which is started for the while. Raises InvalidRequest, ConflictError,
     ServiceError, and what the database's start raises.
     """
-    settings = Settings()
+    settings = of_the_run(Settings())
     services = Services({name: settings.port(name) for name in SERVICE_PORTS})
     try:
         answer = services.ask("POST", SERVICE, "/portfolios/create", body=dict(fields))

@@ -84,6 +84,8 @@ class Supervisor:
         if taken:
             self._say(taken_message(taken))
             return EXIT_REFUSED
+        if self._plan.choice is not None:
+            self._home.keep_choice(self._plan.choice)
         try:
             self._start()
             failure = self._until_ready()
@@ -241,6 +243,7 @@ class Supervisor:
             urls=self._plan.urls,
             ports=self._plan.ports,
             database_name=self._plan.database_name,
+            choice=self._plan.choice,
             database=self._database.mark if self._database is not None else None,
             children=children,
         )

@@ -24,6 +24,13 @@ def load_settings() -> Settings:
         raise CommandFailed("Settings are wrong (environment or .env):\n" + "\n".join(problems), USAGE) from None
 
 
+def settings_of_the_run() -> Settings:
+    """The settings with the venue and seed of what runs on this home, or ran last. Raises CommandFailed."""
+    from prescient.surfaces.last_run import of_the_run
+
+    return of_the_run(load_settings())
+
+
 def services_of(settings: Settings) -> Services:
     """Where the services of this installation listen."""
     from prescient.settings import SERVICE_PORTS

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from prescient.surfaces.cli.context import load_settings
+from prescient.surfaces.cli.context import settings_of_the_run
 from prescient.surfaces.cli.output import print_json
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")]
@@ -27,7 +27,7 @@ def psql(context: typer.Context) -> None:
     """Open PostgreSQL's shell on this installation's database; all options go to psql, such as -c 'SELECT 1'."""
     from prescient.wiring import client_program, connection
 
-    environment = {**os.environ, **connection(load_settings()).environment()}
+    environment = {**os.environ, **connection(settings_of_the_run()).environment()}
     command = [str(client_program("psql")), *context.args]
     sys.stdout.flush()
     if sys.platform == "win32":
@@ -44,13 +44,23 @@ def backup(
     """Write a backup of the database; the system may run or not."""
     from prescient.surfaces.backup import back_up
 
-    path = back_up(load_settings(), file.absolute() if file is not None else None)
+    settings = settings_of_the_run()
+    path = back_up(settings, file.absolute() if file is not None else None)
+    size_bytes = path.stat().st_size
     if as_json:
-        print_json({"file": str(path), "bytes": path.stat().st_size})
-    else:
-        typer.echo(
-            f"Backup written: {path} ({path.stat().st_size / 1e6:.1f} MB). Bring it back with: prescient restore FILE"
+        print_json(
+            {
+                "file": str(path),
+                "bytes": size_bytes,
+                "database": settings.database_name,
+                "source": settings.source,
+            }
         )
+        return
+    typer.echo(
+        f"Backup of {settings.database_name} ({settings.source}) written: {path} ({size_bytes / 1e6:.1f} MB). "
+        "Bring it back with: prescient restore FILE"
+    )
 
 
 def restore(
@@ -59,7 +69,7 @@ def restore(
     """Bring a backup back. The system must be stopped; the present database is kept under another name."""
     from prescient.surfaces.backup import restore as bring_back
 
-    done = bring_back(load_settings(), file.absolute())
+    done = bring_back(settings_of_the_run(), file.absolute())
     if as_json:
         print_json({"portfolios": done.portfolios, "former_database": done.kept_as})
         return

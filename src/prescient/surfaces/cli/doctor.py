@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from prescient.surfaces.cli.context import load_settings
+from prescient.surfaces.cli.context import settings_of_the_run
 from prescient.surfaces.cli.exits import FAILURE
 from prescient.surfaces.cli.output import print_json, print_table
 
@@ -19,7 +19,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     """Check home, disk, ports, database, venue, clock and price updater; exit code 1 if anything fails."""
     from prescient.surfaces.checkup import check_up
 
-    findings = check_up(load_settings())
+    findings = check_up(settings_of_the_run())
     if as_json:
         print_json(
             [{"check": item.check, "level": item.level, "text": item.text, "cure": item.cure} for item in findings]

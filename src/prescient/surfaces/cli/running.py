@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prescient.surfaces.cli.context import load_settings
+from prescient.surfaces.cli.context import load_settings, settings_of_the_run
 from prescient.surfaces.cli.exits import FAILURE, CommandFailed
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def down() -> None:
     """Stop the running system, database included, and wait until it is gone."""
     from prescient.surfaces.supervision.stopping import stop_home
 
-    settings = load_settings()
+    settings = settings_of_the_run()
     stopped, message = stop_home(settings.home, settings.embedded_postgres_port, settings.database_name)
     typer.echo(message)
     if not stopped:
@@ -57,7 +57,7 @@ def down() -> None:
 def plan_of(settings: Settings, *, open_docs: bool = False) -> Plan:
     """What `prescient up` starts with these settings."""
     from prescient.settings import SERVICE_PORTS
-    from prescient.surfaces.supervision.plan import Plan, system_children
+    from prescient.surfaces.supervision.plan import Choice, Plan, system_children
 
     ports = {name: settings.port(name) for name in SERVICE_PORTS}
     practice_port = settings.practice_port if settings.venue == "practice" else None
@@ -69,6 +69,7 @@ def plan_of(settings: Settings, *, open_docs: bool = False) -> Plan:
         practice_port=practice_port,
         database_port=settings.embedded_postgres_port if settings.uses_embedded_postgres else None,
         database_name=settings.database_name,
+        choice=Choice(settings.venue, settings.seed),
         open_docs=open_docs,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from prescient.domain.errors import PrescientError
-from prescient.surfaces.cli.context import load_settings, services_of
+from prescient.surfaces.cli.context import services_of, settings_of_the_run
 from prescient.surfaces.cli.exits import FAILURE, NOT_RUNNING
 from prescient.surfaces.cli.output import print_json, print_pairs, print_table
 
@@ -23,7 +23,7 @@ def add_to(app: typer.Typer) -> None:
 
 def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
     """Show whether the system runs: processes, services, price updater, database."""
-    settings = load_settings()
+    settings = settings_of_the_run()
     answer = collect(settings, services_of(settings))
     if as_json:
         print_json(answer)

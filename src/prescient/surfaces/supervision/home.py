@@ -12,9 +12,12 @@ from typing import Any
 import filelock
 import psutil
 
+from prescient.surfaces.supervision.plan import Choice
+
 STATE_FILE = "supervisor.json"
 LOCK_FILE = "supervisor.lock"
 STOP_FILE = "supervisor.stop"
+LAST_RUN_FILE = "last_run.json"
 # Two readings of one process's start differ by rounding alone.
 SAME_START_S = 0.05
 
@@ -62,6 +65,7 @@ class RunState:
     # Apart from the children: a database left behind is ended in order, never killed like them.
     database: ProcessMark | None = None
     children: dict[str, ChildState] = field(default_factory=dict)
+    choice: Choice | None = None
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2)
@@ -71,9 +75,11 @@ class RunState:
         stored = json.loads(text)
         children = {name: _child_state(child) for name, child in stored.pop("children").items()}
         database = stored.pop("database")
+        choice = stored.pop("choice", None)
         return cls(
             supervisor=ProcessMark(**stored.pop("supervisor")),
             database=ProcessMark(**database) if database else None,
+            choice=Choice(**choice) if choice else None,
             children=children,
             **stored,
         )
@@ -118,10 +124,27 @@ class Home:
             return None
 
     def write_state(self, state: RunState) -> None:
-        draft = self.folder / f"{STATE_FILE}.{os.getpid()}"
-        draft.write_text(state.to_json(), encoding="utf-8")
+        self._write(STATE_FILE, state.to_json())
+
+    def keep_choice(self, choice: Choice) -> None:
+        """Remember what this run was started with, beyond its end."""
+        self._write(LAST_RUN_FILE, json.dumps(asdict(choice)))
+
+    def choice(self) -> Choice | None:
+        """What the present run was started with, or else the last one; None if there was none."""
+        state = self.running()
+        if state is not None and state.choice is not None:
+            return state.choice
+        try:
+            return Choice(**json.loads((self.folder / LAST_RUN_FILE).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _write(self, name: str, text: str) -> None:
+        draft = self.folder / f"{name}.{os.getpid()}"
+        draft.write_text(text, encoding="utf-8")
         draft.chmod(0o600)
-        draft.replace(self.folder / STATE_FILE)
+        draft.replace(self.folder / name)
 
     def forget_state(self) -> None:
         (self.folder / STATE_FILE).unlink(missing_ok=True)

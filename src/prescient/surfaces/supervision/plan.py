@@ -49,6 +49,14 @@ class ChildPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """Which source of markets a run was started with; other commands on the same home find its database by it."""
+
+    venue: str
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All that the supervisor must know. It holds no secret: children read those for themselves."""
 
@@ -61,6 +69,7 @@ class Plan:
     database_port: int | None = None
     database_name: str = ""
     open_docs: bool = False
+    choice: Choice | None = None
 
     @property
     def home_path(self) -> Path:
@@ -90,7 +99,8 @@ class Plan:
     def from_json(cls, text: str) -> Plan:
         stored = json.loads(text)
         children = tuple(_child(child) for child in stored.pop("children"))
-        return cls(children=children, **stored)
+        choice = stored.pop("choice")
+        return cls(children=children, choice=Choice(**choice) if choice else None, **stored)
 
 
 def _child(stored: dict[str, Any]) -> ChildPlan:
