@@ -34,7 +34,11 @@ EVENTS = 12
 WIDE = MarketFilter(min_liquidity_micro=0, min_volume_micro=0, max_market_conviction_micro=950_000)
 PORTFOLIOS = (
     ("Majority", "majority", {"add_to_positions": True, "trade_size_usd": 20, "max_trades_per_cycle": 4}),
-    ("Momentum", "momentum", {"add_to_positions": True, "trade_size_usd": 10, "min_confidence": 0.55}),
+    (
+        "Momentum",
+        "momentum",
+        {"add_to_positions": True, "trade_size_usd": 10, "min_confidence": 0.55, "max_trades_per_cycle": 4},
+    ),
 )
 HTML = b"<!DOCTYPE html><html><body>Just a moment...</body></html>"
 CATALOGUE, BOOKS, RULES, HISTORY = "/gamma/events/keyset", "/clob/books", "/clob/clob-markets/", "/clob/prices-history"

@@ -95,11 +95,27 @@ async def test_the_price_updater_beside_cycles_keeps_the_books_right(store: Stor
 
 async def test_one_execution_of_a_portfolio_at_a_time(store: Store) -> None:
     house = await founded(store)
-    async with executing(store, 1):
+    async with executing(house.desk, 1):
         with pytest.raises(ExecutionRunning):
             await execute_signals(house.desk, "cycle", 1)
         await execute_signals(house.desk, "cycle", 2)
     await execute_signals(house.desk, "cycle", 1)
+
+
+async def test_an_execution_waits_for_a_recovery_to_end(store: Store) -> None:
+    house = await founded(store)
+    began = asyncio.Event()
+
+    async def recovery() -> None:
+        async with executing(house.desk, 1):
+            began.set()
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+    recovering = asyncio.create_task(recovery())
+    await began.wait()
+    await execute_signals(house.desk, "cycle", 1)
+    await recovering
 
 
 async def test_recovery_leaves_the_orders_of_a_running_execution_alone(store: Store) -> None:

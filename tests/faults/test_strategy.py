@@ -118,7 +118,7 @@ async def test_nonsense_costs_one_market(instead: Any) -> None:
     (line,) = [entry for entry in logs if entry["event"] == "strategy_error"]
     assert (line["log_level"], line["strategy"], line["market_id"]) == ("error", "faulty", BAD_MARKET)
     rows = await desk.store.decisions(subject_id=BAD_MARKET, portfolio_id=first.portfolio_id)
-    (decision,) = [row for _, _, row in rows]
+    (decision,) = [row for _, _, row in rows if row.step is Step.DECIDE]
     assert (decision.code, decision.setting, decision.number) == ("strategy_error", "strategy_type", line["reason"])
     assert decision.number.isprintable()
 
