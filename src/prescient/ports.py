@@ -231,7 +231,8 @@ class Store(Protocol):
         subject_id: str | None = None,
         portfolio_id: int | None = None,
         limit: int = 200,
-    ) -> list[tuple[str, datetime, Decision]]: ...
+    ) -> list[tuple[str, datetime, Decision]]:
+        """(cycle id, time, decision), newest first. A portfolio's are its own and those that all portfolios share."""
 
     # --- signals, orders, trades
     async def save_signals(self, signals: Sequence[Signal]) -> None: ...

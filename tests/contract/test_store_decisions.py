@@ -44,9 +44,13 @@ async def test_decisions_are_filtered_and_newest_come_first(store: Store) -> Non
     assert {row[0] for row in (await found(subject_id="m1"))[:3]} == {"cycle-2"}
     assert len(await found(subject_id="m1")) == 5
     assert await found(subject_id="m2") == [("cycle-1", "m2", None)]
-    assert await found(portfolio_id=a) == [("cycle-2", "m1", a), ("cycle-1", "m1", a)]
-    assert await found(portfolio_id=b, subject_id="m1", cycle_id="cycle-2") == [("cycle-2", "m1", b)]
-    assert await found(portfolio_id=b, cycle_id="cycle-1") == []
+    # A portfolio's decisions are its own and those that all portfolios share.
+    assert await found(portfolio_id=b, subject_id="m1", cycle_id="cycle-2") == [
+        ("cycle-2", "m1", b),
+        ("cycle-2", "m1", None),
+    ]
+    assert await found(portfolio_id=b, cycle_id="cycle-1") == [("cycle-1", "m2", None), ("cycle-1", "m1", None)]
+    assert len(await found(portfolio_id=a)) == 5
     assert await found(cycle_id="cycle-9") == []
     assert [row[0] for row in await found(limit=3)] == ["cycle-2"] * 3
     assert len(await found(limit=4)) == 4

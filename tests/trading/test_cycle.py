@@ -161,6 +161,21 @@ async def test_every_market_has_a_reason() -> None:
     assert event_dropped.decisions[0].decision.setting == "event_min_volume"
 
 
+async def test_a_portfolio_is_told_why_also_where_all_were_dropped_together() -> None:
+    data, _ = market_with_three_levels()
+    data.add(replace(binary_market(2), volume_micro=1), [("0.54", "300")], [("0.55", "5000")])
+    data.events[1].volume_micro = 10**12
+    desk = desk_over(data)
+    first, second = await portfolio_of(desk), await portfolio_of(desk, name="Second")
+    report = await run(desk, portfolio_ids=(first,))
+    found = await explain(desk, market="m2", portfolio_id=second)
+    assert found.message == "Stopped at step screen: its volume of $0.000001 is below min_volume (50000)."
+    other = await explain(desk, cycle_id=report.cycle_id, portfolio_id=second)
+    assert other.message == f"Cycle {report.cycle_id} was not run for portfolio {second}."
+    own = await explain(desk, portfolio_id=first)
+    assert own.reasons == {"volume_low": 1, "traded": 1}
+
+
 async def test_no_signals_names_the_setting_that_dropped_most() -> None:
     data, _ = market_with_three_levels()
     desk = desk_over(data)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -82,6 +82,22 @@ class CycleReport:
     @property
     def cycle_id(self) -> str:
         return self.request.cycle_id
+
+    def of_portfolio(self, portfolio_id: int) -> CycleReport:
+        """The same cycle as one portfolio saw it: the shared steps and its own."""
+        return replace(self, steps=[step for step in self.steps if step.portfolio_id in (None, portfolio_id)])
+
+    def reasons(self) -> Counter[str]:
+        """How often each reason dropped something, over all steps, and how many were traded."""
+        counted: Counter[str] = Counter()
+        for step in self.steps:
+            # A mark's source is no reason for a trade or against it.
+            if step.step is not Step.MARK:
+                counted.update(step.dropped)
+        traded = self.total(Step.EXECUTE).count_out
+        if traded:
+            counted["traded"] = traded
+        return counted
 
     def total(self, step: Step) -> StepReport:
         """Sum a step over all portfolios."""

@@ -82,6 +82,8 @@ class PriceUpdater:
 
     async def _round(self) -> None:
         await self._beat(None, "")
+        # A crash of the database leaves reservations behind; they must not wait for the portfolio's next cycle.
+        await recover(self._desk)
         reports = await update_prices(self._desk)
         await self._beat(reports, "")
         marked = sum(report.count_out for report in reports)

@@ -65,7 +65,7 @@ async def _execute(desk: Desk, cycle_id: str, portfolio_id: int, signal_ids: Seq
     )
     if not signals:
         await desk.store.portfolio(portfolio_id)
-        return await _report(desk, cycle_id, portfolio_id, 0, [])
+        return _report(portfolio_id, 0, [])
     portfolio = await desk.store.portfolio(portfolio_id)
     config = complete(strategy_of(desk, portfolio), portfolio.strategy_config)
     # No order is sent beyond the cycle's last, so no rules are asked for there either.
@@ -75,9 +75,9 @@ async def _execute(desk: Desk, cycle_id: str, portfolio_id: int, signal_ids: Seq
     for number, signal in enumerate(signals):
         unit = units.setdefault(signal.group_id or signal.signal_id, [])
         unit.append((signal, await _approve(desk, signal, number, config, rules.get(signal.condition_id))))
-    tasks = [partial(_trade_unit, desk, unit, rules) for unit in units.values()]
+    tasks = [partial(_trade_unit, desk, cycle_id, unit, rules) for unit in units.values()]
     outcomes: list[list[Outcome]] = await desk.gather(tasks, ORDERS_AT_ONCE)
-    return await _report(desk, cycle_id, portfolio_id, len(signals), [pair for unit in outcomes for pair in unit])
+    return _report(portfolio_id, len(signals), [pair for unit in outcomes for pair in unit])
 
 
 async def _approve(
@@ -91,6 +91,7 @@ async def _approve(
 
 async def _trade_unit(
     desk: Desk,
+    cycle_id: str,
     unit: list[tuple[Signal, ApprovedOrder | Refused]],
     rules: dict[str, TradingRules],
 ) -> list[Outcome]:
@@ -114,10 +115,14 @@ async def _trade_unit(
     if broken:
         for signal, trade in filled:
             outcomes.append(await sell_back(desk, signal, trade, trade.size_micro, rules.get(signal.condition_id)))
+    # At once, not at the end of the step: what is booked has its reason even if the cycle breaks off here.
+    await desk.store.save_decisions(
+        cycle_id, [_decision(signal, outcome) for signal, outcome in outcomes], desk.clock.now()
+    )
     return outcomes
 
 
-async def _report(desk: Desk, cycle_id: str, portfolio_id: int, count_in: int, outcomes: list[Outcome]) -> StepReport:
+def _report(portfolio_id: int, count_in: int, outcomes: list[Outcome]) -> StepReport:
     report = StepReport(Step.EXECUTE, portfolio_id, count_in=count_in)
     report.amounts.update({"amount_micro": 0, "fee_micro": 0})
     for _, outcome in outcomes:
@@ -127,8 +132,6 @@ async def _report(desk: Desk, cycle_id: str, portfolio_id: int, count_in: int, o
         report.count_out += 1
         report.amounts["amount_micro"] += outcome.amount_micro
         report.amounts["fee_micro"] += outcome.fee_micro
-    decisions = [_decision(signal, outcome) for signal, outcome in outcomes]
-    await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
     return report
 
 

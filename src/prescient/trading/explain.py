@@ -11,6 +11,7 @@ from prescient.domain.errors import InvalidRequest, NotFoundError
 from prescient.domain.signal import Decision
 from prescient.domain.values import micro_to_text
 from prescient.ports import Desk
+from prescient.trading.cycle import as_it_ended
 
 DECISIONS_SHOWN_MAX = 500
 CYCLES_LOOKED_AT = 50
@@ -88,17 +89,16 @@ async def explain(
         raise InvalidRequest("market", "name a market, a cycle_id or a portfolio_id")
     if portfolio_id is not None:
         await desk.store.portfolio(portfolio_id)
-    cycle = await _cycle(desk, cycle_id, latest=market is None)
-    subjects = await _subjects(desk, market)
-    found = []
-    for subject in subjects:
-        found += await desk.store.decisions(
-            cycle_id=cycle.cycle_id if cycle else None,
-            subject_id=subject,
-            portfolio_id=portfolio_id,
-            limit=DECISIONS_SHOWN_MAX,
+    cycle = await _cycle(desk, cycle_id, portfolio_id, latest=market is None)
+    named = cycle.cycle_id if cycle else cycle_id
+    found: list[tuple[str, datetime, Decision]] = []
+    for kind, subject in await _subjects(desk, market):
+        rows = await desk.store.decisions(
+            cycle_id=named, subject_id=subject, portfolio_id=portfolio_id, limit=DECISIONS_SHOWN_MAX
         )
+        found += [row for row in rows if kind in ("", row[2].subject_kind)]
     found.sort(key=lambda row: row[1], reverse=True)
+    found = found[:DECISIONS_SHOWN_MAX]
     titles = await desk.store.titles([(row[2].subject_kind, row[2].subject_id) for row in found])
     requests = await _requests(desk, cycle, {row[0] for row in found})
     decisions = [
@@ -111,8 +111,9 @@ async def explain(
         )
         for cycle_of, time, decision in found
     ]
-    reasons = Counter(item.decision.code for item in decisions)
-    return Explanation(decisions[:DECISIONS_SHOWN_MAX], reasons, cycle, _message(decisions, cycle, market))
+    # A cycle counts all of its decisions; only the latest of them are listed.
+    reasons = Counter(item.decision.code for item in decisions) if market or cycle is None else cycle.reasons()
+    return Explanation(decisions, reasons, cycle, _message(decisions, cycle, market, portfolio_id))
 
 
 def in_words(decision: Decision, request: CycleRequest | None = None) -> str:
@@ -142,28 +143,49 @@ async def _requests(desk: Desk, cycle: CycleReport | None, cycle_ids: set[str]) 
     return {report.cycle_id: report.request for report in latest if report.cycle_id in cycle_ids}
 
 
-async def _cycle(desk: Desk, cycle_id: str | None, *, latest: bool) -> CycleReport | None:
+async def _cycle(desk: Desk, cycle_id: str | None, portfolio_id: int | None, *, latest: bool) -> CycleReport | None:
+    """The cycle to explain, as the portfolio saw it: the named one, or the latest that the portfolio was part of."""
     if cycle_id is not None:
-        return await desk.store.cycle(cycle_id)
-    if not latest:
+        found = await _named_cycle(desk, cycle_id)
+    elif latest:
+        cycles = await desk.store.cycles(CYCLES_LOOKED_AT)
+        own = [cycle for cycle in cycles if portfolio_id is None or portfolio_id in cycle.request.portfolio_ids]
+        if not own:
+            raise NotFoundError("No cycle has run yet. Run one: POST /trading/run-full-cycle or `prescient cycle run`.")
+        found = own[0]
+    else:
         return None
-    cycles = await desk.store.cycles(1)
-    if not cycles:
-        raise NotFoundError("No cycle has run yet. Run one: POST /trading/run-full-cycle or `prescient cycle run`.")
-    return cycles[0]
+    if found is None:
+        return None
+    found = await as_it_ended(desk.store, found)
+    return found if portfolio_id is None else found.of_portfolio(portfolio_id)
 
 
-async def _subjects(desk: Desk, market: str | None) -> list[str | None]:
+async def _named_cycle(desk: Desk, cycle_id: str) -> CycleReport | None:
+    """A cycle by its id; None for a single step that was run under an id of its own. Raises NotFoundError."""
+    try:
+        return await desk.store.cycle(cycle_id)
+    except NotFoundError:
+        if await desk.store.decisions(cycle_id=cycle_id, limit=1):
+            return None
+        raise
+
+
+async def _subjects(desk: Desk, market: str | None) -> list[tuple[str, str | None]]:
     """A market's own id and its event's id: an event that was dropped took its markets along."""
     if market is None:
-        return [None]
+        return [("", None)]
     found = await desk.store.find_market(market)
     if found is None:
         raise NotFoundError("No such market. Give its id, condition id or slug; GET /markets lists them.")
-    return [found.market_id, found.event_id]
+    return [("market", found.market_id), ("event", found.event_id)]
 
 
-def _message(decisions: list[Explained], cycle: CycleReport | None, market: str | None) -> str:
+def _message(
+    decisions: list[Explained], cycle: CycleReport | None, market: str | None, portfolio_id: int | None
+) -> str:
+    if cycle is not None and portfolio_id is not None and portfolio_id not in cycle.request.portfolio_ids:
+        return f"Cycle {cycle.cycle_id} was not run for portfolio {portfolio_id}."
     if market is None:
         return cycle.message() if cycle else ""
     if not decisions:

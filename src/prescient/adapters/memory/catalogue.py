@@ -152,7 +152,7 @@ class DecisionMethods(StoreBase):
                     return found
                 if subject_id is not None and decision.subject_id != subject_id:
                     continue
-                if portfolio_id is not None and decision.portfolio_id != portfolio_id:
+                if portfolio_id is not None and decision.portfolio_id not in (None, portfolio_id):
                     continue
                 found.append((batch.cycle_id, batch.time, decision))
         return found

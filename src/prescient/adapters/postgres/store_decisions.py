@@ -88,10 +88,12 @@ class DecisionMethods(StorePart):
         for column, wanted in (
             (columns.cycle_id, cycle_id),
             (columns.subject_id, subject_id),
-            (columns.portfolio_id, portfolio_id),
         ):
             if wanted is not None:
                 statement = statement.where(column == wanted)
+        if portfolio_id is not None:
+            own = columns.portfolio_id
+            statement = statement.where(own.is_(None) | (own == portfolio_id))
         # By time first: connections that save side by side draw their sequence numbers in turns.
         statement = statement.order_by(columns.timestamp.desc(), columns.sequence.desc()).limit(limit)
         async with self._database.reading() as connection:

@@ -19,7 +19,7 @@ from prescient.surfaces.api.filters import CycleFields, either
 from prescient.surfaces.api.inputs import Form, Id, IdempotencyKey, LimitText, PortfolioId, PortfolioIdText, Word
 from prescient.surfaces.api.running import Running
 from prescient.surfaces.api.strict import StrictRoute, changes, reads
-from prescient.trading.cycle import start_cycle
+from prescient.trading.cycle import as_it_ended, start_cycle
 from prescient.trading.explain import Explained, explain
 
 router = APIRouter(route_class=StrictRoute, tags=["trading"])
@@ -205,7 +205,7 @@ async def run_portfolio_cycle_by_post(
 @reads
 async def list_cycles(desk: TheDesk, query: Annotated[CyclesQuery, Query()]) -> CyclesAnswer:
     """The latest cycles."""
-    cycles = await desk.store.cycles(query.limit)
+    cycles = [await as_it_ended(desk.store, report) for report in await desk.store.cycles(query.limit)]
     return CyclesAnswer(cycles=[CycleAnswer.of(report) for report in cycles], count=len(cycles))
 
 
@@ -213,7 +213,7 @@ async def list_cycles(desk: TheDesk, query: Annotated[CyclesQuery, Query()]) -> 
 @reads
 async def show_cycle(desk: TheDesk, cycle_id: Annotated[Id, Path()]) -> CycleAnswer:
     """One cycle, finished or running: how far it came and what each step dropped."""
-    return CycleAnswer.of(await desk.store.cycle(cycle_id))
+    return CycleAnswer.of(await as_it_ended(desk.store, await desk.store.cycle(cycle_id)))
 
 
 @router.get("/trading/explain", responses=documented(404))

@@ -106,7 +106,11 @@ def ask_controller(controller_url: str) -> Ask:
             log.warning("controller away", error=type(error).__name__, **about)
             return Answer.LATER
         if status < 400:
-            log.info("scheduled cycle ran", cycle_id=body.get("cycle_id"), message=body.get("message"), **about)
+            # The same slot asked again gets its first run back, also one that broke off.
+            whole = body.get("status") == "completed"
+            tell = log.info if whole else log.warning
+            said = "scheduled cycle ran" if whole else "scheduled cycle broke off"
+            tell(said, cycle_id=body.get("cycle_id"), message=body.get("message"), **about)
             return Answer.DONE
         again = status == 503 or body.get("code") in CONFLICTS_THAT_PASS
         log.warning("scheduled cycle refused", status=status, detail=body.get("detail"), tried_again=again, **about)
