@@ -39,10 +39,10 @@ async def open_desk(settings: Settings, *, venue_wanted: bool = True) -> AsyncIt
     from prescient.ports import Desk
 
     async with AsyncExitStack() as stack:
-        clock = await _open_clock(settings, stack) if venue_wanted else _system_clock()
+        clock, source = await _open_clock(settings, stack) if venue_wanted else (_system_clock(), settings.source)
         market_data = _market_data(settings, clock)
         stack.push_async_callback(market_data.close)
-        store = await open_store(settings)
+        store = await open_store(settings, source=source if venue_wanted else None)
         stack.push_async_callback(store.close)
         yield Desk(
             clock=clock,
@@ -52,7 +52,7 @@ async def open_desk(settings: Settings, *, venue_wanted: bool = True) -> AsyncIt
             venue=PaperVenue(market_data, store, clock),
             store=store,
             strategies=strategies(settings),
-            source=settings.source,
+            source=source,
         )
 
 
@@ -143,17 +143,28 @@ def connection(settings: Settings, database: str | None = None) -> ConnectionInf
     )
 
 
-async def open_store(settings: Settings, database: str | None = None) -> Store:
-    """Bring the schema up to date (several processes at once do it once) and connect.
+async def open_store(settings: Settings, database: str | None = None, *, source: str | None) -> Store:
+    """Bring the schema up to date (several processes at once do it once), check the source of markets, and connect.
 
-    ``database`` names another one than the installation's own, such as one being restored.
+    ``database`` names another one than the installation's own, such as one being restored. ``source`` None takes the
+    database whatever it holds. Raises OtherSource, SchemaTooNew, StoreUnavailable.
     """
     from prescient.adapters.postgres.migrate import migrate
+    from prescient.adapters.postgres.source import claim_source
     from prescient.adapters.postgres.store import open_store as open_postgres_store
 
     dsn = connection(settings, database).dsn()
     await migrate(dsn)
+    if source is not None:
+        await claim_source(dsn, source)
     return await open_postgres_store(dsn)
+
+
+async def recorded_source(settings: Settings, database: str | None = None) -> str | None:
+    """Which source of markets a database holds, None for one that is new or not there. Raises StoreUnavailable."""
+    from prescient.adapters.postgres.source import recorded_source as read_source
+
+    return await read_source(connection(settings, database).dsn())
 
 
 def client_program(name: str) -> Path:
@@ -165,15 +176,16 @@ def client_program(name: str) -> Path:
     ]()
 
 
-async def _open_clock(settings: Settings, stack: AsyncExitStack) -> Clock:
+async def _open_clock(settings: Settings, stack: AsyncExitStack) -> tuple[Clock, str]:
+    """The clock, and the source of markets: the practice exchange itself says which world it plays."""
     if settings.venue != "practice":
-        return _system_clock()
+        return _system_clock(), settings.source
     from prescient.adapters.practice_clock import PracticeClock
 
     clock = PracticeClock(f"{practice_url(settings)}/practice/time")
     await clock.start()
     stack.push_async_callback(clock.close)
-    return clock
+    return clock, clock.source or settings.source
 
 
 def _system_clock() -> Clock:

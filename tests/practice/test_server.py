@@ -59,7 +59,7 @@ async def test_both_apis_answer_on_one_port(server: PracticeServer, client: aioh
 
 
 async def test_time_moves_only_when_told(server: PracticeServer, client: aiohttp.ClientSession) -> None:
-    told = {"now_ms": START_MS, "now": "2026-01-05T12:00:00Z", "speed": 0.0, "frozen": True}
+    told = {"now_ms": START_MS, "now": "2026-01-05T12:00:00Z", "speed": 0.0, "frozen": True, "source": "practice-7"}
     assert await read(client, f"{server.url}/practice/time") == (200, told)
     status, answer = await post(client, f"{server.url}/practice/advance", {"seconds": 7200})
     assert status == 200 and answer["now_ms"] == START_MS + 7_200_000

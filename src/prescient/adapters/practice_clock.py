@@ -16,11 +16,12 @@ TIMEOUT_S = 5.0
 
 
 class _WorldTime(msgspec.Struct):
-    """What ``GET /practice/time`` answers: the world's time, and how many of its seconds pass in one of ours."""
+    """What ``GET /practice/time`` answers: the world's time, how many of its seconds pass in one of ours, its name."""
 
     now_ms: int
     speed: float = 1.0
     frozen: bool = False
+    source: str = ""
 
 
 class PracticeClock:
@@ -34,6 +35,8 @@ class PracticeClock:
         self._anchor_s = time.monotonic()
         self._speed = 0.0
         self._latest_us = 0
+        # Which world it is, so that what is traded on one never mixes with another.
+        self.source = ""
 
     async def start(self) -> None:
         """Read the world's time once and keep following it. Raises VenueUnavailable."""
@@ -59,6 +62,7 @@ class PracticeClock:
         self._anchor_us = world.now_ms * 1000
         self._anchor_s = time.monotonic()
         self._speed = 0.0 if world.frozen else world.speed
+        self.source = world.source
 
     async def close(self) -> None:
         if self._task is not None:

@@ -46,6 +46,18 @@ class ServicesRunning(PrescientError):
         super().__init__("Prescient is running on this home. Stop it first: prescient down")
 
 
+class BackupOfOtherSource(PrescientError):
+    """The backup was made of another source of markets than the database it should replace."""
+
+    code = "other_source"
+
+    def __init__(self, backup: Path, held: str, wanted: str) -> None:
+        super().__init__(
+            f"{backup} is a backup of {held}, and this installation's database is of {wanted}; nothing was changed. "
+            "Choose its source with PRESCIENT_VENUE or PRESCIENT_SEED, or take it as it is with --any-source."
+        )
+
+
 class ToolFailed(PrescientError):
     """One of PostgreSQL's programs ended with an error."""
 
@@ -99,34 +111,42 @@ def back_up(settings: Settings, target: Path | None) -> Path:
     return path
 
 
-def restore(settings: Settings, source: Path) -> Restored:
+def restore(settings: Settings, backup: Path, *, any_source: bool = False) -> Restored:
     """Bring a backup back: into a fresh database, checked to the last cent, then swapped in. The former one is kept.
 
-    Raises InvalidRequest, ServicesRunning, ToolFailed, InvariantBroken; on each of these nothing has changed.
+    ``any_source`` takes a backup of another source of markets too; from then on it counts as one of this source.
+    Raises InvalidRequest, ServicesRunning, BackupOfOtherSource, ToolFailed, InvariantBroken; on each of these nothing
+    has changed.
     """
-    if not source.is_file():
-        raise InvalidRequest("file", f"{source} is not a file.")
+    if not backup.is_file():
+        raise InvalidRequest("file", f"{backup} is not a file.")
     home = Home(settings.home)
     served = any(answers(settings.port(name), "/health") for name in SERVICE_PORTS)
     if served or not home.try_lock():
         raise ServicesRunning
     try:
-        _contents(source)
+        _contents(backup)
         with database_for_a_while(settings):
-            return _restore_beside(settings, source)
+            return _restore_beside(settings, backup, any_source=any_source)
     finally:
         home.unlock()
 
 
-def _restore_beside(settings: Settings, source: Path) -> Restored:
+def _restore_beside(settings: Settings, backup: Path, *, any_source: bool) -> Restored:
     name = settings.database_name
     admin = wiring.admin_connection(settings)
     fresh = wiring.connection(settings, f"{name[:STEM_LENGTH_MAX]}_restoring_{secrets.token_hex(4)}")
     _sql(admin, f"CREATE DATABASE {_quoted(fresh.database)} OWNER {_quoted(fresh.user)};")
     try:
         arguments = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]
-        _run("pg_restore", [*arguments, f"--dbname={fresh.database}", str(source)], fresh)
-        portfolios = asyncio.run(_check_books(settings, fresh.database))
+        _run("pg_restore", [*arguments, f"--dbname={fresh.database}", str(backup)], fresh)
+        source = asyncio.run(wiring.recorded_source(settings)) or settings.source
+        held = asyncio.run(wiring.recorded_source(settings, fresh.database))
+        if held not in (None, source):
+            if not any_source:
+                raise BackupOfOtherSource(backup, str(held), source)
+            _sql(fresh, "DELETE FROM source;")
+        portfolios = asyncio.run(_check_books(settings, fresh.database, source))
         kept_as = f"{name[:STEM_LENGTH_MAX]}_before_{datetime.now(UTC):%Y%m%d%H%M%S}"
         return Restored(portfolios, _swap(admin, name, fresh.database, kept_as))
     except BaseException:
@@ -134,9 +154,9 @@ def _restore_beside(settings: Settings, source: Path) -> Restored:
         raise
 
 
-async def _check_books(settings: Settings, database: str) -> int:
+async def _check_books(settings: Settings, database: str, source: str) -> int:
     """Open the restored database as the product would, and hold every balance against its ledger."""
-    store = await wiring.open_store(settings, database)
+    store = await wiring.open_store(settings, database, source=source)
     try:
         portfolios = await store.portfolios()
         for portfolio in portfolios:

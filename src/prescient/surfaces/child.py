@@ -12,7 +12,16 @@ from prescient.surfaces.supervision.plan import EXIT_HOPELESS, SUPERVISED_VARIAB
 
 LAST_GRACE_S = 5.0
 # Errors that the next start would meet again: only a person can help.
-HOPELESS = frozenset({"schema_too_new", "invalid_request", "strategy_file", "practice_checkpoint"})
+HOPELESS = frozenset(
+    {
+        "schema_too_new",
+        "invalid_request",
+        "strategy_file",
+        "practice_checkpoint",
+        "catalogue_unreadable",
+        "other_source",
+    }
+)
 
 
 class LifeLine:

@@ -305,3 +305,10 @@ heartbeats = Table(
     *_times("beat_at"),
     Column("detail", JSONB, nullable=False),
 )
+
+source = Table(
+    "source",
+    metadata,
+    Column("only_row", Boolean, primary_key=True),
+    Column("name", Text, nullable=False),
+)

@@ -64,12 +64,16 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="A file that `prescient backup` wrote.")], as_json: AsJson = False
+    file: Annotated[Path, typer.Argument(help="A file that `prescient backup` wrote.")],
+    any_source: Annotated[
+        bool, typer.Option("--any-source", help="Take it even if it was made of another source of markets.")
+    ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring a backup back. The system must be stopped; the present database is kept under another name."""
     from prescient.surfaces.backup import restore as bring_back
 
-    done = bring_back(settings_of_the_run(), file.absolute())
+    done = bring_back(settings_of_the_run(), file.absolute(), any_source=any_source)
     if as_json:
         print_json({"portfolios": done.portfolios, "former_database": done.kept_as})
         return

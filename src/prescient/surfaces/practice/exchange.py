@@ -79,7 +79,8 @@ class PracticeExchange:
 
     def time_answer(self) -> Answer:
         now_ms = self._now_ms()
-        return json_answer({"now_ms": now_ms, "now": rfc3339(now_ms), "speed": self.speed, "frozen": self.speed == 0})
+        told = {"now_ms": now_ms, "now": rfc3339(now_ms), "speed": self.speed, "frozen": self.speed == 0}
+        return json_answer(told | {"source": self.world.source})
 
     def _spoken(self, route: Callable[[], Answer]) -> Answer:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -118,6 +119,13 @@ class Catalogue:
         except (ValueError, KeyError, msgspec.MsgspecError) as error:
             raise CatalogueUnreadable(f"A recorded event or market lacks what it needs: {error!r}") from error
         return catalogue
+
+    @property
+    def source(self) -> str:
+        """Named after the markets in it: the same files are the same source, wherever they lie."""
+        return (
+            f"catalogue-{zlib.crc32(repr((sorted(self.recorded_markets), sorted(self.recorded_books))).encode()):08x}"
+        )
 
     @property
     def now_ms(self) -> int:

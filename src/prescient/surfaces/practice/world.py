@@ -43,6 +43,11 @@ class Exhibit(Protocol):
     revision: int
 
     @property
+    def source(self) -> str:
+        """The name under which a database keeps what is traded here."""
+        ...
+
+    @property
     def now_ms(self) -> int: ...
 
     def step_slices(self, until_ms: int) -> Iterator[None]: ...
@@ -106,6 +111,10 @@ class World:
         for _ in range(events):
             ended = ages.random() < ENDED_SHARE and not static
             self._list(age=1.0 + 0.05 * ages.random() if ended else 0.97 * ages.random())
+
+    @property
+    def source(self) -> str:
+        return f"practice-{self.seed}"
 
     @property
     def now_ms(self) -> int:

@@ -1,0 +1,54 @@
+"""One database, one source of markets: the first who opens it writes down which, and nobody else may mix another in."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from prescient.adapters.postgres.connection import connect, database_errors
+from prescient.domain.errors import PrescientError
+
+APPLICATION = "prescient source"
+
+
+class OtherSource(PrescientError):
+    """The database holds the portfolios of another source of markets."""
+
+    code = "other_source"
+
+    def __init__(self, database: str, held: str, wanted: str) -> None:
+        super().__init__(
+            f"The database {database} holds what was traded on {held}, and this program runs on {wanted}: they must "
+            "not mix. Give it a database of its own (another POSTGRES_DB), or choose the source it was made for "
+            "(PRESCIENT_VENUE, PRESCIENT_SEED)."
+        )
+        self.held = held
+
+
+async def claim_source(dsn: str, source: str) -> None:
+    """Write down the source of a migrated database that has none yet. Raises OtherSource, StoreUnavailable."""
+    with database_errors():
+        connection = await connect(dsn, APPLICATION)
+        try:
+            await connection.execute("INSERT INTO source (name) VALUES ($1) ON CONFLICT DO NOTHING", source)
+            held = await connection.fetchval("SELECT name FROM source")
+            database = await connection.fetchval("SELECT current_database()")
+        finally:
+            await connection.close()
+    if held != source:
+        raise OtherSource(database, held, source)
+
+
+async def recorded_source(dsn: str) -> str | None:
+    """Return the source a database holds; None if it has none yet, or is not there. Raises StoreUnavailable."""
+    with database_errors():
+        try:
+            connection = await connect(dsn, APPLICATION)
+        except asyncpg.InvalidCatalogNameError:
+            return None
+        try:
+            held: str | None = await connection.fetchval("SELECT name FROM source")
+        except asyncpg.UndefinedTableError:
+            return None
+        finally:
+            await connection.close()
+    return held
