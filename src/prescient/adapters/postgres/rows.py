@@ -178,29 +178,6 @@ def signal_of(row: Sequence[Any]) -> Signal:
     return Signal(*fields)
 
 
-def signal_values(signal: Signal) -> dict[str, Any]:
-    """Return a signal as a row of ``trading_signals``."""
-    return {
-        "signal_id": signal.signal_id,
-        "cycle_id": signal.cycle_id,
-        "portfolio_id": signal.portfolio_id,
-        "strategy": signal.strategy,
-        "market_id": signal.market_id,
-        "condition_id": signal.condition_id,
-        "token_id": signal.token_id,
-        "market_question": signal.market_question,
-        "outcome": signal.outcome,
-        "action": signal.side.value,
-        "score": signal.score_micro,
-        "catalogue_price": signal.catalogue_price_micro,
-        "price": signal.price_micro,
-        "size": signal.size_micro,
-        "group_id": signal.group_id,
-        "reason": signal.reason,
-        "timestamp": signal.time,
-    }
-
-
 def intent_values(intent: OrderIntent) -> dict[str, Any]:
     """Return what an order asks for as columns of ``orders``."""
     return {

@@ -5,17 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sqlalchemy import exists, select
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from prescient.adapters.postgres.connection import Raw, json_text
 from prescient.adapters.postgres.part import StorePart
-from prescient.adapters.postgres.rows import SIGNAL, signal_of, signal_values
-from prescient.adapters.postgres.tables import orders, portfolios, signals
+from prescient.adapters.postgres.rows import SIGNAL, signal_of
+from prescient.adapters.postgres.tables import orders, signals
 from prescient.domain.errors import PortfolioNotFound
 from prescient.domain.signal import Signal
 
-# Rows turned into statements between two turns of the event loop.
-CHUNK_ROWS = 200
+# Signals written as JSON between two turns of the event loop.
+CHUNK_ROWS = 500
+
+# A whole cycle's signals as one parameter, field by field as the class names them.
+SAVE = """
+INSERT INTO trading_signals (signal_id, cycle_id, portfolio_id, strategy, market_id, condition_id, token_id,
+                             market_question, outcome, action, score, catalogue_price, price, size, group_id, reason,
+                             timestamp)
+SELECT signal_id, cycle_id, portfolio_id, strategy, market_id, condition_id, token_id, market_question, outcome, side,
+       score_micro * 0.000001, catalogue_price_micro * 0.000001, price_micro * 0.000001, size_micro * 0.000001,
+       group_id, reason, time
+  FROM ROWS FROM (json_to_recordset($1::json) AS (
+           signal_id text, cycle_id text, portfolio_id bigint, strategy text, market_id text, condition_id text,
+           token_id text, market_question text, outcome text, side text, score_micro bigint,
+           catalogue_price_micro bigint, price_micro bigint, size_micro bigint, group_id text, reason text,
+           time timestamptz)) WITH ORDINALITY
+ ORDER BY ordinality
+ON CONFLICT (signal_id) DO NOTHING
+"""
+UNKNOWN_PORTFOLIO = """
+SELECT min(wanted) FROM unnest($1::bigint[]) AS wanted
+ WHERE NOT EXISTS (SELECT FROM portfolios WHERE portfolio_id = wanted)
+"""
 
 
 class SignalMethods(StorePart):
@@ -25,19 +45,16 @@ class SignalMethods(StorePart):
         """Save all of them or none; one that is known already stays as it was. Raises PortfolioNotFound."""
         if not given:
             return
-        wanted = {signal.portfolio_id for signal in given}
-        rows = [signal_values(signal) for signal in given]
+        wanted = sorted({signal.portfolio_id for signal in given})
 
-        async def save(connection: AsyncConnection) -> None:
-            known = select(portfolios.c.portfolio_id).where(portfolios.c.portfolio_id.in_(sorted(wanted)))
-            missing = wanted - set(await connection.scalars(known))
-            if missing:
-                raise PortfolioNotFound(min(missing))
-            statement = insert(signals).on_conflict_do_nothing(index_elements=["signal_id"])
-            for start in range(0, len(rows), CHUNK_ROWS):
-                await connection.execute(statement, rows[start : start + CHUNK_ROWS])
+        async def save(connection: Raw) -> None:
+            unknown = await connection.fetchval(UNKNOWN_PORTFOLIO, wanted)
+            if unknown is not None:
+                raise PortfolioNotFound(unknown)
+            for start in range(0, len(given), CHUNK_ROWS):
+                await connection.execute(SAVE, json_text(given[start : start + CHUNK_ROWS]))
 
-        await self._database.transact(save)
+        await self._database.transact_raw(save)
 
     async def signals(
         self,
