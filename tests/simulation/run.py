@@ -33,6 +33,7 @@ from prescient.surfaces.practice.exchange import PracticeExchange
 from prescient.surfaces.practice.world import World
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
+from prescient.trading.settle import is_final
 from prescient.trading.stages import LocalStages
 from prescient.wire.http import HttpResponse
 
@@ -168,6 +169,9 @@ class Simulation:
         trades = await self.store.trades(portfolio_id, 100_000)
         for position in positions:
             state = states.get(position.condition_id)
+            final = state is not None and is_final(state)
+            # The last mark settled whatever was final by then: nothing that has a result is left unpaid.
+            assert not (final and position.status == "open"), f"{position.token_id} was not paid"
             if position.status != "closed" or state is None or state.payout is None:
                 continue
             own = [trade for trade in trades if trade.token_id == position.token_id]
