@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import msgspec
+from dataclasses import dataclass
 
 from prescient.exchange.orders import Order, OrderState, Restriction
 from prescient.exchange.rejections import Rejection, allowance_too_small, balance_too_small
@@ -15,7 +15,8 @@ UNLIMITED_MICRO = 2**256 - 1
 COLLATERAL = "collateral"
 
 
-class Holding(msgspec.Struct, gc=False):
+@dataclass(slots=True)
+class Holding:
     """One asset of one account, in micro.
 
     ``balance_micro`` is what the chain says. ``active_micro`` is held back by open orders, ``matched_micro`` is owed to
@@ -82,11 +83,18 @@ class Account:
         self.open_count += 1
         self.open_list.append(order)
         if len(self.open_list) > self.open_limit:
-            self.open_list = self.all_open()
-            self.open_limit = 2 * self.open_count + OPEN_SLACK
+            self.sweep()
+
+    def sweep(self) -> None:
+        """Forget the orders that are open no more."""
+        self.open_list = self._still_open()
+        self.open_limit = 2 * self.open_count + OPEN_SLACK
 
     def all_open(self) -> list[Order]:
         """All open orders, oldest first."""
+        return sorted(self._still_open(), key=lambda order: order.sequence)
+
+    def _still_open(self) -> list[Order]:
         found = [order for order in self.open_list if order.status is LIVE or order.status is DELAYED]
         assert len(found) == self.open_count
-        return sorted(found, key=lambda order: order.sequence)
+        return found

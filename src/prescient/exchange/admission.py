@@ -5,7 +5,7 @@ from __future__ import annotations
 from prescient.domain.market import Side
 from prescient.domain.order import OrderType
 from prescient.domain.values import MICRO_MAX
-from prescient.exchange.markets import Market, on_grid
+from prescient.exchange.markets import GRIDS, Market
 from prescient.exchange.orders import POINT_MICRO, POINTS, SIZE_STEP_MICRO, ExchangeRules, Order, OrderRequest
 from prescient.exchange.rejections import (
     INVALID_EXPIRATION,
@@ -42,7 +42,7 @@ def refuse_limit(request: OrderRequest, dollars_micro: int, shares_micro: int, t
         return INVALID_PAYLOAD
     points, rest = divmod(dollars_micro * POINTS, shares_micro)
     tick_micro = tick_points * POINT_MICRO
-    if rest or not on_grid(points, tick_points):
+    if rest or points not in GRIDS[tick_points]:
         return price_off_grid(request.order_id, dollars_micro, shares_micro, tick_micro)
     assert shares_micro % SIZE_STEP_MICRO
     decimals = DOLLAR_DECIMALS[tick_micro]
@@ -69,7 +69,7 @@ def admit_market(
         return amount_precision("market buy" if buys else "market sell", 2, 4)
     tick = market.tick_points
     points = market_points(request.side, dollars, shares, tick)
-    if not on_grid(points, tick):
+    if points not in market.grid:
         return price_off_grid(request.order_id, dollars, shares, tick * POINT_MICRO)
     return Order(
         request.order_id,

@@ -135,20 +135,19 @@ def take_off(core: Core, order: Order, status: OrderState, now_ms: int, reason: 
     """Take a resting order off its book: release what it holds back, tell its owner and the market."""
     assert order.status is LIVE
     order.status = status
+    order.closed_ms = now_ms
     account = core.accounts[order.account_id]
+    account.open_count -= 1
     holding = account.collateral if order.side is BUY else account.shares[order.token_id]
     holding.active_micro -= order.reserved_micro
     order.reserved_micro = 0
-    order.closed_ms = now_ms
-    order_id, condition_id, points = order.order_id, order.condition_id, order.points
-    account.open_count -= 1
+    order_id, condition_id = order.order_id, order.condition_id
     core.closed.append(order_id)
-    matched_micro = order.matched_micro
-    size_micro = core.markets[condition_id].ladders[order.ladder].remove(points, order.size_micro - matched_micro)
-    core.events += (
-        OrderEvent(CANCELLATION, order, status, matched_micro, now_ms, reason),
-        LevelChanged(condition_id, order.ladder, points, size_micro, order_id, now_ms),
-    )
+    number, points, matched_micro = order.ladder, order.points, order.matched_micro
+    total = core.markets[condition_id].ladders[number].remove(points, order.size_micro - matched_micro)
+    events = core.events
+    events.append(OrderEvent(CANCELLATION, order, status, matched_micro, now_ms, reason))
+    events.append(LevelChanged(condition_id, number, points, total, order_id, now_ms))
 
 
 def end_delayed(core: Core, order: Order, status: OrderState, now_ms: int, reason: str = "") -> None:

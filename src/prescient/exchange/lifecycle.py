@@ -6,8 +6,8 @@ from prescient.domain.market import FeeSchedule, Payout
 from prescient.domain.values import MICRO
 from prescient.exchange.core import Core, Due, end_delayed, take_off
 from prescient.exchange.events import MarketChanged, MarketStage, TickChanged
-from prescient.exchange.markets import Market, MarketSpec, MarketState, on_grid, state_of
-from prescient.exchange.orders import POINT_MICRO, POINTS, TICKS_MICRO, Mode, Order, OrderState
+from prescient.exchange.markets import Market, MarketSpec, MarketState, state_of
+from prescient.exchange.orders import POINT_MICRO, TICKS_MICRO, Mode, OrderState
 from prescient.exchange.positions import redeem_vault
 from prescient.exchange.rejections import CANCEL_ONLY, DISABLED, RESTARTING, Rejection, post_only_mode
 
@@ -130,14 +130,8 @@ def change_tick(core: Core, condition_id: str, tick_micro: int, now_ms: int) -> 
     market.refresh()
     core.events.append(TickChanged(condition_id, old_micro, tick_micro, now_ms))
     for ladder in market.ladders:
-        for order in [order for order in ladder.orders() if not _fits(market, order)]:
+        for order in [order for order in ladder.orders() if order.price_micro // POINT_MICRO not in market.grid]:
             take_off(core, order, OrderState.INVALID, now_ms, OFF_GRID)
-
-
-def _fits(market: Market, order: Order) -> bool:
-    points = order.price_micro // POINT_MICRO
-    assert 0 < points < POINTS
-    return on_grid(points, market.tick_points)
 
 
 def change_terms(

@@ -14,6 +14,10 @@ from prescient.exchange.orders import POINT_MICRO, POINTS, TICKS_MICRO
 from prescient.exchange.settlement import Trade
 from prescient.exchange.unified import Ladder
 
+# The valid prices of each tick: from one tick to a dollar less one tick.
+GRIDS = {
+    tick // POINT_MICRO: frozenset(range(tick // POINT_MICRO, POINTS, tick // POINT_MICRO)) for tick in TICKS_MICRO
+}
 # A fee as (factor, half, divisor): steps = (size x factor + half) // divisor.
 FeeTerms = tuple[int, int, int]
 
@@ -79,6 +83,7 @@ class Market:
         "condition_id",
         "delay_ms",
         "fee_terms",
+        "grid",
         "has_fees",
         "is_open",
         "ladders",
@@ -104,6 +109,7 @@ class Market:
         self.is_open = self.state.stage is MarketStage.OPEN
         self.minimum_size_micro = self.state.minimum_size_micro
         self.tick_points = self.state.tick_micro // POINT_MICRO
+        self.grid = GRIDS[self.tick_points]
         self.has_fees = self.state.fees.rate_micro != 0
         self.fee_terms.clear()
 
@@ -143,11 +149,6 @@ def fee_terms(fees: FeeSchedule, points: int) -> FeeTerms:
 def state_of(spec: MarketSpec) -> MarketState:
     stage = MarketStage.WAITING if spec.waiting else MarketStage.OPEN
     return MarketState(spec, spec.tick_micro, spec.minimum_size_micro, spec.fees, stage)
-
-
-def on_grid(points: int, tick_points: int) -> bool:
-    """Whether a price is valid at this tick: on the grid, from one tick to a dollar less one tick."""
-    return points % tick_points == 0 and tick_points <= points <= POINTS - tick_points
 
 
 def dollars_up(size_micro: int, points: int) -> int:

@@ -79,7 +79,7 @@ class Exchange:
         if not market.is_open:
             return NO_ORDERBOOK if market.state.stage in CLOSED_STAGES else NOT_READY
         order_id = request.order_id
-        if order_id in core.orders or order_id in core.spent_ids:
+        if order_id in core.orders or (core.spent_ids and order_id in core.spent_ids):
             return duplicated(order_id)
         account = core.accounts.get(request.account_id)
         if account is None:

@@ -10,7 +10,7 @@ from prescient.exchange.admission import admit_market, limit_expiry, refuse_limi
 from prescient.exchange.core import LIVE, Core, Due, end_delayed
 from prescient.exchange.events import LevelChanged, MarketStage, OrderChange, OrderEvent
 from prescient.exchange.execution import match, sweep
-from prescient.exchange.markets import Market, on_grid
+from prescient.exchange.markets import Market
 from prescient.exchange.orders import (
     POINT_MICRO,
     POINTS,
@@ -46,13 +46,13 @@ def place_limit(
     core: Core, market: Market, token_index: int, account: Account, request: OrderRequest, now_ms: int
 ) -> Placed | Rejection:
     """Take in a GTC or GTD order; a rejection has changed nothing. The busiest path: refusals are worked out apart."""
-    side, tick = request.side, market.tick_points
+    side = request.side
     dollars, shares = request.maker_amount_micro, request.taker_amount_micro
     if side is not BUY:
         dollars, shares = shares, dollars
     points, off = divmod(dollars * POINTS, shares) if shares > 0 else (0, 0)
-    if off or points % tick or points < tick or points > POINTS - tick or shares % SIZE_STEP_MICRO:
-        return refuse_limit(request, dollars, shares, tick)
+    if off or points not in market.grid or shares % SIZE_STEP_MICRO:
+        return refuse_limit(request, dollars, shares, market.tick_points)
     expires_ms = 0
     if request.expiration_s or request.order_type is not GTC:
         expires_ms = limit_expiry(request, now_ms, core.rules)
@@ -104,17 +104,22 @@ def place_limit(
 
 
 def _rest_new(core: Core, market: Market, account: Account, order: Order, holding: Holding, now_ms: int) -> Placed:
-    """Put a new order on the book: ``rest`` for the usual case, in which nothing has matched."""
-    order_id, condition_id, points = order.order_id, market.condition_id, order.points
-    holding.active_micro += order.reserved_micro
+    """Put a new order on the book: ``rest``, written out for the usual case, in which nothing has matched."""
+    order_id, number, points = order.order_id, order.ladder, order.points
     core.orders[order_id] = order
-    account.add_open(order)
-    ladder = order.ladder
-    total = market.ladders[ladder].add(order, points, order.size_micro)
-    core.events += (
-        OrderEvent(PLACEMENT, order, LIVE, 0, now_ms),
-        LevelChanged(condition_id, ladder, points, total, order_id, now_ms),
-    )
+    holding.active_micro += order.reserved_micro
+    account.open_count += 1
+    account.open_list.append(order)
+    if len(account.open_list) > account.open_limit:
+        account.sweep()
+    ladder = market.ladders[number]
+    level = ladder.levels.get(points) or ladder.open_level(points)
+    level.queue.append(order)
+    level.count += 1
+    level.size_micro = total = level.size_micro + order.size_micro
+    events = core.events
+    events.append(OrderEvent(PLACEMENT, order, LIVE, 0, now_ms))
+    events.append(LevelChanged(market.condition_id, number, points, total, order_id, now_ms))
     if order.expires_ms:
         core.schedule_expiry(order)
     return Placed(order_id)
@@ -147,7 +152,7 @@ def rest(core: Core, market: Market, order: Order, holding: Holding, now_ms: int
     """Put what is left of an order on the book and hold back what it reserves."""
     core.counter = order.sequence = core.counter + 1
     holding.active_micro += order.reserved_micro
-    total = market.ladders[order.ladder].add(order, order.points, order.size_micro - order.matched_micro)
+    total = market.ladders[order.ladder].add(order)
     core.events += (
         OrderEvent(change, order, LIVE, order.matched_micro, now_ms),
         LevelChanged(order.condition_id, order.ladder, order.points, total, order.order_id, now_ms),
@@ -250,10 +255,9 @@ def run_delayed(core: Core, order_id: str, now_ms: int) -> Placed | Rejection:
     if market.state.stage is not MarketStage.OPEN:
         end_delayed(core, order, OrderState.CANCELED_MARKET_NOT_FOUND, now_ms)
         return NOT_READY
-    tick = market.tick_points
-    if not on_grid(order.price_micro // POINT_MICRO, tick):
+    if order.price_micro // POINT_MICRO not in market.grid:
         end_delayed(core, order, OrderState.INVALID, now_ms)
-        return price_off_grid(order_id, order.price_micro, MICRO, tick * POINT_MICRO)
+        return price_off_grid(order_id, order.price_micro, MICRO, market.state.tick_micro)
     # From here on it is a fresh order: what it held back is free again.
     reserved, order.reserved_micro = order.reserved_micro, 0
     holding.active_micro -= reserved

@@ -143,4 +143,4 @@ def _put_order(core: Core, order: Order) -> None:
     core.accounts[order.account_id].add_open(order)
     if order.status is LIVE:
         market = core.markets[order.condition_id]
-        market.ladders[order.ladder].add(order, order.points, order.size_micro - order.matched_micro)
+        market.ladders[order.ladder].add(order)

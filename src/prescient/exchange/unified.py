@@ -28,6 +28,10 @@ class Level:
         self.count = 0
         self.size_micro = 0
 
+    def sweep(self) -> None:
+        """Forget the orders that have gone."""
+        self.queue = deque(order for order in self.queue if order.status is LIVE)
+
 
 class Ladder:
     """All bids for one token. ``points`` are the prices in use, ascending: the best is the last."""
@@ -38,16 +42,19 @@ class Ladder:
         self.levels: dict[int, Level] = {}
         self.points: list[int] = []
 
-    def add(self, order: Order, points: int, size_micro: int) -> int:
+    def open_level(self, points: int) -> Level:
+        """Make a price that nobody uses yet."""
+        level = self.levels[points] = Level()
+        insort(self.points, points)
+        return level
+
+    def add(self, order: Order) -> int:
         """Put an order behind all others of its price; return the level's new size."""
-        level = self.levels.get(points)
-        if level is None:
-            level = self.levels[points] = Level()
-            insort(self.points, points)
+        level = self.levels.get(order.points) or self.open_level(order.points)
         level.queue.append(order)
         level.count += 1
-        level.size_micro = total_micro = level.size_micro + size_micro
-        return total_micro
+        level.size_micro += order.size_micro - order.matched_micro
+        return level.size_micro
 
     def remove(self, points: int, size_micro: int) -> int:
         """Take out an order whose status already says that it has gone; return the level's new size."""
@@ -58,7 +65,7 @@ class Ladder:
             assert total_micro == 0
             self.drop(points)
         elif len(level.queue) > 2 * count + DEAD_ALLOWED:
-            level.queue = deque(order for order in level.queue if order.status is LIVE)
+            level.sweep()
         return total_micro
 
     def drop(self, points: int) -> None:
