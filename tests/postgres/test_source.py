@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from prescient.adapters.postgres.migrate import migrate
 from prescient.adapters.postgres.source import OtherSource, claim_source, recorded_source
 from prescient.domain.portfolio import NewPortfolio
 from prescient.settings import Settings
+from prescient.surfaces.backup import BackupOfOtherSource, back_up, restore
 from prescient.surfaces.child import HOPELESS
 from prescient.surfaces.practice.recorded import CatalogueUnreadable
 from prescient.surfaces.practice.server import PracticeServer
@@ -84,6 +86,41 @@ async def test_the_exchange_says_which_world_it_plays_whatever_the_settings_say(
                     assert desk.source == "practice-11"
         finally:
             await server.stop()
+
+
+@pytest.fixture
+def two_sources(postgres_server: PostgresServer, empty_dsn: str, tmp_path: Path) -> Iterator[tuple[Settings, Settings]]:
+    """A database of the practice exchange with a portfolio, and an empty one of Polymarket, on one server."""
+    other = postgres_server.empty_database()
+    administrator = {"POSTGRES_USER": "postgres", "PRESCIENT_PORT_SHIFT": free_port() - 8003}
+    practice = external(empty_dsn, tmp_path, **administrator)
+    polymarket = external(postgres_server.dsn(other), tmp_path, PRESCIENT_VENUE="polymarket", **administrator)
+    asyncio.run(_filled(practice))
+    yield practice, polymarket
+    kept = postgres_server.run("postgres", f"SELECT datname FROM pg_database WHERE datname LIKE '{other}%'")
+    for name in kept.splitlines():
+        postgres_server.drop(name)
+
+
+async def _filled(settings: Settings) -> None:
+    store = await wiring.open_store(settings, source=settings.source)
+    await store.create_portfolio(NewPortfolio("Mine", "majority", 10 * USD), NOW)
+    await store.close()
+
+
+def test_a_backup_of_another_source_is_restored_only_when_told(
+    two_sources: tuple[Settings, Settings], tmp_path: Path
+) -> None:
+    practice, polymarket = two_sources
+    file = back_up(practice, tmp_path / "a backup.dump")
+    with pytest.raises(BackupOfOtherSource, match=r"practice-7.*polymarket.*--any-source"):
+        restore(polymarket, file)
+    assert asyncio.run(wiring.recorded_source(polymarket)) is None, "nothing was changed"
+    assert restore(polymarket, file, any_source=True).portfolios == 1
+    assert asyncio.run(wiring.recorded_source(polymarket)) == "polymarket"
+    with pytest.raises(BackupOfOtherSource, match=r"polymarket.*practice-7"):
+        restore(practice, back_up(polymarket, tmp_path / "another.dump"))
+    assert restore(practice, file).portfolios == 1
 
 
 def test_a_child_that_meets_another_source_is_not_started_again() -> None:
