@@ -18,7 +18,8 @@ from prescient.surfaces.api.app import SERVICES, create_app
 from prescient.surfaces.api.door import DoorPolicy
 from prescient.surfaces.api.protocol import DeadlineProtocol
 from prescient.surfaces.api.running import Running
-from prescient.surfaces.api.serve import PortTaken, ServiceDidNotStart, holder_of, serve_apps
+from prescient.surfaces.api.serve import ServiceDidNotStart, holder_of, serve_apps
+from prescient.surfaces.supervision.ports import PortTaken
 from prescient.trading.stages import LocalStages
 from tests.api.conftest import PORTFOLIO
 from tests.api.serving import serving, until_open

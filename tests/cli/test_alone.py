@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 
@@ -106,3 +107,29 @@ def test_doctor_names_what_is_missing(nobody: Installation) -> None:
     assert f"port {nobody.port(8001)} is taken by process" in done.stdout
     assert "prescient up" in done.stdout
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("portfolio", "create", "X", "--balance", "nan"),
+        ("portfolio", "create", "X", "--balance", "inf"),
+        ("portfolio", "create", "X", "--config", "trade_size_usd=NaN"),
+        ("portfolio", "create", "X", "--config", "trade_size_usd=1e999"),
+    ],
+)
+def test_what_is_no_number_is_asked_wrongly(nobody: Installation, command: tuple[str, ...]) -> None:
+    done = nobody.run(*command)
+    assert done.returncode == 2
+    assert "cannot be sent" in done.stderr and len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("command", "port"), [(("practice",), 8010), (("practice", "--frozen"), 8010)])
+def test_a_single_process_on_a_taken_port_names_the_holder(
+    nobody: Installation, command: tuple[str, ...], port: int
+) -> None:
+    with socket.create_server(("127.0.0.1", nobody.port(port))):
+        done = nobody.run(*command)
+    assert done.returncode == 4
+    assert f"Address already in use: 127.0.0.1:{nobody.port(port)} is held by process {os.getpid()}" in done.stderr
+    assert "Traceback" not in done.stderr and "PRESCIENT_PORT_SHIFT" in done.stderr

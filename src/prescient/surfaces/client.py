@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from prescient.domain.errors import PrescientError
+from prescient.domain.errors import InvalidRequest, PrescientError
 
 HOST = "127.0.0.1"
 TIMEOUT_S = 30.0
@@ -56,13 +56,13 @@ class Services:
         key: str | None = None,
         timeout_s: float = TIMEOUT_S,
     ) -> Any:
-        """Return the decoded answer. ``key`` is sent as Idempotency-Key. Raises ServiceAway, ServiceError."""
+        """Return the decoded answer. ``key`` is sent as Idempotency-Key. Raises ServiceAway, ServiceError, InvalidRequest."""
         given = {name: value for name, value in (query or {}).items() if value is not None}
         target = quote(path) + (f"?{urlencode(given)}" if given else "")
         headers = {"Accept": "application/json"}
         content = None
         if body is not None:
-            content = json.dumps(body, allow_nan=False).encode()
+            content = _encoded(body)
             headers["Content-Type"] = "application/json"
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -93,6 +93,16 @@ class Services:
             ) from error
         finally:
             connection.close()
+
+
+def _encoded(body: Any) -> bytes:
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (ValueError, TypeError) as error:
+        # NaN and infinities are no JSON, and no amount either.
+        raise InvalidRequest(
+            "value", f"cannot be sent ({error}); give a plain number, text, list or true/false."
+        ) from None
 
 
 def _decoded(service: str, status: int, answer: bytes) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import importlib
 import signal
 import sys
@@ -129,8 +130,14 @@ async def _practise(
     settings: Settings, catalogs: tuple[Path, ...], frozen: bool, now: str | None, stop: asyncio.Event
 ) -> None:
     from prescient.surfaces.practice.server import run_practice
+    from prescient.surfaces.supervision.ports import PortTaken, holder_of, is_free
 
-    await run_practice(settings, catalogs=catalogs, frozen=frozen, now=now, stop=stop)
+    try:
+        await run_practice(settings, catalogs=catalogs, frozen=frozen, now=now, stop=stop)
+    except OSError as error:
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES) or is_free(settings.practice_port):
+            raise
+        raise PortTaken(HOST, settings.practice_port, holder_of(settings.practice_port)) from error
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

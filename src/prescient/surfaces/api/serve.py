@@ -17,6 +17,7 @@ from uvicorn.config import Config
 
 from prescient.domain.errors import PrescientError
 from prescient.surfaces.api.protocol import DeadlineProtocol
+from prescient.surfaces.supervision.ports import PortTaken
 
 log = structlog.get_logger(__name__)
 
@@ -24,20 +25,6 @@ BACKLOG = 512
 GRACEFUL_S = 1
 KEEP_ALIVE_S = 15
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1"})
-
-
-class PortTaken(PrescientError):
-    """Another process listens on one of our ports. ``holder`` says which, as far as the system tells."""
-
-    code = "port_taken"
-
-    def __init__(self, host: str, port: int, holder: str) -> None:
-        super().__init__(
-            f"Address already in use: {host}:{port} is held by {holder}. Stop it (`prescient down` if it is ours), "
-            "or use other ports: PRESCIENT_PORT_SHIFT=100."
-        )
-        self.port = port
-        self.holder = holder
 
 
 class ServiceDidNotStart(PrescientError):
