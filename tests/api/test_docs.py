@@ -38,6 +38,7 @@ CONTRACT = {
         GET /paper-trading/status
         GET /paper-trading/portfolio
         GET /paper-trading/trades-history
+        GET /paper-trading/closed-positions
         GET POST /price-updater/update
         POST /paper-trading/execute-signals
         POST /paper-trading/mark

@@ -284,6 +284,7 @@ QUERIES = [
     ("controller", "/trading/explain", "text", ["market"]),
     ("paper-trading", "/paper-trading/portfolio", "number", ["portfolio_id"]),
     ("paper-trading", "/paper-trading/trades-history", "number", ["portfolio_id", "limit"]),
+    ("paper-trading", "/paper-trading/closed-positions", "number", ["portfolio_id", "limit"]),
     ("paper-trading", "/portfolios/list", "text", ["status"]),
     ("strategy", "/strategy/signals", "number", ["portfolio_id", "limit"]),
     ("strategy", "/strategy/signals", "id", ["cycle_id"]),

@@ -114,6 +114,8 @@ async def test_a_resolved_market_is_settled_by_a_price_update(
     market_data.states["0xc1"] = MarketState("0xc1", Resolution.RESOLVED, closed=True, payout=payout)
     updated = (await clients["paper-trading"].post("/price-updater/update")).json()
     assert (updated["positions_settled"], updated["positions_marked"]) == (1, 1)
+    closed = (await clients["paper-trading"].get("/paper-trading/closed-positions")).json()["positions"]
+    assert [(one["status"], one["size"], one["closed_at"] is not None) for one in closed] == [("closed", 0.0, True)]
     body = (await clients["paper-trading"].get("/paper-trading/portfolio")).json()
     assert body["realized_pnl"] == pytest.approx(179.642857 - 102.2165, abs=1e-6)
     summary = (await clients["controller"].get("/trading/performance-summary")).json()

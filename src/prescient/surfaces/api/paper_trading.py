@@ -15,7 +15,7 @@ from prescient.surfaces.api.answers import Answer, StageAnswer, StepAnswer
 from prescient.surfaces.api.desk import TheDesk, TheInfo, TheStages, known_cycle, latest_screen
 from prescient.surfaces.api.errors import documented
 from prescient.surfaces.api.inputs import Form, Id, LimitText, PortfolioId, PortfolioIdText
-from prescient.surfaces.api.portfolio_answers import PortfolioState, SnapshotAnswer, TradeAnswer
+from prescient.surfaces.api.portfolio_answers import PortfolioState, PositionAnswer, SnapshotAnswer, TradeAnswer
 from prescient.surfaces.api.strict import StrictRoute, changes, reads
 from prescient.surfaces.price_updater import HEARTBEAT, is_alive
 from prescient.trading.execute import execute_signals
@@ -54,6 +54,11 @@ class TradesQuery(Form):
 
 class TradesAnswer(Answer):
     trades: list[TradeAnswer] = Field(description="Newest first")
+    count: int
+
+
+class ClosedPositionsAnswer(Answer):
+    positions: list[PositionAnswer] = Field(description="Latest closed first")
     count: int
 
 
@@ -148,6 +153,18 @@ async def trades_history(desk: TheDesk, query: Annotated[TradesQuery, Query()]) 
         await desk.store.portfolio(query.portfolio_id)
     trades = await desk.store.trades(query.portfolio_id, query.limit)
     return TradesAnswer(trades=[TradeAnswer.of(trade) for trade in trades], count=len(trades))
+
+
+@router.get("/paper-trading/closed-positions", responses=documented(404))
+@reads
+async def closed_positions(desk: TheDesk, query: Annotated[TradesQuery, Query()]) -> ClosedPositionsAnswer:
+    """Positions that were paid out or sold, the latest first: what each brought in the end."""
+    if query.portfolio_id is not None:
+        await desk.store.portfolio(query.portfolio_id)
+    closed = [found for found in await desk.store.positions(query.portfolio_id, open_only=False) if found.closed_at]
+    closed.sort(key=lambda found: (found.closed_at or found.opened_at, found.token_id), reverse=True)
+    listed = [PositionAnswer.of(found) for found in closed[: query.limit]]
+    return ClosedPositionsAnswer(positions=listed, count=len(listed))
 
 
 @router.post("/paper-trading/execute-signals", responses=documented(404, 502))

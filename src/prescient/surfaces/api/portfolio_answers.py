@@ -56,6 +56,7 @@ class PositionAnswer(Answer):
     price_source: str = Field(description="bids, bids_partial, no_bids, last_mark or cost")
     price_time: datetime | None
     opened_at: datetime
+    closed_at: datetime | None
     status: str
 
     @classmethod
@@ -76,6 +77,7 @@ class PositionAnswer(Answer):
             price_source=position.mark_source,
             price_time=position.mark_time,
             opened_at=position.opened_at,
+            closed_at=position.closed_at,
             status=position.status,
         )
 

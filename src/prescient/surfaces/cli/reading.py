@@ -62,8 +62,15 @@ def trades(
     print_table("Trades", columns, rows, empty="No trades yet. Run a cycle: prescient cycle run")
 
 
-def positions(portfolio: Portfolio = None, as_json: AsJson = False) -> None:
+def positions(
+    portfolio: Portfolio = None,
+    closed: Annotated[bool, typer.Option("--closed", help="Show what was paid out or sold instead.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show a portfolio's balances and open positions (without --portfolio: the lowest active one)."""
+    if closed:
+        _closed_positions(portfolio, as_json)
+        return
     answer = running_services().get("paper-trading", "/paper-trading/portfolio", portfolio_id=portfolio)
     if as_json:
         print_json(answer)
@@ -85,6 +92,18 @@ def positions(portfolio: Portfolio = None, as_json: AsJson = False) -> None:
     ]
     columns = ("outcome", "market", "shares", "entry", "now", "cost", "value", "P&L")
     print_table("Open positions", columns, rows, empty="None.")
+
+
+def _closed_positions(portfolio: int | None, as_json: bool) -> None:
+    answer = running_services().get("paper-trading", "/paper-trading/closed-positions", portfolio_id=portfolio)
+    if as_json:
+        print_json(answer)
+        return
+    rows = [
+        (item["closed_at"][:19], item["outcome"], item["market_question"], item["realized_pnl"])
+        for item in answer["positions"]
+    ]
+    print_table("Closed positions", ("closed (UTC)", "outcome", "market", "P&L"), rows, empty="None yet.")
 
 
 def performance(portfolio: Portfolio = None, as_json: AsJson = False) -> None:
