@@ -110,7 +110,7 @@ class ClobRoutes:
 
     def _with_book(self, query: Query) -> tuple[MarketState, int]:
         token_id = query.text("token_id")
-        if not _is_number(token_id):
+        if not is_number(token_id):
             raise clob_invalid("Invalid token id")
         found = self._find_book(token_id)
         if found is None:
@@ -123,7 +123,7 @@ class ClobRoutes:
         return None if found is None or found[0].closed or not found[0].order_book_enabled else found
 
     def _rule(self, kind: str, token_id: str) -> Answer:
-        if not _is_number(token_id):
+        if not is_number(token_id):
             raise clob_invalid("Invalid token id")
         found = self._register.tokens.get(token_id)
         if found is None:
@@ -194,7 +194,7 @@ class ClobRoutes:
     def _page(
         self, query: Query, render: Callable[[MarketState], bytes], wanted: Callable[[MarketState], bool]
     ) -> Answer:
-        start = _read_cursor(query.text("next_cursor"))
+        start = read_cursor(query.text("next_cursor"))
         markets = [market for market in self._register.markets.values() if wanted(market)]
         page = markets[start : start + PAGE_LENGTH]
         ends = start + PAGE_LENGTH >= len(markets)
@@ -213,7 +213,7 @@ def _read_batch(body: bytes) -> list[dict[str, Any]]:
     return asked
 
 
-def _read_cursor(text: str) -> int:
+def read_cursor(text: str) -> int:
     if text == "":
         return 0
     try:
@@ -225,7 +225,7 @@ def _read_cursor(text: str) -> int:
     return start
 
 
-def _is_number(token_id: str) -> bool:
+def is_number(token_id: str) -> bool:
     return token_id.isascii() and token_id.isdigit() and len(token_id) <= 78
 
 

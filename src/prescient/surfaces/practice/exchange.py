@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ from prescient.surfaces.practice.gamma_render import GammaRenderer
 from prescient.surfaces.practice.gamma_routes import GammaRoutes
 from prescient.surfaces.practice.moments import SECOND_MS, rfc3339
 from prescient.surfaces.practice.query import Query
+from prescient.surfaces.practice.trading.routes import TradingSide
 from prescient.surfaces.practice.world import Exhibit
 
 ADVANCE_MAX_S = 400 * 86_400
@@ -39,8 +40,11 @@ class PracticeExchange:
         clob: ClobRenderer | None = None,
         speed: float = 0.0,
         now_ms: Callable[[], int] | None = None,
+        trading: TradingSide | None = None,
     ) -> None:
         self.world = world
+        # Without a trading side the exchange can only be read.
+        self.trading = trading
         self.speed = speed
         self.faults = Faults()
         self._now_ms = now_ms or (lambda: world.now_ms)
@@ -49,8 +53,18 @@ class PracticeExchange:
         self._gamma = GammaRoutes(world, self._gamma_renderer)
         self._clob = ClobRoutes(world, self._clob_renderer, self._now_ms)
 
-    def handle(self, method: str, path: str, query: str | Sequence[tuple[str, str]] = "", body: bytes = b"") -> Answer:
-        """Answer a request: (status, headers, body). Status 0 means that no answer ever comes."""
+    def handle(
+        self,
+        method: str,
+        path: str,
+        query: str | Sequence[tuple[str, str]] = "",
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Answer a request: (status, headers, body). Status 0 means that no answer ever comes.
+
+        Names in ``headers`` are lower case; only the trading side looks at them.
+        """
         area, _, _ = path.strip("/").partition("/")
         if area == "practice":
             return self._spoken(lambda: self._control(method, path, body))
@@ -59,7 +73,13 @@ class PracticeExchange:
         routes = self._gamma if area == "gamma" else self._clob
         below = path.removeprefix(f"/{area}")
         fault = self.faults.strike(path)
-        answer = self._spoken(lambda: routes.answer(method, below, Query(query), body))
+        trading = self.trading
+        if trading is not None:
+            trading.attend()
+        if trading is not None and area == "clob" and trading.owns(below):
+            answer = self._spoken(lambda: trading.answer(method, below, Query(query), body, headers or {}))
+        else:
+            answer = self._spoken(lambda: routes.answer(method, below, Query(query), body))
         return answer if fault is None else spoil(fault, answer)
 
     def read_advance(self, body: bytes) -> int:

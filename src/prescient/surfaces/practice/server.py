@@ -22,6 +22,7 @@ from prescient.surfaces.practice.checkpoint import checkpoint_path, read_checkpo
 from prescient.surfaces.practice.exchange import PracticeExchange
 from prescient.surfaces.practice.moments import parse_moment_ms, rfc3339, to_datetime
 from prescient.surfaces.practice.recorded import Catalogue
+from prescient.surfaces.practice.trading.routes import TradingSide
 from prescient.surfaces.practice.world import Exhibit, World
 
 log = structlog.get_logger("prescient.practice")
@@ -42,7 +43,8 @@ class PracticeServer:
     """Serves one exhibit on one port: ``/gamma``, ``/clob`` and the controls under ``/practice``.
 
     ``speed`` is how many seconds of the world pass in one of ours; 0 makes its time move by ``/practice/advance`` only.
-    ``checkpoint`` names the file to keep the world in, if it is to be kept.
+    ``checkpoint`` names the file to keep the world in, if it is to be kept. ``trading`` lets a seeded world take
+    orders; a recorded catalogue can only be read.
     """
 
     def __init__(
@@ -54,12 +56,11 @@ class PracticeServer:
         speed: float = 0.0,
         checkpoint: Path | None = None,
         exchange: PracticeExchange | None = None,
+        trading: bool = False,
     ) -> None:
         self.world = world
         self.host, self.port = host, port
-        self.exchange = exchange or (
-            world.exchange() if isinstance(world, Catalogue) else PracticeExchange(world, now_ms=self.now_ms)
-        )
+        self.exchange = exchange or self._make_exchange(trading)
         self.exchange.speed = speed
         self._checkpoint = checkpoint
         self._speed = speed
@@ -72,6 +73,12 @@ class PracticeServer:
         self._silenced = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._runner: web.ServerRunner | None = None
+
+    def _make_exchange(self, trading: bool) -> PracticeExchange:
+        if isinstance(self.world, Catalogue):
+            return self.world.exchange()
+        desk = TradingSide(self.world, self.now_ms) if trading else None
+        return PracticeExchange(self.world, now_ms=self.now_ms, trading=desk)
 
     @property
     def url(self) -> str:
@@ -177,7 +184,8 @@ class PracticeServer:
             refused = _refuse_stranger(request)
             answer = refused if refused is not None else await self._control(method, path, body)
         else:
-            answer = self.exchange.handle(method, path, request.query_string, body)
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            answer = self.exchange.handle(method, path, request.query_string, body, headers)
         if answer.status == 0:
             return await self._stay_silent(request)
         if "Content-Length" in answer.headers:

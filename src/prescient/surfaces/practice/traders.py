@@ -92,7 +92,7 @@ def _informed_trade(market: MarketState, fair_micro: int, now_ms: int) -> None:
     margin = -market.tick_micro if is_buy else market.tick_micro
     take = market.book.take(is_buy, MICRO * MICRO, fair_micro + margin)
     if take.size_micro > 0:
-        _print(market, now_ms, take.last_price_micro, take.size_micro, is_buy)
+        print_trade(market, now_ms, take.last_price_micro, take.size_micro, is_buy)
         record_volume(market.volume, now_ms, take.notional_micro)
 
 
@@ -117,12 +117,12 @@ def _noise_trade(market: MarketState, elapsed_ms: int, now_ms: int, rng: Random)
         return False
     if market.maker is not None:
         market.maker.inventory_micro += -take.size_micro if is_buy else take.size_micro
-    _print(market, now_ms, take.last_price_micro, take.size_micro, is_buy)
+    print_trade(market, now_ms, take.last_price_micro, take.size_micro, is_buy)
     record_volume(market.volume, now_ms, max(volume_micro, take.notional_micro))
     return True
 
 
-def _print(market: MarketState, now_ms: int, price_micro: int, size_micro: int, is_buy: bool) -> None:
+def print_trade(market: MarketState, now_ms: int, price_micro: int, size_micro: int, is_buy: bool) -> None:
     market.last_trade_micro = price_micro
     market.last_trade_is_buy = is_buy
     tape = market.tape

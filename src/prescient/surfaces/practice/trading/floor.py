@@ -1,0 +1,281 @@
+"""The trading floor: the practice world's markets inside the matching engine, where its traders meet real orders.
+
+One book per market, the engine's. A market enters the engine when the first order for it comes; from then on the levels
+of the world's makers are orders of one house account, put up anew whenever the makers quote, and the world's takers
+match in the engine as a crowd account, in price-time priority with everybody else. What users take is gone from the
+book that all see, and users' resting orders are filled when a taker or a fresh quote crosses them.
+
+Assumed: the house and the crowd never run out of dollars and only ever buy (an offer of one outcome is a bid for the
+other), so every share stays backed; they may be smaller than the venue's minimums; makers quoting afresh queue behind
+users' orders at the same price. Users and trades live in memory: a checkpoint keeps the book but not whose orders
+these were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import cast
+
+from prescient.domain.market import FeeSchedule, Payout, Side
+from prescient.domain.order import OrderType
+from prescient.domain.values import MICRO
+from prescient.exchange.core import take_off
+from prescient.exchange.events import DelayOver, LevelChanged, MarketStage, TradeEvent
+from prescient.exchange.markets import MarketSpec
+from prescient.exchange.matching import Exchange
+from prescient.exchange.orders import POINT_MICRO, TICKS_MICRO, Order, OrderRequest, OrderState, Placed
+from prescient.exchange.placing import take
+from prescient.exchange.rejections import Rejection
+from prescient.exchange.settlement import Trade, TradeStatus
+from prescient.surfaces.practice.book import Take, UnifiedBook
+from prescient.surfaces.practice.history import record_price, record_volume
+from prescient.surfaces.practice.state import MarketState
+from prescient.surfaces.practice.traders import print_trade
+from prescient.surfaces.practice.world import Exhibit
+from prescient.wire.eip712 import checksum_address
+
+# More than all markets together can ask for; play money.
+BOTTOMLESS_MICRO = 10**18
+
+
+class EngineBook(UnifiedBook, dict=True):
+    """A world's book whose truth is in the engine; the lists are what it shows now, and what a checkpoint keeps."""
+
+    def attach(self, floor: Floor, market: MarketState) -> None:
+        self.__dict__["floor"], self.__dict__["market"] = floor, market
+
+    @property
+    def _floor(self) -> Floor:
+        return cast("Floor", self.__dict__["floor"])
+
+    @property
+    def _market(self) -> MarketState:
+        return cast("MarketState", self.__dict__["market"])
+
+    def quote(self, bid_prices: list[int], bid_sizes: list[int], ask_prices: list[int], ask_sizes: list[int]) -> None:
+        """The makers take down what they showed and put up this instead."""
+        bids = list(zip(bid_prices, bid_sizes, strict=True))
+        self._floor.requote(self._market, bids, list(zip(ask_prices, ask_sizes, strict=True)))
+
+    def take(self, is_buy: bool, size_micro: int, limit_micro: int) -> Take:
+        """A taker of the world matches whatever rests, users' orders among them."""
+        return self._floor.take(self._market, is_buy, size_micro, limit_micro)
+
+    def show(self, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
+        """Take over the engine's levels, best first."""
+        self.bid_prices, self.bid_sizes = [price for price, _ in reversed(bids)], [size for _, size in reversed(bids)]
+        self.ask_prices, self.ask_sizes = [price for price, _ in reversed(asks)], [size for _, size in reversed(asks)]
+
+
+class Floor:
+    """The engine with the world's markets in it. Its time is the exchange's, and never goes back."""
+
+    def __init__(self, world: Exhibit, now_ms: Callable[[], int]) -> None:
+        self.engine = Exchange()
+        self.house, self.crowd = _address(f"{world.seed}/house"), _address(f"{world.seed}/crowd")
+        # Every trade by the accounts in it, oldest first, and the answers of orders whose delay is over.
+        self.trades_of: dict[str, list[int]] = {}
+        self.delayed_answers: dict[str, Placed | Rejection] = {}
+        self._world = world
+        self._clock = now_ms
+        self._last_ms = world.now_ms
+        self._markets: dict[str, MarketState] = {}
+        self._quotes: dict[str, list[Order]] = {}
+        self._count = 0
+        for account_id in (self.house, self.crowd):
+            self.engine.deposit(account_id, BOTTOMLESS_MICRO)
+
+    @property
+    def now_ms(self) -> int:
+        self._last_ms = max(self._last_ms, self._clock(), self._world.now_ms)
+        return self._last_ms
+
+    def attend(self) -> None:
+        """Let happen what is due, and follow each market's life: new ticks, suspension, close, resolution."""
+        self.engine.advance(self.now_ms)
+        for market in list(self._markets.values()):
+            self._follow(market)
+        self._hear()
+
+    def enter(self, market: MarketState) -> None:
+        """Bring a market into the engine, with its makers' levels; one that is in already stays as it is."""
+        if market.condition_id in self._markets or len(market.token_ids) != 2 or market.tick_micro not in TICKS_MICRO:
+            return
+        self.engine.list_market(_spec(market, self.now_ms))
+        shown, book = market.book, EngineBook()
+        book.attach(self, market)
+        self._markets[market.condition_id], market.book = market, book
+        book.quote(shown.bid_prices, shown.bid_sizes, shown.ask_prices, shown.ask_sizes)
+        self._follow(market)
+        self._hear()
+
+    def place(self, request: OrderRequest) -> Placed | Rejection:
+        """Give a user's order to the engine. The venue's 50 ms pass in the exchange's time, not in the caller's."""
+        answer = self.engine.place(request, self.now_ms)
+        if isinstance(answer, Placed) and answer.waits:
+            self._last_ms = max(self._last_ms, answer.due_ms)
+            self.engine.advance(self._last_ms)
+        self._hear()
+        return self.delayed_answers.pop(request.order_id, answer)
+
+    def market_of(self, condition_id: str) -> MarketState:
+        return self._markets[condition_id]
+
+    # What the world's own traders do
+
+    def requote(self, market: MarketState, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
+        """Replace the house's orders by these levels of the first outcome; what they cross is matched."""
+        now_ms = self.now_ms
+        self.engine.advance(now_ms)
+        self._follow_tick(market)
+        for order in self._quotes.pop(market.condition_id, []):
+            if order.status is OrderState.LIVE:
+                take_off(self.engine.core, order, OrderState.CANCELED, now_ms)
+        if self.engine.market(market.condition_id).state.stage in (MarketStage.OPEN, MarketStage.WAITING):
+            levels = [(0, price, size) for price, size in bids] + [(1, MICRO - price, size) for price, size in asks]
+            self._quotes[market.condition_id] = [
+                self._act(market, self.house, token_index, price, size, OrderType.GTC)
+                for token_index, price, size in levels
+            ]
+        self._hear()
+
+    def take(self, market: MarketState, is_buy: bool, size_micro: int, limit_micro: int) -> Take:
+        """Match a taker of the world: it buys the first outcome, or the second, which is selling the first."""
+        self.engine.advance(self.now_ms)
+        self._follow_tick(market)
+        tick = market.tick_micro
+        limit = min((limit_micro if is_buy else MICRO - limit_micro) // tick * tick, MICRO - tick)
+        if limit < tick or self.engine.market(market.condition_id).state.stage is not MarketStage.OPEN:
+            self._hear()
+            return Take(0, 0, 0)
+        order = self._act(market, self.crowd, 0 if is_buy else 1, limit, size_micro, OrderType.FAK)
+        notional = last = 0
+        for trade_id in order.trade_ids or ():
+            trade = self.engine.core.trades[trade_id]
+            last = trade.price_micro if is_buy else MICRO - trade.price_micro
+            notional += trade.size_micro * last // MICRO
+        self._hear()
+        return Take(order.matched_micro, notional, last)
+
+    def _act(
+        self, market: MarketState, account_id: str, token_index: int, price: int, size: int, order_type: OrderType
+    ) -> Order:
+        """Put an order of the world past the checks that only users face: it matches, and rests if it may."""
+        core, now_ms = self.engine.core, self.now_ms
+        self._count += 1
+        order_id = "0x" + hashlib.sha256(f"{self._world.seed}/{account_id}/{self._count}".encode()).hexdigest()
+        order = Order(
+            order_id,
+            account_id,
+            "",
+            market.condition_id,
+            market.token_ids[token_index],
+            Side.BUY,
+            order_type,
+            token_index,
+            price // POINT_MICRO,
+            price,
+            size,
+            0,
+            now_ms,
+            0,
+            False,
+            0,
+        )
+        core.orders[order_id] = order
+        account = core.accounts[account_id]
+        take(core, core.markets[market.condition_id], account, order, account.collateral, now_ms)
+        return order
+
+    # Keeping both in step
+
+    def _follow(self, market: MarketState) -> None:
+        """Take over what the world did to a market outside its book."""
+        condition_id, now_ms = market.condition_id, self.now_ms
+        state = self.engine.market(condition_id).state
+        if state.stage is MarketStage.RESOLVED:
+            return
+        if market.closed:
+            self.engine.close_market(condition_id, now_ms)
+            if market.payouts_micro:
+                payout = Payout(condition_id, tuple(market.token_ids), tuple(market.payouts_micro))
+                self.engine.resolve_market(payout, now_ms)
+            return
+        self._follow_tick(market)
+        if market.trading and state.stage is MarketStage.WAITING:
+            self.engine.open_market(condition_id, now_ms)
+        elif not market.trading and state.stage is MarketStage.OPEN:
+            self.engine.suspend_market(condition_id, now_ms)
+
+    def _follow_tick(self, market: MarketState) -> None:
+        state = self.engine.market(market.condition_id).state
+        if state.tick_micro != market.tick_micro and state.stage is not MarketStage.RESOLVED:
+            self.engine.change_tick(market.condition_id, market.tick_micro, self.now_ms)
+
+    def _hear(self) -> None:
+        """Write down what happened: trades by account, prints, answers that were due, and the books as they are now."""
+        touched: dict[str, None] = {}
+        for event in self.engine.drain_events():
+            if isinstance(event, LevelChanged):
+                touched[event.condition_id] = None
+            elif isinstance(event, TradeEvent):
+                if event.status is TradeStatus.MATCHED:
+                    self._note(event.trade)
+            elif isinstance(event, DelayOver):
+                self.delayed_answers[event.order_id] = event.answer
+        for condition_id in touched:
+            self._show(self._markets[condition_id])
+
+    def _note(self, trade: Trade) -> None:
+        """Keep a trade for those in it; one of a user's making is also printed, as those of the world print themselves."""
+        for account_id in dict.fromkeys((trade.account_id, *(maker.account_id for maker in trade.makers))):
+            if account_id not in (self.house, self.crowd):
+                self.trades_of.setdefault(account_id, []).append(trade.trade_id)
+        if trade.account_id == self.crowd:
+            return
+        market = self._markets[trade.condition_id]
+        first = trade.token_id == market.token_ids[0]
+        price = trade.price_micro if first else MICRO - trade.price_micro
+        is_buy = first == (trade.side is Side.BUY)
+        print_trade(market, trade.matched_ms, price, trade.size_micro, is_buy)
+        record_volume(market.volume, trade.matched_ms, trade.size_micro * price // MICRO)
+        if market.maker is not None and trade.account_id != self.house:
+            market.maker.inventory_micro += -trade.size_micro if is_buy else trade.size_micro
+
+    def _show(self, market: MarketState) -> None:
+        bids, asks = self.engine.levels(market.token_ids[0])
+        book = cast("EngineBook", market.book)
+        book.show(
+            [(level.price_micro, level.size_micro) for level in bids],
+            [(level.price_micro, level.size_micro) for level in asks],
+        )
+        market.revision += 1
+        market.changed_ms = max(market.changed_ms, self.now_ms)
+        record_price(market, market.changed_ms // 1000, book.midpoint_micro)
+        self._world.revision += 1
+
+
+def _address(name: str) -> str:
+    return checksum_address(hashlib.sha256(f"prescient practice/{name}".encode()).digest()[:20])
+
+
+def _spec(market: MarketState, now_ms: int) -> MarketSpec:
+    """A market's terms for the engine. A game that has begun clears nothing more; conversions are not offered yet."""
+    fees = FeeSchedule(
+        round(market.fees.rate * MICRO),
+        int(market.fees.exponent),
+        rebate_rate_micro=round(market.fees.rebate_rate * MICRO),
+    )
+    first, second = market.token_ids
+    return MarketSpec(
+        market.condition_id,
+        (first, second),
+        tick_micro=market.tick_micro,
+        minimum_size_micro=market.minimum_size * MICRO,
+        fees=fees if market.fees.kind else FeeSchedule(),
+        taker_delay=market.taker_delay,
+        seconds_delay=market.seconds_delay,
+        game_start_ms=market.game_start_ms if market.game_start_ms > now_ms else 0,
+        waiting=not market.trading,
+    )

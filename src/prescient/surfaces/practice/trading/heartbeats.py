@@ -1,0 +1,47 @@
+"""Heartbeats: who has begun to send them loses all orders of the API key when they stop. Times are this machine's seconds."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from prescient.surfaces.practice.answers import Answer, json_answer
+from prescient.surfaces.practice.trading.accounts import ApiKey
+from prescient.wire.order_messages import HeartbeatMessage
+
+# The venue's rule: more than ten seconds without one.
+SILENCE_MAX_S = 10.0
+
+
+class _Pulse(msgspec.Struct):
+    key: ApiKey
+    count: int
+    last_s: float
+    heartbeat_id: str
+
+
+class Heartbeats:
+    """The last heartbeat of each API key that sends them. They tell whether a client lives, so our own clock counts."""
+
+    def __init__(self) -> None:
+        self._pulses: dict[str, _Pulse] = {}
+
+    def beat(self, key: ApiKey, given: str, now_s: float) -> Answer:
+        """Take a heartbeat that names the one before; the first names none. Another id is refused with the expected one."""
+        key_id = key.credentials.key
+        pulse = self._pulses.get(key_id)
+        expected = pulse.heartbeat_id if pulse is not None else ""
+        if given != expected:
+            text = "Invalid Heartbeat ID"
+            return json_answer(HeartbeatMessage(expected, error_msg=text, error=text), 400)
+        count = pulse.count + 1 if pulse is not None else 0
+        digits = hashlib.sha256(f"{key_id}/{count}".encode()).hexdigest()
+        heartbeat_id = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
+        self._pulses[key_id] = _Pulse(key, count, now_s, heartbeat_id)
+        return json_answer(HeartbeatMessage(heartbeat_id))
+
+    def fallen_silent(self, now_s: float) -> list[ApiKey]:
+        """Return the keys whose heartbeat has stopped, once each: after that they have to begin anew."""
+        silent = [key_id for key_id, pulse in self._pulses.items() if now_s - pulse.last_s > SILENCE_MAX_S]
+        return [self._pulses.pop(key_id).key for key_id in silent]

@@ -1,0 +1,255 @@
+"""The trading paths of the order-book API: keys, orders, cancels, and what an account may ask about itself."""
+
+from __future__ import annotations
+
+import time
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from prescient.exchange.accounts import COLLATERAL, UNLIMITED_MICRO
+from prescient.exchange.orders import Order, OrderState, Restriction
+from prescient.exchange.settlement import Trade
+from prescient.surfaces.practice.answers import Answer, clob_invalid, clob_missing, json_answer
+from prescient.surfaces.practice.clob_routes import is_number, read_cursor
+from prescient.surfaces.practice.moments import SECOND_MS
+from prescient.surfaces.practice.query import Query
+from prescient.surfaces.practice.trading.accounts import ApiKey, KeyRing, PracticeWallet, practice_wallets, wallets_of
+from prescient.surfaces.practice.trading.desk import OrderDesk
+from prescient.surfaces.practice.trading.door import Door
+from prescient.surfaces.practice.trading.floor import Floor
+from prescient.surfaces.practice.trading.heartbeats import Heartbeats
+from prescient.surfaces.practice.trading.render import Renderer, scores
+from prescient.surfaces.practice.world import Exhibit
+from prescient.wire.order_messages import (
+    END_CURSOR,
+    ApiKeyMessage,
+    ApiKeysMessage,
+    BalanceAllowanceMessage,
+    PageMessage,
+)
+from prescient.wire.order_signing import EXCHANGES, POLYGON, SignatureType
+from prescient.wire.wallets import upgradeable_deposit_wallet, wallet_of
+
+T = TypeVar("T")
+FUNDS_MICRO = 10_000_000_000
+PAGE_LENGTH = 100
+READABLE = (OrderState.LIVE, OrderState.MATCHED, OrderState.DELAYED)
+AREAS = frozenset(
+    (
+        "auth",
+        "balance-allowance",
+        "cancel-all",
+        "cancel-market-orders",
+        "data",
+        "heartbeats",
+        "notifications",
+        "order",
+        "order-scoring",
+        "orders",
+        "orders-scoring",
+        "v1",
+    )
+)
+
+
+class TradingSide:
+    """Answers the trading paths; everything else is the read side's.
+
+    The wallets of ``wallets`` begin with 10,000 play dollars each. ``machine_s`` is this machine's clock, for how old
+    log-ins are and whether clients still live; everything else happens in the exchange's own time.
+    """
+
+    def __init__(
+        self,
+        world: Exhibit,
+        now_ms: Callable[[], int],
+        *,
+        machine_s: Callable[[], float] = time.time,
+        chain_id: int = POLYGON,
+    ) -> None:
+        self.wallets: tuple[PracticeWallet, ...] = practice_wallets(world.seed)
+        self.floor = Floor(world, now_ms)
+        self._machine_s = machine_s
+        self._chain_id = chain_id
+        self._known: set[str] = set()
+        for wallet in self.wallets:
+            self.fund(wallet.funder, FUNDS_MICRO)
+        self._door = Door(KeyRing(world.seed), chain_id, lambda: self.floor.now_ms, machine_s)
+        self._render = Renderer(world.seed, self.floor.market_of)
+        self._desk = OrderDesk(world, self.floor, self._render, self._known, chain_id)
+        self._heartbeats = Heartbeats()
+        self._by_key: dict[str, Callable[[ApiKey, Query, bytes], Answer]] = {
+            "GET /auth/api-keys": lambda key, query, body: self._keys(key),
+            "DELETE /auth/api-key": lambda key, query, body: self._delete_key(key),
+            "GET /auth/ban-status/closed-only": lambda key, query, body: self._closed_only(key),
+            "POST /order": lambda key, query, body: self._desk.post_one(key, body),
+            "POST /orders": lambda key, query, body: self._desk.post_many(key, body),
+            "DELETE /order": lambda key, query, body: self._desk.cancel_one(key, body),
+            "DELETE /orders": lambda key, query, body: self._desk.cancel_many(key, body),
+            "DELETE /cancel-all": lambda key, query, body: self._desk.cancel_all(key),
+            "DELETE /cancel-market-orders": lambda key, query, body: self._desk.cancel_market(key, body),
+            "GET /data/orders": lambda key, query, body: self._orders(key, query),
+            "GET /data/trades": lambda key, query, body: self._trades(key, query),
+            "GET /balance-allowance": lambda key, query, body: self._balance(key, query),
+            "GET /balance-allowance/update": lambda key, query, body: json_answer({}),
+            "PUT /balance-allowance/update": lambda key, query, body: json_answer({}),
+            "GET /notifications": lambda key, query, body: json_answer([]),
+            "DELETE /notifications": lambda key, query, body: json_answer("OK"),
+            "POST /v1/heartbeats": lambda key, query, body: self._beat(key, body),
+            "POST /heartbeats": lambda key, query, body: json_answer({"status": "ok"}),
+            "GET /order-scoring": lambda key, query, body: self._scoring(key, query),
+            "POST /orders-scoring": lambda key, query, body: self._all_scoring(key, body),
+        }
+
+    def fund(self, account_id: str, amount_micro: int) -> None:
+        """Give an account play dollars, and let it trade with the kind of wallet that it is."""
+        self.floor.engine.deposit(account_id, amount_micro)
+        self._known.add(account_id)
+
+    def attend(self) -> None:
+        """Let everything happen that is due, before anybody looks."""
+        self.floor.attend()
+        for key in self._heartbeats.fallen_silent(self._machine_s()):
+            self._desk.cancel_key(key)
+
+    def owns(self, path: str) -> bool:
+        """Whether this path belongs to the trading side."""
+        return path.strip("/").partition("/")[0] in AREAS
+
+    def answer(self, method: str, path: str, query: Query, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Answer a request of the trading side; names in ``headers`` are lower case. Raises WireError."""
+        action = f"{method} {path.rstrip('/')}"
+        if action in ("POST /auth/api-key", "GET /auth/derive-api-key"):
+            return self._make_key(headers, method == "POST")
+        route = self._by_key.get(action)
+        if route is None and action.startswith("GET /data/order/"):
+            key = self._door.key(method, path, headers, body)
+            return json_answer(self._render.order(self._own_order(key, path.rpartition("/")[2])))
+        if route is None:
+            raise clob_missing("404 page not found")
+        return route(self._door.key(method, path, headers, body), query, body)
+
+    # Keys
+
+    def _make_key(self, headers: Mapping[str, str], new: bool) -> Answer:
+        claim = self._door.claim(headers)
+        key = self._door.keys.create(claim) if new else self._door.keys.derive(claim)
+        if key is None:
+            raise clob_invalid("Could not create api key" if new else "Could not derive api key!")
+        made = key.credentials
+        return json_answer(ApiKeyMessage(made.key, made.secret, made.passphrase))
+
+    def _keys(self, key: ApiKey) -> Answer:
+        return json_answer(ApiKeysMessage(self._door.keys.of_address(key.address)))
+
+    def _delete_key(self, key: ApiKey) -> Answer:
+        self._door.keys.delete(key.credentials.key)
+        return json_answer("OK")
+
+    def _closed_only(self, key: ApiKey) -> Answer:
+        accounts = map(self.floor.engine.account, wallets_of(key.address))
+        return json_answer({"closed_only": any(each.restriction is Restriction.CLOSED_ONLY for each in accounts)})
+
+    # Orders and trades
+
+    def _own_order(self, key: ApiKey, order_id: str) -> Order:
+        order = self.floor.engine.order(order_id)
+        if order is None or order.account_id not in wallets_of(key.address) or order.status not in READABLE:
+            raise clob_missing("Order not found")
+        return order
+
+    def _orders(self, key: ApiKey, query: Query) -> Answer:
+        wanted = (query.text("id"), query.text("market"), query.text("asset_id"))
+        found = [
+            order
+            for account_id in wallets_of(key.address)
+            for order in self.floor.engine.open_orders(account_id)
+            if _fits(wanted, (order.order_id, order.condition_id, order.token_id))
+        ]
+        return _page(query, found, self._render.order)
+
+    def _trades(self, key: ApiKey, query: Query) -> Answer:
+        """Trades of the asker, newest first (assumed); ``after`` and ``before`` are seconds, both included."""
+        accounts = wallets_of(key.address)
+        numbers = {number for account_id in accounts for number in self.floor.trades_of.get(account_id, ())}
+        wanted = (query.text("id"), query.text("market"), query.text("asset_id"))
+        after, before = query.whole("after") or 0, query.whole("before")
+        found: list[Trade] = []
+        for number in sorted(numbers, reverse=True):
+            trade = self.floor.engine.trade(number)
+            if trade is None or not _fits(wanted, (self._render.trade_id(number), trade.condition_id, trade.token_id)):
+                continue
+            moment_s = trade.matched_ms // SECOND_MS
+            if after <= moment_s and (before is None or moment_s <= before) and _made_by(trade, query):
+                found.append(trade)
+        return _page(query, found, lambda trade: self._render.trade(trade, accounts))
+
+    # The account
+
+    def _balance(self, key: ApiKey, query: Query) -> Answer:
+        kind, token_id = query.text("asset_type"), query.text("token_id")
+        if kind not in ("COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2"):
+            raise clob_invalid("Invalid asset type")
+        if kind != "COLLATERAL" and not is_number(token_id):
+            raise clob_invalid("Invalid token id")
+        number = query.text("signature_type", "0")
+        if number not in ("0", "1", "2", "3"):
+            raise clob_invalid("Invalid signature type")
+        account = self.floor.engine.account(self._wallet(key.address, SignatureType(int(number))))
+        holding = account.holding(COLLATERAL if kind == "COLLATERAL" else token_id)
+        allowance = UNLIMITED_MICRO if holding.allowance_micro is None else holding.allowance_micro
+        spenders = {contract.address: str(allowance) for contract in EXCHANGES[self._chain_id]}
+        return json_answer(BalanceAllowanceMessage(str(holding.balance_micro), spenders))
+
+    def _wallet(self, address: str, kind: SignatureType) -> str:
+        """The owner's wallet of this kind; of two deposit wallets the one that has been funded."""
+        older = upgradeable_deposit_wallet(address)
+        return older if kind is SignatureType.DEPOSIT_WALLET and older in self._known else wallet_of(address, kind)
+
+    def _beat(self, key: ApiKey, body: bytes) -> Answer:
+        try:
+            given = msgspec.json.decode(body or b"{}", type=_Beat).heartbeat_id
+        except msgspec.MsgspecError as error:
+            raise clob_invalid("Invalid payload") from error
+        return self._heartbeats.beat(key, given or "", self._machine_s())
+
+    def _scoring(self, key: ApiKey, query: Query) -> Answer:
+        return json_answer({"scoring": self._is_scoring(key, query.text("order_id"))})
+
+    def _all_scoring(self, key: ApiKey, body: bytes) -> Answer:
+        try:
+            order_ids = msgspec.json.decode(body, type=list[str])
+        except msgspec.MsgspecError as error:
+            raise clob_invalid("Invalid payload") from error
+        return json_answer({order_id: self._is_scoring(key, order_id) for order_id in order_ids})
+
+    def _is_scoring(self, key: ApiKey, order_id: str) -> bool:
+        order = self.floor.engine.order(order_id)
+        if order is None or order.account_id not in wallets_of(key.address) or order.status is not OrderState.LIVE:
+            return False
+        return scores(order, self.floor.market_of(order.condition_id))
+
+
+class _Beat(msgspec.Struct):
+    heartbeat_id: str | None = ""
+
+
+def _fits(wanted: tuple[str, ...], has: tuple[str, ...]) -> bool:
+    return all(not asked or asked == given for asked, given in zip(wanted, has, strict=True))
+
+
+def _made_by(trade: Trade, query: Query) -> bool:
+    """Whether an address took part in a trade, on either side; no address asked for is any."""
+    asked = query.text("maker_address").lower()
+    return not asked or asked in (trade.account_id.lower(), *(maker.account_id.lower() for maker in trade.makers))
+
+
+def _page(query: Query, found: Sequence[T], render: Callable[[T], object]) -> Answer:
+    start = read_cursor(query.text("next_cursor"))
+    page = found[start : start + PAGE_LENGTH]
+    end = start + PAGE_LENGTH
+    cursor = END_CURSOR if end >= len(found) else b64encode(str(end).encode()).decode()
+    return json_answer(PageMessage(PAGE_LENGTH, len(page), cursor, [render(each) for each in page]))

@@ -1,0 +1,146 @@
+"""The venue's own order-book client, unpatched, trades on the practice exchange over loopback, with every type of wallet."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import aiohttp
+import pytest
+from py_clob_client_v2.clob_types import (
+    AssetType,
+    BalanceAllowanceParams,
+    MarketOrderArgsV2,
+    OrderArgsV2,
+    OrderMarketCancelParams,
+    OrderPayload,
+    OrderType,
+    TradeParams,
+)
+from py_clob_client_v2.exceptions import PolyApiException
+
+from prescient.surfaces.practice.server import PracticeServer
+from prescient.surfaces.practice.world import World
+
+from .trading_venue import WALLET_TYPES, client_of, open_exchange, quiet_market, trading_of, wallet_of_type
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[PracticeServer]:
+    async with open_exchange() as served:
+        yield served
+
+
+def world_of(server: PracticeServer) -> World:
+    assert isinstance(server.world, World)
+    return server.world
+
+
+async def advance(server: PracticeServer, seconds: float) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{server.url}/practice/advance", json={"seconds": seconds}) as response,
+    ):
+        assert response.status == 200
+
+
+@pytest.mark.parametrize("wallet_type", WALLET_TYPES)
+@pytest.mark.parametrize("negative_risk", [False, True])
+async def test_a_wallet_buys_and_sells_what_it_bought(
+    server: PracticeServer, wallet_type: str, negative_risk: bool
+) -> None:
+    market = quiet_market(world_of(server), negative_risk)
+    token, ask, size = market.token_ids[0], market.book.best_ask_micro, market.book.ask_sizes[-1]
+    client = await asyncio.to_thread(client_of, server, wallet_of_type(trading_of(server), wallet_type))
+
+    def buy() -> tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]:
+        placed = client.create_and_post_order(OrderArgsV2(token_id=token, price=ask / 1e6, size=10, side="BUY"))
+        return placed, client.get_order(placed["orderID"]), client.get_trades(TradeParams(id=placed["tradeIDs"][0]))
+
+    placed, order, trades = await asyncio.to_thread(buy)
+    assert placed["success"] and placed["status"] == "matched"
+    assert Decimal(placed["takingAmount"]) == 10
+    assert Decimal(placed["makingAmount"]) == 10 * Decimal(ask) / 1_000_000
+    assert placed["transactionsHashes"] == [trades[0]["transaction_hash"]]
+    assert (
+        order["status"] == "MATCHED"
+        and order["size_matched"] == "10"
+        and order["associate_trades"] == placed["tradeIDs"]
+    )
+    assert len(trades) == 1 and trades[0]["trader_side"] == "TAKER"
+    assert sum(Decimal(maker["matched_amount"]) for maker in trades[0]["maker_orders"]) == 10
+    assert market.book.ask_sizes[-1] == size - 10_000_000 and market.last_trade_micro == ask
+
+    await advance(server, 30)
+
+    def sell() -> tuple[str, dict[str, Any], str]:
+        held = BalanceAllowanceParams(asset_type=AssetType.CONDITIONAL, token_id=token)
+        before = client.get_balance_allowance(held)["balance"]
+        sold = client.create_and_post_market_order(
+            MarketOrderArgsV2(token_id=token, amount=10, side="SELL", order_type=OrderType.FAK)
+        )
+        return before, sold, client.get_balance_allowance(held)["balance"]
+
+    before, sold, unsettled = await asyncio.to_thread(sell)
+    assert (before, sold["status"], unsettled) == ("10000000", "matched", "10000000")
+    assert Decimal(sold["makingAmount"]) == 10
+
+
+async def test_an_order_rests_is_seen_and_is_cancelled_in_every_form(server: PracticeServer) -> None:
+    market = quiet_market(world_of(server))
+    token = market.token_ids[0]
+    client = await asyncio.to_thread(client_of, server, wallet_of_type(trading_of(server), "deposit_wallet"))
+
+    def rest(cents: int) -> str:
+        placed = client.create_and_post_order(OrderArgsV2(token_id=token, price=cents / 100, size=7, side="BUY"))
+        assert placed["status"] == "live" and placed["tradeIDs"] == [] and placed["makingAmount"] == ""
+        return str(placed["orderID"])
+
+    def walk() -> None:
+        ids = [rest(cents) for cents in (2, 3, 4, 5, 6)]
+        assert [order["id"] for order in client.get_open_orders()] == ids
+        levels = {level["price"]: level["size"] for level in client.get_order_book(token)["bids"]}
+        assert Decimal(levels["0.02"]) >= 7
+        assert client.cancel_order(OrderPayload(orderID=ids[0])) == {"canceled": [ids[0]], "not_canceled": {}}
+        again = client.cancel_order(OrderPayload(orderID=ids[0]))
+        assert again == {"canceled": [], "not_canceled": {ids[0]: "Order not found or already canceled"}}
+        assert client.cancel_orders([ids[1], ids[1]])["canceled"] == [ids[1]]
+        assert client.cancel_market_orders(OrderMarketCancelParams(asset_id=market.token_ids[1]))["canceled"] == []
+        assert client.cancel_market_orders(OrderMarketCancelParams(market=market.condition_id))["canceled"] == ids[2:]
+        last = rest(3)
+        assert client.cancel_all()["canceled"] == [last]
+        assert client.get_open_orders() == []
+        with pytest.raises(PolyApiException, match="Order not found"):
+            client.get_order(last)
+
+    await asyncio.to_thread(walk)
+
+
+async def test_the_log_in_is_made_once_and_derived_after(server: PracticeServer) -> None:
+    wallet = wallet_of_type(trading_of(server), "eoa")
+
+    def walk() -> None:
+        client = client_of(server, wallet)
+        first = client.creds
+        assert client.create_or_derive_api_key() == first == client.derive_api_key()
+        with pytest.raises(PolyApiException, match="Could not create api key"):
+            client.create_api_key()
+        with pytest.raises(PolyApiException, match="Could not derive api key!"):
+            client.derive_api_key(nonce=5)
+        assert client.get_api_keys() == {"apiKeys": [first.api_key]}
+        assert client.get_closed_only_mode() == {"closed_only": False}
+        money = client.get_balance_allowance(BalanceAllowanceParams(asset_type=AssetType.COLLATERAL))
+        assert money["balance"] == "10000000000" and len(money["allowances"]) == 3
+        client.update_balance_allowance(BalanceAllowanceParams(asset_type=AssetType.COLLATERAL))
+        assert client.get_notifications() == []
+        beat = client.post_heartbeat()["heartbeat_id"]
+        with pytest.raises(PolyApiException, match=beat):
+            client.post_heartbeat("another")
+        assert client.post_heartbeat(beat)["heartbeat_id"] != beat
+        assert client.delete_api_key() == "OK"
+        with pytest.raises(PolyApiException, match="Unauthorized/Invalid api key"):
+            client.get_api_keys()
+
+    await asyncio.to_thread(walk)
