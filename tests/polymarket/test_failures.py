@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -172,3 +173,14 @@ async def test_senseless_addresses_are_a_typed_error() -> None:
         with pytest.raises(TransportFailed):
             await transport.request("GET", url, [], None)
     await transport.close()
+
+
+async def test_each_request_is_logged_in_detail_without_its_parameters(
+    over_sockets: PolymarketData, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    script.on(BOOKS, GOOD)
+    with caplog.at_level("DEBUG", logger="prescient.adapters.polymarket.client"):
+        await over_sockets.books(["1"])
+    lines = [record.getMessage() for record in caplog.records if "venue request" in record.getMessage()]
+    assert len(lines) == 1
+    assert re.fullmatch(r"venue request POST /clob/books status=200 ms=[\d.]+", lines[0])

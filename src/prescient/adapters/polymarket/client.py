@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ from prescient.wire.pages import MalformedMessage, printable
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
+# Details go by the standard library: where nobody wants them they cost nothing and print nothing.
+detail = logging.getLogger(__name__)
 
 # Too early, too many requests, and request time-out are the client errors that pass by themselves.
 RETRIED_STATUSES = frozenset({408, 425, 429})
@@ -105,10 +109,13 @@ class VenueClient:
 
     async def _attempt(self, question: Question, read: Callable[[bytes], T]) -> T:
         self.counts["requests"] += 1
+        began_s = time.perf_counter()
         try:
             response = await self._transport.request(question.method, question.url, question.params, question.body)
         except TransportFailed as error:
+            _trace(question, "failed", began_s)
             raise _Failure(str(error)) from error
+        _trace(question, str(response.status), began_s)
         self._judge(question, response)
         try:
             return read(response.body)
@@ -161,6 +168,14 @@ class VenueClient:
             return 0.0
         aware = time.replace(tzinfo=UTC) if time.tzinfo is None else time
         return (aware - self._clock.now()).total_seconds()
+
+
+def _trace(question: Question, outcome: str, began_s: float) -> None:
+    """Log a request in detail: where to, what came, how long it took; never its parameters."""
+    if detail.isEnabledFor(logging.DEBUG):
+        path = urlsplit(question.url).path
+        took_ms = round((time.perf_counter() - began_s) * 1000, 1)
+        detail.debug("venue request %s %s status=%s ms=%s", question.method, path, outcome, took_ms)
 
 
 def _said(response: HttpResponse) -> str:

@@ -13,6 +13,7 @@ from prescient.domain.errors import CycleAlreadyRunning, InvalidRequest, Prescie
 from prescient.ports import Desk
 from prescient.surfaces.api.answers import Answer
 from prescient.surfaces.api.cycle_answers import CycleAnswer
+from prescient.surfaces.api.cycle_log import logged
 from prescient.surfaces.api.desk import HealthOf, TheDesk
 from prescient.surfaces.api.errors import documented
 from prescient.surfaces.api.filters import CycleFields, either
@@ -243,7 +244,7 @@ async def _run(
     )
     work = start_cycle(desk.store, request.app.state.stages, desk.clock, cycle)
     try:
-        report = await running.whole(work)
+        report = await running.whole(logged(cycle.cycle_id, work))
     except PrescientError:
         if await _began(desk, cycle.cycle_id):
             request.state.cycle_id = cycle.cycle_id
