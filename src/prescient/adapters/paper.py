@@ -7,6 +7,7 @@ goes into the trade record. The real book does not know about our fills, so what
 from __future__ import annotations
 
 import asyncio
+from weakref import WeakValueDictionary
 
 from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.order import (
@@ -38,8 +39,9 @@ class PaperVenue:
         self._clock = clock
         self._memory: dict[tuple[str, str], Consumption] = {}
         self._first_tokens: dict[str, str] = {}
-        # Two orders on one book must not both see the same shares as free.
-        self._one_at_a_time = asyncio.Lock()
+        # By condition id, as long as anybody holds or awaits one: two orders on one market's book must not both see the
+        # same shares as free.
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def submit(self, order: ApprovedOrder) -> Submission:
         """Check the rules, wait out the taker delay, walk the book that is there then."""
@@ -53,7 +55,7 @@ class PaperVenue:
         delay_s = rules.seconds_delay + (TAKER_DELAY_S if rules.taker_delay_enabled else 0.0)
         if delay_s > 0:
             await self._clock.sleep(delay_s)
-        async with self._one_at_a_time:
+        async with self._locks.setdefault(intent.condition_id, asyncio.Lock()):
             return await self._match(order, rules, delay_s)
 
     async def resolve(self, order: ApprovedOrder) -> Submission:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -75,9 +75,18 @@ async def _execute(desk: Desk, cycle_id: str, portfolio_id: int, signal_ids: Seq
     for number, signal in enumerate(signals):
         unit = units.setdefault(signal.group_id or signal.signal_id, [])
         unit.append((signal, await _approve(desk, signal, number, config, rules.get(signal.condition_id))))
-    tasks = [partial(_trade_unit, desk, cycle_id, unit, rules) for unit in units.values()]
+    # Thousands may be refused where a hundred are sent: those are explained in one go.
+    tasks: list[Callable[[], Awaitable[list[Outcome]]]] = []
+    refused: list[Outcome] = []
+    for unit in units.values():
+        refusals = [(signal, approved) for signal, approved in unit if isinstance(approved, Refused)]
+        if len(refusals) == len(unit):
+            refused += refusals
+        else:
+            tasks.append(partial(_trade_unit, desk, cycle_id, unit, rules))
+    await _explain(desk, cycle_id, refused)
     outcomes: list[list[Outcome]] = await desk.gather(tasks, ORDERS_AT_ONCE)
-    return _report(portfolio_id, len(signals), [pair for unit in outcomes for pair in unit])
+    return _report(portfolio_id, len(signals), [*refused, *(pair for answered in outcomes for pair in answered)])
 
 
 async def _approve(
@@ -116,10 +125,13 @@ async def _trade_unit(
         for signal, trade in filled:
             outcomes.append(await sell_back(desk, signal, trade, trade.size_micro, rules.get(signal.condition_id)))
     # At once, not at the end of the step: what is booked has its reason even if the cycle breaks off here.
-    await desk.store.save_decisions(
-        cycle_id, [_decision(signal, outcome) for signal, outcome in outcomes], desk.clock.now()
-    )
+    await _explain(desk, cycle_id, outcomes)
     return outcomes
+
+
+async def _explain(desk: Desk, cycle_id: str, outcomes: Sequence[Outcome]) -> None:
+    decisions = [_decision(signal, outcome) for signal, outcome in outcomes]
+    await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
 
 
 def _report(portfolio_id: int, count_in: int, outcomes: list[Outcome]) -> StepReport:
