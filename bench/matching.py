@@ -57,6 +57,8 @@ class Writer:
     random: Random
     markets: int
     tick_points: int = 100
+    # Shares of crossing orders; resting ones have 5 to 199.
+    crossing_sizes: tuple[int, int] = (5, 40)
     number: int = 0
 
     def request(self, crossing: bool, order_type: OrderType = OrderType.GTC) -> OrderRequest:
@@ -71,7 +73,7 @@ class Writer:
         account = random.randrange(ACCOUNTS)
         if crossing:
             own = steps * 60 // 100 * self.tick_points
-            size = random.randrange(5, 40) * MICRO
+            size = random.randrange(*self.crossing_sizes) * MICRO
         points = own if buys else 10_000 - own
         dollars = size * points // 10_000
         return OrderRequest(
@@ -90,7 +92,7 @@ class Writer:
             yield [self.request(crossing, order_type) for _ in range(SLICE)]
 
     def mix(self, exchange: Exchange, count: int) -> Iterator[list[Message]]:
-        """Half places that rest, 35 % cancels of what rests, 15 % crossing orders, on a book that is already full."""
+        """Half places that rest, 40 % cancels of what rests, 10 % crossing orders, on a book that is already full."""
         random = self.random
         resting: list[tuple[str, int]] = []
         for _ in range(20_000):
@@ -102,7 +104,7 @@ class Writer:
             script: list[Message] = []
             for _ in range(SLICE):
                 draw = random.random()
-                if draw < 0.15:
+                if draw < 0.1:
                     script.append(self.request(True))
                 elif draw < 0.5:
                     index = random.randrange(len(resting))
@@ -185,7 +187,7 @@ def kinds(title: str, fees: FeeSchedule, count: int) -> None:
     exchange = build(MARKETS, fees)
     times, refused = run(exchange, writer.mix(exchange, count), START_MS)
     settled = sum(trade.status is not TradeStatus.MATCHED for trade in exchange.core.trades.values())
-    rate = line("mix: 50 % rest, 35 % cancel, 15 % cross", times)
+    rate = line("mix: 50 % rest, 40 % cancel, 10 % cross", times)
     print(f"    {exchange.core.trade_counter:,} trades, {settled:,} of them settled on the way, {refused} refused")
     print(f"    goal of {GOAL:,} messages a second: {'met' if rate >= GOAL else 'missed'}, {rate / GOAL:.2f} times")
 
@@ -194,7 +196,8 @@ def curve() -> None:
     """The same messages against ever fuller books: all orders in one market on the finest grid."""
     print("one market, tick 0.0001, undisturbed us each by orders at rest")
     print(f"  {'resting':>10}{'place':>9}{'cancel':>9}{'cross':>9}{'per level':>12}")
-    writer = Writer(Random(SEED), 1, tick_points=1)
+    # Crossing orders as small as the smallest resting one: each meets one maker, however full the book.
+    writer = Writer(Random(SEED), 1, tick_points=1, crossing_sizes=(5, 6))
     exchange = build(1, FEES, tick_micro=100)
     resting = 0
     for goal in (1_000, 10_000, 100_000, 1_000_000):
@@ -204,6 +207,7 @@ def curve() -> None:
             if resting & 1023 == 0:
                 exchange.drain_events()
         exchange.drain_events()
+        gc.collect()
         micros = probe(exchange, writer)
         ladders = exchange.market("m0").ladders
         resting = sum(level.count for ladder in ladders for level in ladder.levels.values())
@@ -217,7 +221,7 @@ def probe(exchange: Exchange, writer: Writer) -> list[float]:
     requests = list(writer.requests(10_000, False))
     placed = [message for messages in requests for message in messages if isinstance(message, OrderRequest)]
     named = [(request.account_id, first + index) for index, request in enumerate(placed)]
-    sources = (requests, cancels(named), writer.requests(400, True))
+    sources = (requests, cancels(named), writer.requests(2_000, True))
     return [fastest(run(exchange, slices, START_MS, FROZEN)[0]) / SLICE * 1e6 for slices in sources]
 
 
