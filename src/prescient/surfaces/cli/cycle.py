@@ -12,7 +12,7 @@ import typer
 from prescient.domain.errors import PrescientError
 from prescient.surfaces.cli.context import running_services
 from prescient.surfaces.cli.exits import FAILURE
-from prescient.surfaces.cli.output import print_json, print_pairs, print_table, put
+from prescient.surfaces.cli.output import moment, print_json, print_pairs, print_table, put
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -88,7 +88,7 @@ def list_cycles(
     rows = [
         (
             item["cycle_id"],
-            str(item.get("started_at"))[:19],
+            moment(item.get("started_at")),
             item["status"],
             item["execution_summary"]["signals"],
             item["execution_summary"]["trades_executed"],
@@ -97,7 +97,8 @@ def list_cycles(
         for item in answer["cycles"]
     ]
     columns = ("cycle", "started (UTC)", "status", "signals", "trades", "message")
-    print_table("Cycles", columns, rows, empty="None yet. Run one: prescient cycle run")
+    spare = ("signals", "trades")
+    print_table("Cycles", columns, rows, empty="None yet. Run one: prescient cycle run", spare=spare)
 
 
 @app.command()

@@ -12,6 +12,20 @@ if TYPE_CHECKING:
 
 # Not a terminal: no line is broken, so that grep and cut see whole rows.
 PLAIN_WIDTH = 500
+GAP = 2
+# Only words may be broken into lines; a number, an id or a time that is broken cannot be read or copied.
+FOLDING = {
+    "market": 18,
+    "market or event": 18,
+    "message": 20,
+    "why": 20,
+    "dropped": 20,
+    "finding": 20,
+    "what to do": 20,
+    "name": 12,
+    "outcome": 7,
+    "schedule": 9,
+}
 
 
 def console() -> Console:
@@ -41,9 +55,14 @@ def print_error(message: str) -> None:
 
 
 def print_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "Nothing yet."
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    empty: str = "Nothing yet.",
+    spare: Sequence[str] = (),
 ) -> None:
-    """Print rows under a title; a column whose name ends in a unit or amount is aligned to the right."""
+    """Print rows under a title, numbers to the right. On a narrow terminal ``spare`` columns are left out, first ones first."""
     from rich.table import Table
     from rich.text import Text
 
@@ -51,13 +70,42 @@ def print_table(
     if not listed:
         put(Text(title, style="bold"), Text(f"  {empty}"))
         return
-    table = Table(box=None, padding=(0, 2), header_style="bold", show_edge=False)
-    for number, column in enumerate(columns):
+    widths = [
+        FOLDING.get(column, max(len(column), *(len(shown(row[number])) for row in listed)))
+        for number, column in enumerate(columns)
+    ]
+    kept, fits = _kept_columns(columns, widths, spare, console().width)
+    table = Table(box=None, padding=(0, GAP // 2), header_style="bold", show_edge=False, pad_edge=False)
+    for number in kept:
         numeric = all(isinstance(row[number], int | float) or row[number] is None for row in listed)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        folds = columns[number] in FOLDING or not fits
+        table.add_column(columns[number], justify="right" if numeric else "left", overflow="fold", no_wrap=not folds)
     for row in listed:
-        table.add_row(*[Text(shown(value)) for value in row])
-    put(Text(title, style="bold"), table)
+        table.add_row(*[Text(shown(row[number])) for number in kept])
+    left_out = [column for number, column in enumerate(columns) if number not in kept]
+    note = [Text(f"(no room for: {', '.join(left_out)}; widen the window, or use --json)")] if left_out else []
+    put(Text(title, style="bold"), table, *note)
+
+
+def _kept_columns(
+    columns: Sequence[str], widths: Sequence[int], spare: Sequence[str], width: int
+) -> tuple[list[int], bool]:
+    """Leave out spare columns until the rest fits; returns the places of those that stay, and whether they fit."""
+    kept = list(range(len(columns)))
+
+    def fits() -> bool:
+        return sum(widths[number] for number in kept) + GAP * (len(kept) - 1) <= width
+
+    for column in spare:
+        if fits():
+            break
+        kept.remove(columns.index(column))
+    return kept, fits()
+
+
+def moment(text: str | None) -> str:
+    """Write a time of an answer to the minute; the exact one is in --json."""
+    return "-" if not text else text[:16].replace("T", " ")
 
 
 def print_pairs(title: str, pairs: Iterable[tuple[str, Any]]) -> None:

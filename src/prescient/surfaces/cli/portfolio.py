@@ -56,7 +56,13 @@ def list_portfolios(
         )
         for item in answer["portfolios"]
     ]
-    print_table("Portfolios", COLUMNS, rows, empty="None yet. Create one: prescient portfolio create NAME")
+    print_table(
+        "Portfolios",
+        COLUMNS,
+        rows,
+        empty="None yet. Create one: prescient portfolio create NAME",
+        spare=("invested", "strategy", "P&L"),
+    )
 
 
 @app.command()

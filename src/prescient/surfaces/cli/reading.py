@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from prescient.surfaces.cli.context import running_services
-from prescient.surfaces.cli.output import price, print_json, print_pairs, print_table
+from prescient.surfaces.cli.output import moment, price, print_json, print_pairs, print_table
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer as JSON.")]
 Portfolio = Annotated[int | None, typer.Option("--portfolio", "-p", help="Only this portfolio.", min=1)]
@@ -45,7 +45,7 @@ def trades(
         return
     rows = [
         (
-            str(item["timestamp"])[:19],
+            moment(item["timestamp"]),
             item["portfolio_id"],
             item["action"],
             item["outcome"],
@@ -59,7 +59,8 @@ def trades(
         for item in answer["trades"]
     ]
     columns = ("time (UTC)", "portfolio", "action", "outcome", "market", "shares", "price", "amount", "fee", "status")
-    print_table("Trades", columns, rows, empty="No trades yet. Run a cycle: prescient cycle run")
+    spare = ("status", "fee", "portfolio", "action")
+    print_table("Trades", columns, rows, empty="No trades yet. Run a cycle: prescient cycle run", spare=spare)
 
 
 def positions(
@@ -91,7 +92,7 @@ def positions(
         for item in answer["positions"]
     ]
     columns = ("outcome", "market", "shares", "entry", "now", "cost", "value", "P&L")
-    print_table("Open positions", columns, rows, empty="None.")
+    print_table("Open positions", columns, rows, empty="None.", spare=("cost", "entry"))
 
 
 def _closed_positions(portfolio: int | None, as_json: bool) -> None:
@@ -100,7 +101,7 @@ def _closed_positions(portfolio: int | None, as_json: bool) -> None:
         print_json(answer)
         return
     rows = [
-        (item["closed_at"][:19], item["outcome"], item["market_question"], item["realized_pnl"])
+        (moment(item["closed_at"]), item["outcome"], item["market_question"], item["realized_pnl"])
         for item in answer["positions"]
     ]
     print_table("Closed positions", ("closed (UTC)", "outcome", "market", "P&L"), rows, empty="None yet.")
@@ -144,7 +145,7 @@ def explain(
     if market is None and cycle is None and portfolio is None:
         portfolio = _lowest_active()
     answer = running_services().get(
-        "controller", "/trading/explain", market=market, cycle_id=cycle, portfolio_id=portfolio
+        "controller", "/trading/explain", market=market, cycle_id=cycle, portfolio_id=portfolio, limit=limit
     )
     if as_json:
         print_json(answer)
@@ -153,7 +154,7 @@ def explain(
     print_table("Reasons", ("reason", "times"), sorted(answer["reasons"].items(), key=lambda item: -item[1]))
     rows = [
         (item.get("step"), item.get("title") or item.get("subject_id"), item.get("text"))
-        for item in answer["decisions"][:limit]
+        for item in answer["decisions"]
     ]
     print_table("Decisions, newest first", ("step", "market or event", "why"), rows, empty="None.")
 
