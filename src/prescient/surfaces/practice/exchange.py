@@ -96,6 +96,8 @@ class PracticeExchange:
         """Let go of rendered pieces of what the world has dropped."""
         self._gamma_renderer.forget_gone()
         self._clob_renderer.forget_gone()
+        if self.trading is not None:
+            self.trading.floor.tidy()
 
     def time_answer(self) -> Answer:
         now_ms = self._now_ms()

@@ -30,6 +30,7 @@ from prescient.exchange.rejections import Rejection
 from prescient.exchange.settlement import Trade, TradeStatus
 from prescient.surfaces.practice.book import Take, UnifiedBook
 from prescient.surfaces.practice.history import record_price, record_volume
+from prescient.surfaces.practice.moments import DAY_MS
 from prescient.surfaces.practice.state import MarketState
 from prescient.surfaces.practice.traders import print_trade
 from prescient.surfaces.practice.world import Exhibit
@@ -37,6 +38,8 @@ from prescient.wire.eip712 import checksum_address
 
 # More than all markets together can ask for; play money.
 BOTTOMLESS_MICRO = 10**18
+# How long orders and trades that are over can still be asked for.
+KEPT_MS = 30 * DAY_MS
 
 
 class EngineBook(UnifiedBook, dict=True):
@@ -119,6 +122,10 @@ class Floor:
         self._hear()
         return self.delayed_answers.pop(request.order_id, answer)
 
+    def tidy(self) -> None:
+        """Let go of orders and trades that ended long ago."""
+        self.engine.forget(self.now_ms - KEPT_MS)
+
     def market_of(self, condition_id: str) -> MarketState:
         return self._markets[condition_id]
 
@@ -129,9 +136,7 @@ class Floor:
         now_ms = self.now_ms
         self.engine.advance(now_ms)
         self._follow_tick(market)
-        for order in self._quotes.pop(market.condition_id, []):
-            if order.status is OrderState.LIVE:
-                take_off(self.engine.core, order, OrderState.CANCELED, now_ms)
+        self._take_down(market.condition_id, now_ms)
         if self.engine.market(market.condition_id).state.stage in (MarketStage.OPEN, MarketStage.WAITING):
             levels = [(0, price, size) for price, size in bids] + [(1, MICRO - price, size) for price, size in asks]
             self._quotes[market.condition_id] = [
@@ -157,6 +162,15 @@ class Floor:
             notional += trade.size_micro * last // MICRO
         self._hear()
         return Take(order.matched_micro, notional, last)
+
+    def _take_down(self, condition_id: str, now_ms: int) -> None:
+        """End what the house shows. Nobody can ask for these orders again, so they are not kept as others are."""
+        core = self.engine.core
+        for order in self._quotes.pop(condition_id, []):
+            if order.status is OrderState.LIVE:
+                take_off(core, order, OrderState.CANCELED, now_ms)
+                core.closed.pop()
+                del core.orders[order.order_id]
 
     def _act(
         self, market: MarketState, account_id: str, token_index: int, price: int, size: int, order_type: OrderType
