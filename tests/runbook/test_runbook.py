@@ -195,7 +195,7 @@ def test_create_portfolio_from_python(system: Installation, monkeypatch: pytest.
     for name, value in system.environment.items():
         if name.startswith(("PRESCIENT_", "POSTGRES_")):
             monkeypatch.setenv(name, value)
-    from prescient.surfaces.operations import create_portfolio
+    from prescient import create_portfolio
 
     portfolio_id = create_portfolio(
         {

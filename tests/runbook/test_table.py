@@ -30,8 +30,9 @@ def test_every_row_has_exactly_one_proof(row: dict[str, Any]) -> None:
     if "test" in row:
         path, _, name = row["test"].partition("::")
         file = REPOSITORY / path
-        assert file.exists(), path
-        assert not name or f"def {name}(" in file.read_text(encoding="utf-8")
+        assert file.is_file(), path
+        assert name.startswith("test_"), "a row names the one test that proves it"
+        assert re.search(rf"^(async )?def {name}\(", file.read_text(encoding="utf-8"), re.M), name
 
 
 def covered(text: str) -> bool:
@@ -59,6 +60,13 @@ def test_every_command_has_a_row(runbook: str) -> None:
     assert len(said) > 15
     missing = [line for line in said if not covered(re.sub(r"\s+#.*$", "", line))]
     assert missing == []
+
+
+def test_every_import_of_the_product_has_a_row(runbook: str) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", runbook, re.S)
+    imports = [line.strip() for block in blocks for line in block.splitlines() if re.match(r"(from|import)\b", line)]
+    assert imports
+    assert [line for line in imports if not covered(line)] == []
 
 
 def test_every_message_of_the_troubleshooting_has_a_row(runbook: str) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from prescient.adapters.strategy_files import load_strategies
 from prescient.domain.signal import Pass
+from prescient.surfaces.api.inputs import parse_json
+from prescient.surfaces.api.portfolios import CreateForm
+from prescient.surfaces.client import Services
 from prescient.trading.strategy_config import COMMON, complete
 from tests.unit.test_strategies import view
 
-STRATEGIES = Path(__file__).resolve().parents[2] / "docs" / "strategies.md"
+REPOSITORY = Path(__file__).resolve().parents[2]
+STRATEGIES = REPOSITORY / "docs" / "strategies.md"
 
 
 def test_the_example_strategy_runs_as_printed(tmp_path: Path) -> None:
@@ -29,3 +37,18 @@ def test_every_shared_key_is_documented_with_its_default() -> None:
         parameter.name: {"[]": "all", "False": "false"}.get(str(parameter.default), str(parameter.default))
         for parameter in COMMON
     }
+
+
+def test_the_readmes_python_line_makes_a_portfolio(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = re.search(r"```python\n(.*?)```", (REPOSITORY / "README.md").read_text(encoding="utf-8"), re.S)
+    assert code
+    asked: list[Any] = []
+
+    def ask(_services: Services, *place: str, body: Any) -> dict[str, Any]:
+        asked.append((*place, CreateForm.model_validate(parse_json(json.dumps(body).encode()))))
+        return {"portfolio_id": 2}
+
+    monkeypatch.setattr(Services, "ask", ask)
+    exec(code.group(1), {})
+    assert [place[:3] for place in asked] == [("POST", "paper-trading", "/portfolios/create")]
+    assert asked[0][3].strategy_type == "momentum"
