@@ -37,3 +37,30 @@ async def test_what_is_committed_after_a_cancelled_transaction_stays(postgres_ds
     assert cancelled > 10
     await store.close()
     await check_books(postgres_store, NOW, resting=False)
+
+
+async def test_a_lease_whose_taking_was_cancelled_is_nobodys(postgres_dsn: str, postgres_store: Store) -> None:
+    """The server may have granted the lock: the session that holds it unknowingly must not hold it for ever."""
+    store = await open_store(postgres_dsn)
+    assert await store.lease("first") is not None
+    for turns in TURNS:
+        task = asyncio.create_task(store.lease(f"lease {turns}"))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        (lease,) = await asyncio.gather(task, return_exceptions=True)
+        if not isinstance(lease, BaseException):
+            assert lease is not None
+            await lease.release()
+        await _becomes_free(postgres_store, f"lease {turns}")
+    await store.close()
+
+
+async def _becomes_free(store: Store, name: str) -> None:
+    for _ in range(200):
+        lease = await store.lease(name)
+        if lease is not None:
+            await lease.release()
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{name} is held by nobody who knows it")

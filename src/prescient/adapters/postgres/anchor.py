@@ -46,7 +46,7 @@ class Anchor:
                 connection = await self._ready()
                 if name in self._held:
                     return None
-                taken = await connection.fetchval("SELECT pg_try_advisory_lock($1)", lock_key(name))
+                taken = await _asked(connection, "SELECT pg_try_advisory_lock($1)", lock_key(name))
             if not taken:
                 return None
             self._held[name] = next(self._numbers)
@@ -67,7 +67,7 @@ class Anchor:
             if connection is None or connection.is_closed():
                 return
             with database_errors():
-                await connection.fetchval("SELECT pg_advisory_unlock($1)", lock_key(name))
+                await _asked(connection, "SELECT pg_advisory_unlock($1)", lock_key(name))
 
     async def holds(self, name: str, number: int) -> bool:
         """Whether we hold the taking of that number for sure: its connection answers now. Never raises."""
@@ -105,3 +105,14 @@ class Anchor:
             self._held.clear()
             self._connection = await connect(self._dsn, self._application)
         return self._connection
+
+
+async def _asked(connection: Raw, statement: str, key: int) -> object:
+    """Change a lock. When the answer is lost the connection goes as well: it may hold a lock that nobody knows of."""
+    try:
+        return await connection.fetchval(statement, key)
+    except asyncpg.PostgresError:
+        raise
+    except BaseException:
+        connection.terminate()
+        raise
