@@ -48,6 +48,8 @@ def test_version(nobody: Installation) -> None:
         ("cycle", "run"),
         ("status",),
         ("psql", "-c", "SELECT 1"),
+        ("backup",),
+        ("backup", "somewhere.dump"),
     ],
 )
 def test_not_running_is_one_line_with_the_cure(nobody: Installation, command: tuple[str, ...]) -> None:

@@ -58,6 +58,15 @@ class BackupOfOtherSource(PrescientError):
         )
 
 
+class NothingToBackUp(PrescientError):
+    """Nothing was ever started on this home."""
+
+    code = "nothing_to_back_up"
+
+    def __init__(self, home: Path) -> None:
+        super().__init__(f"Nothing to back up yet in {home}; start with prescient up (or make run).")
+
+
 class ToolFailed(PrescientError):
     """One of PostgreSQL's programs ended with an error."""
 
@@ -91,8 +100,10 @@ def back_up(settings: Settings, target: Path | None) -> Path:
     """Write a backup and return where; it gets its name only when it is whole and readable.
 
     Without a target it goes to ``<home>/backups`` under a name made of database and time. An existing file is never
-    replaced. Raises InvalidRequest, ToolFailed, and what the database's start raises.
+    replaced. Raises NothingToBackUp, InvalidRequest, ToolFailed, and what the database's start raises.
     """
+    if settings.uses_embedded_postgres and not (settings.home / "postgres").exists():
+        raise NothingToBackUp(settings.home)
     moment = datetime.now(UTC)
     path = target or settings.home / "backups" / f"{settings.database_name}-{moment:%Y%m%dT%H%M%SZ}.dump"
     if path.exists():

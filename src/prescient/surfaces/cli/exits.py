@@ -13,7 +13,7 @@ REFUSED = 4
 NOT_FOUND = 5
 
 BY_STATUS = {404: NOT_FOUND, 409: REFUSED, 422: USAGE, 403: REFUSED, 401: REFUSED}
-NOT_RUNNING_CODES = frozenset({"database_not_running", "not_running"})
+NOT_RUNNING_CODES = frozenset({"database_not_running", "not_running", "nothing_to_back_up"})
 REFUSED_CODES = frozenset({"already_running", "port_taken", "services_running", "other_source"})
 
 
