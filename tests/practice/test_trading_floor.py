@@ -156,6 +156,22 @@ def test_days_of_trading_beside_the_world_keep_every_dollar() -> None:
     user.check()
 
 
+def test_a_delay_of_milliseconds_passes_within_the_call_and_one_of_seconds_does_not() -> None:
+    user = User(300)
+    trading = [m for m in user.world.register.markets.values() if m.trading and m.book.ask_prices]
+    short = next(market for market in trading if market.taker_delay and market.book.ask_sizes[-1] > 20_000_000)
+    before_ms = user.floor.now_ms
+    assert user.place(short, short.book.best_ask_micro, 10).status is OrderState.MATCHED
+    assert user.floor.now_ms == before_ms + 50
+    long = next(market for market in trading if market.seconds_delay and market.book.ask_sizes[-1] > 20_000_000)
+    order = user.place(long, long.book.best_ask_micro, 10)
+    assert order.status is OrderState.DELAYED
+    user.world.step(user.world.now + timedelta(seconds=long.seconds_delay + 1))
+    user.floor.attend()
+    assert order.status in (OrderState.MATCHED, OrderState.LIVE)
+    user.check()
+
+
 def test_a_market_that_ends_takes_no_orders_and_pays_out_when_it_is_resolved() -> None:
     user = User()
     market = min(

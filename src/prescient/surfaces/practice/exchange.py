@@ -68,19 +68,29 @@ class PracticeExchange:
         area, _, _ = path.strip("/").partition("/")
         if area == "practice":
             return self._spoken(lambda: self._control(method, path, body))
-        if area not in ("gamma", "clob"):
+        route = self._route(area, method, path.removeprefix(f"/{area}"), Query(query), body, headers or {})
+        if route is None:
             return text_answer("404 page not found\n", 404)
-        routes = self._gamma if area == "gamma" else self._clob
-        below = path.removeprefix(f"/{area}")
         fault = self.faults.strike(path)
+        answer = self._spoken(route)
+        return answer if fault is None else spoil(fault, answer)
+
+    def _route(
+        self, area: str, method: str, below: str, query: Query, body: bytes, headers: Mapping[str, str]
+    ) -> Callable[[], Answer] | None:
+        """What answers a path of the catalogue, the order-book API or the relayer; None where there is nothing."""
         trading = self.trading
         if trading is not None:
             trading.attend()
-        if trading is not None and area == "clob" and trading.owns(below):
-            answer = self._spoken(lambda: trading.answer(method, below, Query(query), body, headers or {}))
-        else:
-            answer = self._spoken(lambda: routes.answer(method, below, Query(query), body))
-        return answer if fault is None else spoil(fault, answer)
+            if area == "clob" and trading.owns(below):
+                return lambda: trading.answer(method, below, query, body, headers)
+            if area == "relayer":
+                return lambda: trading.relayer_answer(method, below, query)
+        if area == "gamma":
+            return lambda: self._gamma.answer(method, below, query, body)
+        if area == "clob":
+            return lambda: self._clob.answer(method, below, query, body)
+        return None
 
     def read_advance(self, body: bytes) -> int:
         """The moment that ``POST /practice/advance`` asks for, in ms. Raises WireError."""

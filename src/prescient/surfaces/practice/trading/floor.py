@@ -77,9 +77,8 @@ class Floor:
     def __init__(self, world: Exhibit, now_ms: Callable[[], int]) -> None:
         self.engine = Exchange()
         self.house, self.crowd = _address(f"{world.seed}/house"), _address(f"{world.seed}/crowd")
-        # Every trade by the accounts in it, oldest first, and the answers of orders whose delay is over.
+        # Every trade of a user by the accounts in it, oldest first.
         self.trades_of: dict[str, list[int]] = {}
-        self.delayed_answers: dict[str, Placed | Rejection] = {}
         self._world = world
         self._clock = now_ms
         self._last_ms = world.now_ms
@@ -119,8 +118,9 @@ class Floor:
         if isinstance(answer, Placed) and answer.waits:
             self._last_ms = max(self._last_ms, answer.due_ms)
             self.engine.advance(self._last_ms)
+            return self._hear()[request.order_id]
         self._hear()
-        return self.delayed_answers.pop(request.order_id, answer)
+        return answer
 
     def tidy(self) -> None:
         """Let go of orders and trades that ended long ago."""
@@ -227,8 +227,9 @@ class Floor:
         if state.tick_micro != market.tick_micro and state.stage is not MarketStage.RESOLVED:
             self.engine.change_tick(market.condition_id, market.tick_micro, self.now_ms)
 
-    def _hear(self) -> None:
-        """Write down what happened: trades by account, prints, answers that were due, and the books as they are now."""
+    def _hear(self) -> dict[str, Placed | Rejection]:
+        """Write down what happened: trades, prints, the books as they are now; return the answers of delays that ended."""
+        answers: dict[str, Placed | Rejection] = {}
         touched: dict[str, None] = {}
         for event in self.engine.drain_events():
             if isinstance(event, LevelChanged):
@@ -237,9 +238,10 @@ class Floor:
                 if event.status is TradeStatus.MATCHED:
                     self._note(event.trade)
             elif isinstance(event, DelayOver):
-                self.delayed_answers[event.order_id] = event.answer
+                answers[event.order_id] = event.answer
         for condition_id in touched:
             self._show(self._markets[condition_id])
+        return answers
 
     def _note(self, trade: Trade) -> None:
         """Keep a trade for those in it; one of a user's making is also printed, as those of the world print themselves."""

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from prescient.exchange.accounts import COLLATERAL, UNLIMITED_MICRO
+from prescient.exchange.accounts import UNLIMITED_MICRO, Holding
 from prescient.exchange.orders import Order, OrderState, Restriction
 from prescient.exchange.settlement import Trade
 from prescient.surfaces.practice.answers import Answer, clob_invalid, clob_missing, json_answer
@@ -132,6 +132,13 @@ class TradingSide:
             raise clob_missing("404 page not found")
         return route(self._door.key(method, path, headers, body), query, body)
 
+    def relayer_answer(self, method: str, path: str, query: Query) -> Answer:
+        """Answer the relayer: a client asks whether a wallet exists before it trades. Raises WireError."""
+        if f"{method} {path.rstrip('/')}" != "GET /deployed":
+            raise clob_missing("404 page not found")
+        known = {account_id.lower() for account_id in self._known}
+        return json_answer({"deployed": query.text("address").lower() in known})
+
     # Keys
 
     def _make_key(self, headers: Mapping[str, str], new: bool) -> Answer:
@@ -176,7 +183,7 @@ class TradingSide:
         accounts = wallets_of(key.address)
         numbers = {number for account_id in accounts for number in self.floor.trades_of.get(account_id, ())}
         wanted = (query.text("id"), query.text("market"), query.text("asset_id"))
-        after, before = query.whole("after") or 0, query.whole("before")
+        after, before = _moment_s(query, "after") or 0, _moment_s(query, "before")
         found: list[Trade] = []
         for number in sorted(numbers, reverse=True):
             trade = self.floor.engine.trade(number)
@@ -199,7 +206,7 @@ class TradingSide:
         if number not in ("0", "1", "2", "3"):
             raise clob_invalid("Invalid signature type")
         account = self.floor.engine.account(self._wallet(key.address, SignatureType(int(number))))
-        holding = account.holding(COLLATERAL if kind == "COLLATERAL" else token_id)
+        holding = account.collateral if kind == "COLLATERAL" else account.shares.get(token_id, Holding())
         allowance = UNLIMITED_MICRO if holding.allowance_micro is None else holding.allowance_micro
         spenders = {contract.address: str(allowance) for contract in EXCHANGES[self._chain_id]}
         return json_answer(BalanceAllowanceMessage(str(holding.balance_micro), spenders))
@@ -239,6 +246,13 @@ class _Beat(msgspec.Struct):
 
 def _fits(wanted: tuple[str, ...], has: tuple[str, ...]) -> bool:
     return all(not asked or asked == given for asked, given in zip(wanted, has, strict=True))
+
+
+def _moment_s(query: Query, name: str) -> int | None:
+    text = query.text(name)
+    if text and not is_number(text):
+        raise clob_invalid(f"invalid {name}")
+    return int(text) if text else None
 
 
 def _made_by(trade: Trade, query: Query) -> bool:
