@@ -52,3 +52,12 @@ def test_the_readmes_python_line_makes_a_portfolio(monkeypatch: pytest.MonkeyPat
     exec(code.group(1), {})
     assert [place[:3] for place in asked] == [("POST", "paper-trading", "/portfolios/create")]
     assert asked[0][3].strategy_type == "momentum"
+
+
+def test_a_window_that_failed_stays_open_with_its_message() -> None:
+    content = (REPOSITORY / "start_servers.bat").read_bytes()
+    assert content.count(b"\n") == content.count(b"\r\n"), "labels and blocks need Windows' line ends"
+    lines = [line.strip() for line in content.decode().splitlines()]
+    ends = [number for number, line in enumerate(lines) if line.startswith("exit /b")]
+    assert len(ends) == 3
+    assert all(lines[number - 1].endswith("pause") for number in ends)
