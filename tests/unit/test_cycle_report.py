@@ -9,6 +9,7 @@ import pytest
 
 from prescient.domain.cycle import STEP_NAMES, CycleReport, CycleRequest, CycleStatus, StepReport
 from prescient.domain.signal import Step
+from prescient.surfaces.api.answers import StepAnswer
 
 NOW = datetime(2026, 5, 17, tzinfo=UTC)
 
@@ -90,3 +91,7 @@ def test_a_total_sums_counts_reasons_times_and_amounts_of_one_step() -> None:
     assert total.amounts == {"amount_micro": 12, "fee_micro": 1}
     # Adding up leaves the parts as they were.
     assert first.dropped == {"a": 1} and first.amounts == {"amount_micro": 5, "fee_micro": 1}
+
+
+def test_a_steps_seconds_are_answered_to_the_microsecond() -> None:
+    assert StepAnswer.of(StepReport(Step.COLLECT, seconds=0.020597999999999998)).seconds == 0.020598

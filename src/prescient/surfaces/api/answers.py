@@ -48,7 +48,7 @@ class StepAnswer(Answer):
             portfolio_id=report.portfolio_id,
             count_in=report.count_in,
             count_out=report.count_out,
-            seconds=report.seconds,
+            seconds=round(report.seconds, 6),
             dropped=dict(report.dropped),
             settings=dict(report.settings),
             amounts=dict(_amount(name, value) for name, value in report.amounts.items()),
