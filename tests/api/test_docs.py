@@ -82,7 +82,8 @@ async def test_every_operation_describes_its_answer_and_its_errors(clients: Clie
     ids = [operation["operationId"] for operation in operations]
     assert len(ids) == len(set(ids))
     for operation in operations:
-        assert operation["description"]
+        assert operation["description"].startswith(operation["summary"])
+        assert " " in operation["summary"] and not operation["summary"].endswith((".", ";", ":"))
         answers = operation["responses"]
         assert {"200", "403", "413", "415", "421", "422", "500", "503", "default"} <= answers.keys()
         assert answers["200"]["content"]["application/json"]["schema"]["$ref"]

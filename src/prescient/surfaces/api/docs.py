@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import json
+import re
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
@@ -88,11 +89,19 @@ def describe(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-            app.openapi_schema = as_version_3_0(schema)
+            app.openapi_schema = as_version_3_0(with_summaries(schema))
         return app.openapi_schema
 
     app.state.openapi_body = None
     app.openapi = openapi  # type: ignore[method-assign]  # the framework's documented way to replace the description
+
+
+def with_summaries(schema: dict[str, Any]) -> dict[str, Any]:
+    """Head each operation by the first words of its own description, not by the name of a function."""
+    for operations in schema.get("paths", {}).values():
+        for operation in operations.values():
+            operation["summary"] = re.split(r"[.;:](\s|$)", operation["description"], maxsplit=1)[0]
+    return schema
 
 
 def as_version_3_0(schema: dict[str, Any]) -> dict[str, Any]:
