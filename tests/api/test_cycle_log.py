@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import structlog
 
@@ -41,3 +43,15 @@ async def test_a_cycle_that_was_refused_says_why(clients: Clients) -> None:
         assert (await clients["controller"].post("/trading/run-full-cycle")).status_code == 409
     ended = [line for line in lines if line["event"] == "cycle ended without a report"]
     assert len(ended) == 1 and "No active portfolios" in ended[0]["error"]
+
+
+async def test_with_debug_every_order_leaves_a_line(
+    clients: Clients, portfolio_id: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("DEBUG", logger="prescient.adapters.paper"):
+        await clients["controller"].post("/trading/run-full-cycle")
+    lines = [record.getMessage() for record in caplog.records if record.name == "prescient.adapters.paper"]
+    assert len(lines) == 2
+    assert all(
+        re.match(r"order \S+ BUY token \S+ limit 0\.\d+: FILLED, [\d.]+ shares in \d+ fills$", line) for line in lines
+    )

@@ -7,6 +7,7 @@ goes into the trade record. The real book does not know about our fills, so what
 from __future__ import annotations
 
 import asyncio
+import logging
 from weakref import WeakValueDictionary
 
 from prescient.domain.market import OrderBook, TradingRules
@@ -20,12 +21,15 @@ from prescient.domain.order import (
     Submission,
 )
 from prescient.domain.rules import check_taker_order
+from prescient.domain.values import micro_to_text
 from prescient.exchange.book import Walk, book_side, walk, with_taken, without_own
 from prescient.ports import Clock, MarketData, Store
 
 # The venue holds marketable orders of flagged markets for 50 ms (since 2026-08-17) and cannot be asked to cancel them.
 TAKER_DELAY_S = 0.05
 MEMORY_SIDES_MAX = 20_000
+# By the standard library: where nobody wants the details they cost nothing and print nothing.
+detail = logging.getLogger(__name__)
 
 
 class PaperVenue:
@@ -45,6 +49,12 @@ class PaperVenue:
 
     async def submit(self, order: ApprovedOrder) -> Submission:
         """Check the rules, wait out the taker delay, walk the book that is there then."""
+        outcome = await self._submit(order)
+        if detail.isEnabledFor(logging.DEBUG):
+            _trace(order, outcome)
+        return outcome
+
+    async def _submit(self, order: ApprovedOrder) -> Submission:
         intent = order.intent
         rules = await self._rules(intent.condition_id)
         if rules is None:
@@ -143,3 +153,14 @@ class PaperVenue:
                 self._memory.clear()
                 self._first_tokens.clear()
         return known
+
+
+def _trace(order: ApprovedOrder, outcome: Submission) -> None:
+    intent = order.intent
+    if isinstance(outcome, Accepted):
+        size = micro_to_text(sum(fill.size_micro for fill in outcome.fills))
+        said = f"{outcome.status.value}, {size} shares in {len(outcome.fills)} fills"
+    else:
+        said = f"{outcome.code}: {outcome.reason}" if isinstance(outcome, Rejected) else f"unknown: {outcome.reason}"
+    limit = micro_to_text(intent.limit_price_micro)
+    detail.debug("order %s %s token %s limit %s: %s", intent.order_id, intent.side.value, intent.token_id, limit, said)
