@@ -102,7 +102,7 @@ def test_status_and_doctor_find_it_well(system: Installation) -> None:
     assert all(item["memory_mb"] > 0 for item in status["processes"])
     findings = asked(system, "doctor")
     assert {item["level"] for item in findings} == {"ok"}, findings
-    wanted = {"home", "disk space", "supervisor", "database", "schema", "venue", "price updater"}
+    wanted = {"home", "disk space", "supervisor", "database", "schema", "books", "venue", "price updater"}
     assert wanted <= {item["check"] for item in findings}
     assert "Main controller" not in system.run("status").stderr
 

@@ -17,6 +17,8 @@ from typing import Protocol
 from prescient import wiring
 from prescient.domain.errors import InvalidRequest, InvariantBroken, PrescientError
 from prescient.domain.ledger import CASH, RESERVED, USD
+from prescient.domain.portfolio import Portfolio
+from prescient.ports import Store
 from prescient.settings import SERVICE_PORTS, Settings
 from prescient.surfaces.supervision.home import Home
 from prescient.surfaces.supervision.ports import answers
@@ -171,15 +173,19 @@ async def _check_books(settings: Settings, database: str, source: str) -> int:
     try:
         portfolios = await store.portfolios()
         for portfolio in portfolios:
-            ledger = await store.ledger_balances(portfolio.portfolio_id)
-            cash_micro = ledger.get((CASH, USD), 0) + ledger.get((RESERVED, USD), 0)
-            if cash_micro != portfolio.cash_micro:
+            if await balance_off_micro(store, portfolio):
                 raise InvariantBroken(
                     f"The backup's balance of portfolio {portfolio.portfolio_id} differs from its ledger; it was not restored."
                 )
         return len(portfolios)
     finally:
         await store.close()
+
+
+async def balance_off_micro(store: Store, portfolio: Portfolio) -> int:
+    """By how many micro-dollars a portfolio's balance is above what its ledger says; 0 when the books are right."""
+    ledger = await store.ledger_balances(portfolio.portfolio_id)
+    return portfolio.cash_micro - ledger.get((CASH, USD), 0) - ledger.get((RESERVED, USD), 0)
 
 
 def _swap(admin: Login, name: str, fresh: str, kept_as: str) -> str:

@@ -15,7 +15,9 @@ from email.utils import parsedate_to_datetime
 
 from prescient import wiring
 from prescient.domain.errors import PrescientError
+from prescient.domain.values import format_usd
 from prescient.settings import SERVICE_PORTS, Settings
+from prescient.surfaces.backup import balance_off_micro
 from prescient.surfaces.client import Services
 from prescient.surfaces.supervision.home import Home, RunState
 from prescient.surfaces.supervision.ports import answers, holder_of, is_free
@@ -114,9 +116,32 @@ def _database(settings: Settings) -> Iterator[Finding]:
     yield Finding("database", OK, f"{settings.database_name} answers")
     if version == known:
         yield Finding("schema", OK, f"version {version}")
+        yield asyncio.run(_books(settings))
     else:
         cure = "The next start brings it up to date; if it is newer, update the program."
         yield Finding("schema", WARN, f"version {version or 'none'}, this program knows {known}", cure)
+
+
+async def _books(settings: Settings) -> Finding:
+    """Hold each balance against its ledger, which every trade has written."""
+    store = await wiring.open_store(settings, source=None)
+    try:
+        portfolios = await store.portfolios()
+        wrong = {}
+        for portfolio in portfolios:
+            off_micro = await balance_off_micro(store, portfolio)
+            if off_micro:
+                # A trade may have been booked between the two readings: only what stays wrong is wrong.
+                off_micro = await balance_off_micro(store, await store.portfolio(portfolio.portfolio_id))
+            if off_micro:
+                wrong[portfolio.portfolio_id] = off_micro
+    finally:
+        await store.close()
+    if not wrong:
+        return Finding("books", OK, f"{len(portfolios)} portfolios agree with their ledger")
+    told = ", ".join(f"portfolio {number} by {format_usd(off)}" for number, off in wrong.items())
+    cure = "Trade no more on them (prescient portfolio pause ID), and bring back a backup: prescient restore FILE."
+    return Finding("books", FAIL, f"current_balance differs from the ledger: {told}", cure)
 
 
 def _venue(settings: Settings) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
-    """Check home, disk, ports, database, venue, clock and price updater; exit code 1 if anything fails."""
+    """Check home, disk, ports, database, balances, venue, clock and price updater; exit code 1 if anything fails."""
     from prescient.surfaces.checkup import check_up
 
     findings = check_up(settings_of_the_run())
