@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
@@ -24,6 +25,7 @@ from py_clob_client_v2.exceptions import PolyApiException
 from prescient.surfaces.practice.server import PracticeServer
 from prescient.surfaces.practice.world import World
 
+from .conftest import START
 from .trading_venue import WALLET_TYPES, client_of, open_exchange, quiet_market, trading_of, wallet_of_type
 
 
@@ -144,3 +146,41 @@ async def test_the_log_in_is_made_once_and_derived_after(server: PracticeServer)
             client.get_api_keys()
 
     await asyncio.to_thread(walk)
+
+
+async def test_shares_arrive_by_themselves_while_time_passes() -> None:
+    server = PracticeServer(World(7, 60, START), speed=20.0, trading=True)
+    await server.start()
+    try:
+        market = quiet_market(world_of(server))
+        wallet = wallet_of_type(trading_of(server), "deposit_wallet")
+        client = await asyncio.to_thread(client_of, server, wallet)
+
+        def buy() -> dict[str, Any]:
+            args = MarketOrderArgsV2(token_id=market.token_ids[0], amount=5, side="BUY", order_type=OrderType.FOK)
+            return dict(client.create_and_post_market_order(args))
+
+        def holds() -> int:
+            params = BalanceAllowanceParams(asset_type=AssetType.CONDITIONAL, token_id=market.token_ids[0])
+            return int(client.get_balance_allowance(params)["balance"])
+
+        assert (await asyncio.to_thread(buy))["status"] == "matched"
+        for _ in range(40):
+            if await asyncio.to_thread(holds):
+                break
+            await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(holds) > 5_000_000
+        statuses = {trade["status"] for trade in await asyncio.to_thread(client.get_trades)}
+        assert statuses <= {"TRADE_STATUS_MINED", "TRADE_STATUS_CONFIRMED"}
+    finally:
+        await server.stop()
+
+
+async def test_a_body_beyond_all_measure_is_refused_on_the_wire(server: PracticeServer) -> None:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{server.clob_url}/order", data=io.BytesIO(b"x" * 10_000_000)) as response,
+    ):
+        assert response.status == 413
+    async with aiohttp.ClientSession() as session, session.get(f"{server.clob_url}/ok") as response:
+        assert response.status == 200

@@ -13,7 +13,7 @@ from prescient.domain.market import Side
 from prescient.domain.order import OrderType
 from prescient.exchange.orders import Mode, Restriction
 from prescient.surfaces.practice.exchange import PracticeExchange
-from prescient.surfaces.practice.state import MarketState
+from prescient.surfaces.practice.state import MarketState, Rewards
 from prescient.surfaces.practice.trading.accounts import PracticeWallet
 from prescient.surfaces.practice.trading.routes import TradingSide
 from prescient.surfaces.practice.world import World
@@ -311,3 +311,104 @@ def test_a_heartbeat_that_stops_takes_the_keys_orders_along() -> None:
     assert len(venue.send("GET", "/data/orders")[1]["data"]) == 1
     venue.machine_s += 1
     assert venue.send("GET", "/data/orders")[1]["data"] == []
+
+
+NONSENSE = [
+    b"",
+    b"null",
+    b"0",
+    b'"x"',
+    b"[]",
+    b"{}",
+    b"[null]",
+    b"[[]]",
+    b'{"orderID":null}',
+    b'{"heartbeat_id":7}',
+    b"\xff\xfe",
+    b"[" * 5_000,
+    b'{"order":{"salt":' + b"9" * 5_000 + b"}}",
+    b'["' + b"0" * 70 + b'"]',
+    b'{"market":"\\ud800"}',
+]
+
+
+@pytest.mark.parametrize("body", NONSENSE, ids=lambda body: body[:20].decode("latin-1"))
+def test_nonsense_is_never_the_servers_fault(body: bytes) -> None:
+    venue = Venue()
+    for method in ("GET", "POST", "PUT", "DELETE", "PATCH"):
+        for path in (
+            "/order",
+            "/orders",
+            "/cancel-all",
+            "/cancel-market-orders",
+            "/data/orders",
+            "/data/trades",
+            "/data/order/x",
+            "/balance-allowance",
+            "/balance-allowance/update",
+            "/notifications",
+            "/v1/heartbeats",
+            "/order-scoring",
+            "/orders-scoring",
+            "/auth/api-keys",
+            "/auth/nothing",
+        ):
+            query = "next_cursor=%00&after=-1&before=x&asset_type=COLLATERAL&signature_type=9&id=&market=%ff"
+            status, answer = venue.send(method, path, body, query)
+            assert status in (200, 400, 404), (method, path, status)
+            assert status == 200 or answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("asset_type=GOLD", "Invalid asset type"),
+        ("asset_type=CONDITIONAL", "Invalid token id"),
+        ("asset_type=CONDITIONAL&token_id=x", "Invalid token id"),
+        ("asset_type=COLLATERAL&signature_type=4", "Invalid signature type"),
+    ],
+)
+def test_a_balance_of_nothing_is_refused(query: str, text: str) -> None:
+    assert Venue().send("GET", "/balance-allowance", query=query) == (400, {"error": text})
+
+
+def test_each_wallet_of_a_key_has_its_own_balance() -> None:
+    venue = Venue("deposit_wallet")
+    for number, balance in (("0", "0"), ("1", "0"), ("2", "0"), ("3", "10000000000")):
+        query = f"asset_type=COLLATERAL&signature_type={number}"
+        assert venue.send("GET", "/balance-allowance", query=query)[1]["balance"] == balance
+
+
+def test_an_order_near_the_middle_of_a_rewarded_market_scores() -> None:
+    venue = Venue()
+    market = quiet_market(venue.world)
+    market.rewards = Rewards(minimum_size=10, maximum_spread=10.0, daily_rate=5)
+    bid = market.book.best_bid_micro // 10_000
+    near, small, far = venue.order(bid, 10), venue.order(bid, 9), venue.order(2, 100)
+    ids = [venue.post(posted)[1]["orderID"] for posted in (near, small, far)]
+    body = json.dumps([*ids, "unknown"]).encode()
+    scoring = dict(zip([*ids, "unknown"], [True, False, False, False], strict=True))
+    assert venue.send("POST", "/orders-scoring", body) == (200, scoring)
+    assert venue.send("GET", "/order-scoring", query=f"order_id={ids[0]}") == (200, {"scoring": True})
+
+
+@pytest.mark.parametrize(("kind", "status"), [("429", 429), ("html", 403)])
+def test_an_order_that_is_stopped_at_the_gate_is_not_in_the_book(kind: str, status: int) -> None:
+    venue = Venue()
+    venue.exchange.handle("POST", "/practice/faults", "", json.dumps({"path": "/clob/order", "kind": kind}).encode())
+    posted = venue.order()
+    assert venue.exchange.handle("POST", "/clob/order", "", encode_order(posted)).status == status
+    assert venue.send("GET", "/data/orders")[1]["data"] == []
+    assert venue.post(posted)[0] == 200
+
+
+def test_an_order_that_is_answered_with_an_error_may_be_in_the_book() -> None:
+    venue = Venue()
+    venue.exchange.handle("POST", "/practice/faults", "", b'{"path": "/clob/order", "kind": "500", "count": 1}')
+    posted = venue.order()
+    headers = l2_headers(venue.credentials, venue.key.address, NOW_S, "POST", "/order", encode_order(posted))
+    small = {name.lower(): value for name, value in headers.items()}
+    assert venue.exchange.handle("POST", "/clob/order", "", encode_order(posted), small).status == 500
+    mine = order_id(posted.order, contract_for(posted.order.token_id, False))
+    assert [order["id"] for order in venue.send("GET", "/data/orders")[1]["data"]] == [mine]
+    assert venue.post(posted) == (400, {"error": f"order {mine} is invalid. Duplicated."})

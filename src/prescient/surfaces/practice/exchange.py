@@ -19,6 +19,8 @@ from prescient.surfaces.practice.world import Exhibit
 
 ADVANCE_MAX_S = 400 * 86_400
 FAULT_COUNT_MAX = 1_000_000
+# With these a request never gets as far as the exchange; with all others what it asked for happens all the same.
+STOPPED_BEFORE = ("429", "html")
 
 
 class _Advance(msgspec.Struct, forbid_unknown_fields=True):
@@ -72,6 +74,8 @@ class PracticeExchange:
         if route is None:
             return text_answer("404 page not found\n", 404)
         fault = self.faults.strike(path)
+        if fault is not None and fault.kind in STOPPED_BEFORE:
+            return spoil(fault, text_answer(""))
         answer = self._spoken(route)
         return answer if fault is None else spoil(fault, answer)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import msgspec
 
@@ -51,6 +52,7 @@ def practice_wallets(seed: int) -> tuple[PracticeWallet, ...]:
     return tuple(wallets)
 
 
+@lru_cache(maxsize=4_096)
 def wallets_of(address: str) -> tuple[str, ...]:
     """Return every account that this owner may trade from: its own address, proxy, Safe and both deposit wallets."""
     return (*(wallet_of(address, kind) for kind in SignatureType), upgradeable_deposit_wallet(address))
