@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -12,76 +11,16 @@ import pytest
 from prescient.domain.market import Side
 from prescient.domain.order import OrderType
 from prescient.exchange.orders import Mode, Restriction
-from prescient.surfaces.practice.exchange import PracticeExchange
-from prescient.surfaces.practice.state import MarketState, Rewards
 from prescient.surfaces.practice.trading.accounts import PracticeWallet
-from prescient.surfaces.practice.trading.routes import TradingSide
-from prescient.surfaces.practice.world import World
 from prescient.wire.auth import ApiCredentials, l1_headers, l2_headers
 from prescient.wire.eip712 import SigningKey
-from prescient.wire.order_signing import ContractOrder, SignatureType, contract_for, order_id, sign_order
+from prescient.wire.order_signing import contract_for, order_id, sign_order
 from prescient.wire.orders import PostedOrder, encode_order
 
-from .conftest import START
+from .trading_user import MACHINE_S, NOW_S, Venue
 from .trading_venue import WALLET_TYPES, quiet_market, wallet_of_type
 
-NOW_S = int(START.timestamp())
-MACHINE_S = 1_900_000_000
 Change = Callable[[PostedOrder], PostedOrder]
-
-
-class Venue:
-    """An exchange without sockets, a wallet that has logged in, and orders as it would post them."""
-
-    def __init__(self, wallet_type: str = "eoa") -> None:
-        self.world = World(7, 60, START)
-        self.machine_s = float(MACHINE_S)
-        self.trading = TradingSide(self.world, lambda: self.world.now_ms, machine_s=lambda: self.machine_s)
-        self.exchange = PracticeExchange(self.world, trading=self.trading)
-        self.market = quiet_market(self.world)
-        self.salt = 0
-        self.log_in(wallet_of_type(self.trading, wallet_type))
-
-    def log_in(self, wallet: PracticeWallet) -> None:
-        self.wallet, self.key = wallet, SigningKey(wallet.private_key)
-        status, made = self.send("POST", "/auth/api-key", headers=l1_headers(self.key, NOW_S, chain_id=137))
-        assert status == 200
-        self.credentials = ApiCredentials(made["apiKey"], made["secret"], made["passphrase"])
-
-    def send(self, method: str, path: str, body: bytes = b"", query: str = "", **given: Any) -> tuple[int, Any]:
-        headers = given.get("headers")
-        if headers is None:
-            headers = l2_headers(self.credentials, self.key.address, NOW_S, method, path, body)
-        small = {name.lower(): value for name, value in headers.items()}
-        answer = self.exchange.handle(method, f"/clob{path}", query, body, small)
-        return answer.status, json.loads(answer.body)
-
-    def order(
-        self, price_cents: int = 2, size: int = 10, market: MarketState | None = None, **changes: Any
-    ) -> PostedOrder:
-        """A signed BUY that rests far below the market."""
-        self.salt += 1
-        market = market or self.market
-        token_id = int(market.token_ids[0])
-        kind = SignatureType(self.wallet.signature_type)
-        signer = self.wallet.funder if kind is SignatureType.DEPOSIT_WALLET else self.wallet.address
-        order = ContractOrder(
-            self.salt,
-            self.wallet.funder,
-            signer,
-            token_id,
-            price_cents * size * 10_000,
-            size * 1_000_000,
-            Side.BUY,
-            kind,
-            NOW_S * 1000,
-        )
-        order = msgspec.structs.replace(order, **changes)
-        signature = sign_order(order, contract_for(token_id, market.negative_risk), self.key)
-        return PostedOrder(order, signature, self.credentials.key, OrderType.GTC, 0, False, False)
-
-    def post(self, posted: PostedOrder) -> tuple[int, Any]:
-        return self.send("POST", "/order", encode_order(posted))
 
 
 def changed(**fields: Any) -> Change:
@@ -274,45 +213,6 @@ def test_a_batch_takes_fifteen_and_tells_each_its_own_fate() -> None:
     assert venue.send("POST", "/orders", many) == (400, {"error": "Too many orders in payload: 16, max allowed: 15"})
 
 
-def test_others_neither_see_nor_cancel_an_order() -> None:
-    venue = Venue()
-    _, answer = venue.post(venue.order())
-    mine = answer["orderID"]
-    venue.log_in(wallet_of_type(venue.trading, "safe"))
-    assert venue.send("GET", f"/data/order/{mine}") == (404, {"error": "Order not found"})
-    assert venue.send("GET", "/data/orders")[1]["data"] == []
-    body = json.dumps({"orderID": mine}).encode()
-    missing = {"canceled": [], "not_canceled": {mine: "Order not found or already canceled"}}
-    assert venue.send("DELETE", "/order", body) == (200, missing)
-    assert venue.send("DELETE", "/cancel-all")[1]["canceled"] == []
-    assert venue.send("DELETE", "/order", b'{"orderID":"x"}') == (400, {"error": "Invalid orderID"})
-    assert venue.send("DELETE", "/cancel-market-orders", b"{}") == (400, {"error": "Invalid payload"})
-
-
-def test_open_orders_come_in_pages_to_the_end() -> None:
-    venue = Venue()
-    for _ in range(101):
-        assert venue.post(venue.order(price_cents=1, size=5))[0] == 200
-    _, first = venue.send("GET", "/data/orders", query="next_cursor=MA==")
-    _, second = venue.send("GET", "/data/orders", query=f"next_cursor={first['next_cursor']}")
-    assert (first["limit"], first["count"], second["count"], second["next_cursor"]) == (100, 100, 1, "LTE=")
-    assert len({order["id"] for order in first["data"] + second["data"]}) == 101
-    text = "next item should be greater than or equal to 0"
-    assert venue.send("GET", "/data/orders", query="next_cursor=LTE=") == (400, {"error": text})
-
-
-def test_a_heartbeat_that_stops_takes_the_keys_orders_along() -> None:
-    venue = Venue()
-    assert venue.post(venue.order())[1]["status"] == "live"
-    venue.machine_s += 60
-    assert len(venue.send("GET", "/data/orders")[1]["data"]) == 1
-    assert venue.send("POST", "/v1/heartbeats", b'{"heartbeat_id":""}')[0] == 200
-    venue.machine_s += 10
-    assert len(venue.send("GET", "/data/orders")[1]["data"]) == 1
-    venue.machine_s += 1
-    assert venue.send("GET", "/data/orders")[1]["data"] == []
-
-
 NONSENSE = [
     b"",
     b"null",
@@ -357,58 +257,3 @@ def test_nonsense_is_never_the_servers_fault(body: bytes) -> None:
             status, answer = venue.send(method, path, body, query)
             assert status in (200, 400, 404), (method, path, status)
             assert status == 200 or answer["error"]
-
-
-@pytest.mark.parametrize(
-    ("query", "text"),
-    [
-        ("asset_type=GOLD", "Invalid asset type"),
-        ("asset_type=CONDITIONAL", "Invalid token id"),
-        ("asset_type=CONDITIONAL&token_id=x", "Invalid token id"),
-        ("asset_type=COLLATERAL&signature_type=4", "Invalid signature type"),
-    ],
-)
-def test_a_balance_of_nothing_is_refused(query: str, text: str) -> None:
-    assert Venue().send("GET", "/balance-allowance", query=query) == (400, {"error": text})
-
-
-def test_each_wallet_of_a_key_has_its_own_balance() -> None:
-    venue = Venue("deposit_wallet")
-    for number, balance in (("0", "0"), ("1", "0"), ("2", "0"), ("3", "10000000000")):
-        query = f"asset_type=COLLATERAL&signature_type={number}"
-        assert venue.send("GET", "/balance-allowance", query=query)[1]["balance"] == balance
-
-
-def test_an_order_near_the_middle_of_a_rewarded_market_scores() -> None:
-    venue = Venue()
-    market = quiet_market(venue.world)
-    market.rewards = Rewards(minimum_size=10, maximum_spread=10.0, daily_rate=5)
-    bid = market.book.best_bid_micro // 10_000
-    near, small, far = venue.order(bid, 10), venue.order(bid, 9), venue.order(2, 100)
-    ids = [venue.post(posted)[1]["orderID"] for posted in (near, small, far)]
-    body = json.dumps([*ids, "unknown"]).encode()
-    scoring = dict(zip([*ids, "unknown"], [True, False, False, False], strict=True))
-    assert venue.send("POST", "/orders-scoring", body) == (200, scoring)
-    assert venue.send("GET", "/order-scoring", query=f"order_id={ids[0]}") == (200, {"scoring": True})
-
-
-@pytest.mark.parametrize(("kind", "status"), [("429", 429), ("html", 403)])
-def test_an_order_that_is_stopped_at_the_gate_is_not_in_the_book(kind: str, status: int) -> None:
-    venue = Venue()
-    venue.exchange.handle("POST", "/practice/faults", "", json.dumps({"path": "/clob/order", "kind": kind}).encode())
-    posted = venue.order()
-    assert venue.exchange.handle("POST", "/clob/order", "", encode_order(posted)).status == status
-    assert venue.send("GET", "/data/orders")[1]["data"] == []
-    assert venue.post(posted)[0] == 200
-
-
-def test_an_order_that_is_answered_with_an_error_may_be_in_the_book() -> None:
-    venue = Venue()
-    venue.exchange.handle("POST", "/practice/faults", "", b'{"path": "/clob/order", "kind": "500", "count": 1}')
-    posted = venue.order()
-    headers = l2_headers(venue.credentials, venue.key.address, NOW_S, "POST", "/order", encode_order(posted))
-    small = {name.lower(): value for name, value in headers.items()}
-    assert venue.exchange.handle("POST", "/clob/order", "", encode_order(posted), small).status == 500
-    mine = order_id(posted.order, contract_for(posted.order.token_id, False))
-    assert [order["id"] for order in venue.send("GET", "/data/orders")[1]["data"]] == [mine]
-    assert venue.post(posted) == (400, {"error": f"order {mine} is invalid. Duplicated."})
