@@ -37,7 +37,7 @@ def test_a_balance_that_differs_from_its_ledger_is_named(
     settings: Settings, postgres_server: PostgresServer, shared_database: str
 ) -> None:
     asyncio.run(two_portfolios(settings))
-    assert (books(settings).level, books(settings).text) == ("ok", "2 portfolios agree with their ledger")
+    assert (books(settings).level, books(settings).text) == ("ok", "every balance agrees with its ledger (2)")
     # As no program of ours could: past every trigger, by the server's own superuser.
     spoil = "UPDATE portfolios SET current_balance = current_balance + 1.5 WHERE portfolio_id = 2"
     postgres_server.run(shared_database, f"SET session_replication_role = replica; {spoil}")

@@ -138,7 +138,7 @@ async def _books(settings: Settings) -> Finding:
     finally:
         await store.close()
     if not wrong:
-        return Finding("books", OK, f"{len(portfolios)} portfolios agree with their ledger")
+        return Finding("books", OK, f"every balance agrees with its ledger ({len(portfolios)})")
     told = ", ".join(f"portfolio {number} by {format_usd(off)}" for number, off in wrong.items())
     cure = "Trade no more on them (prescient portfolio pause ID), and bring back a backup: prescient restore FILE."
     return Finding("books", FAIL, f"current_balance differs from the ledger: {told}", cure)
