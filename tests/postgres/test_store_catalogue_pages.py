@@ -10,12 +10,12 @@ from typing import Any
 
 import asyncpg
 import pytest
-from tests.contract.store_examples import NOW, book, event, later, market, pages
 
 from prescient.adapters.postgres.catalogue_upsert import CATALOGUE_LOCK
 from prescient.adapters.postgres.store import PostgresStore, open_store
 from prescient.domain.signal import Decision, Step
 from prescient.ports import Collected, EventPage
+from tests.contract.store_examples import NOW, book, event, later, market, pages
 
 
 @pytest.fixture

@@ -14,6 +14,10 @@ from typing import Any
 import asyncpg
 import pytest
 from sqlalchemy import text
+
+from prescient.adapters.postgres.store import PostgresStore, open_store
+from prescient.domain.cycle import CycleStatus
+from prescient.domain.errors import CycleAlreadyRunning, StoreUnavailable
 from tests.contract.store_examples import (
     NOW,
     USD,
@@ -29,10 +33,6 @@ from tests.contract.store_examples import (
     signal,
 )
 from tests.postgres_fixture import PostgresServer
-
-from prescient.adapters.postgres.store import PostgresStore, open_store
-from prescient.domain.cycle import CycleStatus
-from prescient.domain.errors import CycleAlreadyRunning, StoreUnavailable
 
 CLAIM_AND_WAIT = """
 import asyncio, sys

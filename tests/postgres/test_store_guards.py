@@ -9,6 +9,12 @@ from typing import Any
 
 import asyncpg
 import pytest
+
+from prescient.adapters.postgres.store import PostgresStore, open_store
+from prescient.domain.errors import InvalidRequest, InvariantBroken, PortfolioNotFound
+from prescient.domain.ledger import reservation
+from prescient.domain.order import ApprovedOrder
+from prescient.domain.portfolio import NewPortfolio
 from tests.contract.store_examples import (
     NOW,
     USD,
@@ -25,12 +31,6 @@ from tests.contract.store_examples import (
     sold,
     trace,
 )
-
-from prescient.adapters.postgres.store import PostgresStore, open_store
-from prescient.domain.errors import InvalidRequest, InvariantBroken, PortfolioNotFound
-from prescient.domain.ledger import reservation
-from prescient.domain.order import ApprovedOrder
-from prescient.domain.portfolio import NewPortfolio
 
 
 @pytest.fixture

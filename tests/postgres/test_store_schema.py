@@ -18,14 +18,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
-from tests.contract.store_examples import NOW, USD, YES, bought, fill, funded, signal
-from tests.postgres_fixture import PostgresServer, free_port
 
 from prescient.adapters.postgres import tables
 from prescient.adapters.postgres.migrate import HEAD, MIGRATIONS, REVISIONS, SchemaTooNew, migrate, schema_version
 from prescient.adapters.postgres.store import open_store
 from prescient.domain.errors import StoreUnavailable
 from prescient.domain.portfolio import NewPortfolio
+from tests.contract.store_examples import NOW, USD, YES, bought, fill, funded, signal
+from tests.postgres_fixture import PostgresServer, free_port
 
 RUNBOOK_TABLES = {
     "portfolios",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.fakes import binary_market
 
 from prescient.adapters.strategy_files import StrategyFileError, load_strategies
 from prescient.domain.errors import InvalidRequest
@@ -16,6 +15,7 @@ from prescient.strategies import BUILT_IN
 from prescient.strategies.majority import Majority
 from prescient.strategies.momentum import Momentum, upward_probability
 from prescient.trading.strategy_config import complete
+from tests.fakes import binary_market
 
 
 def book(token: str, bid: int, ask: int, last: int | None = None) -> OrderBook:
