@@ -14,10 +14,14 @@ from py_clob_client_v2.clob_types import (
     AssetType,
     BalanceAllowanceParams,
     MarketOrderArgsV2,
+    OpenOrderParams,
     OrderArgsV2,
     OrderMarketCancelParams,
     OrderPayload,
+    OrderScoringParams,
+    OrdersScoringParams,
     OrderType,
+    PostOrdersV2Args,
     TradeParams,
 )
 from py_clob_client_v2.exceptions import PolyApiException
@@ -116,6 +120,28 @@ async def test_an_order_rests_is_seen_and_is_cancelled_in_every_form(server: Pra
         assert client.get_open_orders() == []
         with pytest.raises(PolyApiException, match="Order not found"):
             client.get_order(last)
+
+    await asyncio.to_thread(walk)
+
+
+async def test_a_batch_is_posted_and_asked_for_its_rewards(server: PracticeServer) -> None:
+    market = quiet_market(world_of(server))
+    client = await asyncio.to_thread(client_of, server, wallet_of_type(trading_of(server), "safe"))
+
+    def walk() -> None:
+        def signed(cents: int, size: int) -> PostOrdersV2Args:
+            args = OrderArgsV2(token_id=market.token_ids[0], price=cents / 100, size=size, side="BUY")
+            return PostOrdersV2Args(order=client.create_order(args), orderType=OrderType.GTC)
+
+        answers = client.post_orders([signed(2, 8), signed(3, 4), signed(4, 8)])
+        assert [answer["status"] for answer in answers] == ["live", "", "live"]
+        assert "lower than the minimum: 5" in answers[1]["errorMsg"]
+        ids = [answers[0]["orderID"], answers[2]["orderID"]]
+        assert client.is_order_scoring(OrderScoringParams(orderId=ids[0])) == {"scoring": False}
+        assert client.are_orders_scoring(OrdersScoringParams(orderIds=ids)) == dict.fromkeys(ids, False)
+        assert client.get_trades() == []
+        assert len(client.get_open_orders(OpenOrderParams(asset_id=market.token_ids[1]))) == 0
+        assert len(client.get_open_orders(OpenOrderParams(market=market.condition_id))) == 2
 
     await asyncio.to_thread(walk)
 

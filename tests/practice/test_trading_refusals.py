@@ -102,6 +102,8 @@ def test_a_log_in_with_the_key_is_refused_when_a_part_is_missing_or_wrong(header
     assert venue.send("POST", "/auth/api-key", headers=good)[0] == 200
     assert venue.send("POST", "/auth/api-key", headers=good) == (400, {"error": "Could not create api key"})
     assert venue.send("GET", "/auth/derive-api-key", headers=good)[0] == 200
+    assert len(venue.send("GET", "/auth/api-keys", headers=good)[1]["apiKeys"]) == 2
+    assert venue.send("GET", "/auth/api-keys", headers={**good, header: other[header]}) == refused
 
 
 @pytest.mark.parametrize(
