@@ -1,7 +1,7 @@
 """The other side of the benches: a large practice world that stands still, served by the practice exchange in a process of its own.
 
 Told by its standard input: ``stir`` moves every market's figures (and the next ``stir`` moves them back), so that a
-second cycle finds all rows known and all of them changed. Every page is rendered before it is timed.
+second cycle finds all rows known and all of them changed. Every page and book is rendered before it is timed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ SEED = 7
 # Widens events with several options until there are six markets in an event, as the venue has.
 BREADTH = 3.3
 STIR_MICRO = 25 * MICRO
+BOOKS_AT_ONCE = 500
 
 
 def main() -> None:
@@ -63,6 +64,7 @@ def drop_market(world: World, event_number: int) -> None:
 async def serve(world: World, port: int, speed: float) -> None:
     server = PracticeServer(world, port=port, speed=speed)
     render_everything(server)
+    render_books(world, server)
     gc.collect()
     gc.freeze()
     await server.start()
@@ -72,6 +74,7 @@ async def serve(world: World, port: int, speed: float) -> None:
         if line.strip() == "stir":
             stirred = not stirred
             stir(world, STIR_MICRO if stirred else -STIR_MICRO)
+            render_books(world, server)
         say({"bytes": render_everything(server)})
     await server.stop()
 
@@ -95,6 +98,14 @@ def render_everything(server: PracticeServer) -> int:
         if not following:
             return size
         cursor = f"&after_cursor={following}"
+
+
+def render_books(world: World, server: PracticeServer) -> None:
+    """Ask for every book once."""
+    tokens = list(world.register.tokens)
+    for start in range(0, len(tokens), BOOKS_AT_ONCE):
+        body = json.dumps([{"token_id": token} for token in tokens[start : start + BOOKS_AT_ONCE]])
+        assert server.exchange.handle("POST", "/clob/books", "", body.encode()).status == 200
 
 
 def say(fields: dict[str, object]) -> None:

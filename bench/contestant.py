@@ -18,12 +18,13 @@ from typing import Any
 
 import asyncpg
 import uvloop
-from bench.floor_and_bot import Floor, UsualBot
+from bench.floor import Floor
 from bench.loop_watch import LoopWatch
+from bench.usual_bot import UsualBot
 
 from prescient import wiring
 from prescient.domain.cycle import CycleReport, CycleRequest
-from prescient.settings import Settings
+from prescient.settings import PORT_PRACTICE, Settings
 from prescient.surfaces.collector import settle_collector
 from prescient.trading.admin import ensure_first_portfolio
 from prescient.trading.cycle import start_cycle
@@ -77,24 +78,33 @@ async def other(contestant: Floor | UsualBot) -> AsyncIterator[Run]:
     await contestant.close()
 
 
-async def counts(dsn: str, events: str, markets: str) -> dict[str, int]:
+OUR_TABLES = {
+    "events": "events",
+    "markets": "markets",
+    "decisions": "decisions",
+    "snapshots": "market_snapshots",
+    "signals": "trading_signals",
+    "trades": "trades",
+}
+BOT_TABLES = {name: f"bot_{name}" for name in ("events", "markets", "decisions", "snapshots", "signals")}
+
+
+async def counts(dsn: str, tables: dict[str, str]) -> dict[str, int]:
     """How many rows a run left, read back by another connection."""
     connection = await asyncpg.connect(dsn)
-    tables = {"events": events, "markets": markets, "decisions": "decisions", "snapshots": "market_snapshots"}
-    tables |= {"signals": "trading_signals", "trades": "trades"}
     found = {name: await connection.fetchval(f"SELECT count(*) FROM {table}") for name, table in tables.items()}
     await connection.close()
     return found
 
 
-async def serve_runs(open_run: Any, dsn: str, events: str, markets: str) -> None:
+async def serve_runs(open_run: Any, dsn: str, tables: dict[str, str]) -> None:
     async with open_run as run:
         say({"ready": True})
         while (await asyncio.to_thread(sys.stdin.readline)).strip():
             found = await run()
             # ru_maxrss is in KiB on Linux; what reading the counts takes is not the cycle's.
             found["peak_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            found["rows"] = await counts(dsn, events, markets)
+            found["rows"] = await counts(dsn, tables)
             say(found)
 
 
@@ -112,7 +122,7 @@ def main() -> None:
     login = json.loads(sys.stdin.readline())
     settings = Settings(
         PRESCIENT_HOME=Path(login["home"]),
-        PRESCIENT_PORT_SHIFT=arguments.practice_port - 8010,
+        PRESCIENT_PORT_SHIFT=arguments.practice_port - PORT_PRACTICE,
         POSTGRES_HOST=login["host"],
         POSTGRES_PORT=login["port"],
         POSTGRES_DB=login["database"],
@@ -121,14 +131,14 @@ def main() -> None:
         PYTHON_LOG_LEVEL="WARNING",
         _env_file=None,  # type: ignore[call-arg]  # aliases
     )
-    dsn, gamma_url = wiring.connection(settings).dsn(), wiring.gamma_url(settings)
+    dsn = wiring.connection(settings).dsn()
     if arguments.contestant == "bot":
-        runs = serve_runs(other(UsualBot(gamma_url, dsn)), dsn, "bot_events", "bot_markets")
+        runs = serve_runs(other(UsualBot(wiring.practice_url(settings), dsn)), dsn, BOT_TABLES)
     elif arguments.contestant == "floor":
-        runs = serve_runs(other(Floor(gamma_url, dsn)), dsn, "events", "markets")
+        runs = serve_runs(other(Floor(wiring.gamma_url(settings), dsn)), dsn, OUR_TABLES)
     else:
         watched = arguments.contestant == "watched"
-        runs = serve_runs(our_cycle(settings, watched=watched), dsn, "events", "markets")
+        runs = serve_runs(our_cycle(settings, watched=watched), dsn, OUR_TABLES)
     # The watch sees every callback of asyncio's own loop; uvloop, on which the product runs, hides some.
     factory = asyncio.new_event_loop if arguments.contestant == "watched" else uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:

@@ -39,7 +39,7 @@ def main() -> int:
             measured[markets] = measure(
                 server, home, events, markets, 1 if arguments.short else arguments.rounds, arguments.only
             )
-    result = {"machine": before, "load_after": machine()["load"], **summary(measured)}
+    result = {"machine": before, "load_after": machine()["load"], **summary(measured, short=arguments.short)}
     show(result)
     sys.stdout.write(json.dumps(result) + "\n")
     return 1 if result["incomplete"] else 0
@@ -79,7 +79,7 @@ def progress(name: str, phase: str, markets: int, found: dict[str, Any]) -> None
     sys.stderr.write(f"{markets:>6} markets  {name:<8} {phase:<7} {found['seconds']:8.3f} s\n")
 
 
-def summary(measured: dict[int, Runs]) -> dict[str, Any]:
+def summary(measured: dict[int, Runs], *, short: bool) -> dict[str, Any]:
     """The best of each contestant and phase, and what follows from them."""
     sizes = sorted(measured)
     result: dict[str, Any] = {"sizes": sizes, "best_s": {}, "ratios": {}, "steps": {}, "incomplete": []}
@@ -96,6 +96,7 @@ def summary(measured: dict[int, Runs]) -> dict[str, Any]:
     result["peak_mib"] = round(max(run["peak_mib"] for phase in PHASES for run in large["ours", phase]), 1)
     result["loop"] = {phase: large["watched", phase][0]["loop"] for phase in PHASES}
     result["growth"] = {phase: growth(measured, sizes, phase) for phase in PHASES}
+    result["short"] = short
     return result
 
 
@@ -111,9 +112,17 @@ def ratios(seconds: dict[tuple[str, str], float]) -> dict[str, float]:
 
 
 def growth(measured: dict[int, Runs], sizes: list[int], phase: str) -> float:
-    """Time per market in the large catalogue over that in the small one."""
-    per_market = [min(run["seconds"] for run in measured[size]["ours", phase]) / size for size in sizes]
+    """Time per market in the large catalogue over that in the small one.
+
+    Without execute: a cycle sends a hundred orders at most, which would make the small catalogue look slow.
+    """
+    per_market = [min(map(without_execute, measured[size]["ours", phase])) / size for size in sizes]
     return round(per_market[-1] / per_market[0], 2)
+
+
+def without_execute(run: dict[str, Any]) -> float:
+    spent: float = sum(step["seconds"] for step in run["steps"] if step["step"] == "execute")
+    return float(run["seconds"]) - spent
 
 
 def incomplete(markets: int, runs: Runs) -> list[str]:
@@ -124,6 +133,8 @@ def incomplete(markets: int, runs: Runs) -> list[str]:
             rows, wanted = run["rows"], run["wanted"]
             if (rows["events"], rows["markets"]) != (wanted["events"], wanted["markets"]):
                 missing.append(f"{name} {phase} at {markets} markets: {rows} instead of {wanted}")
+            if name == "bot" and phase == "first" and rows["snapshots"] != runs["ours", phase][0]["rows"]["snapshots"]:
+                missing.append(f"{name} {phase} at {markets} markets looked at other books than we did: {rows}")
             if name in ("ours", "watched") and not whole(run, phase):
                 missing.append(f"{name} {phase} at {markets} markets: {run['status']}, {run['steps']}, {rows}")
     return missing
@@ -159,7 +170,8 @@ def show(result: dict[str, Any]) -> None:
             listed = "  ".join(f"{step['step']} {step['seconds']:.3f}" for step in steps)
             write(f"  steps {phase}: {listed}\n")
     write("\n")
-    for text, value, met in verdicts(result):
+    # The targets are for the large catalogue.
+    for text, value, met in () if result["short"] else verdicts(result):
         write(f"{'met   ' if met else 'MISSED'}  {text}: {value}\n")
     for phase, loop in result["loop"].items():
         write(f"        {phase}: longest stretches (wall ms, own ms, where): {loop['stretches'][:3]}\n")

@@ -25,9 +25,11 @@ from prescient import wiring
 from prescient.adapters.postgres.embedded import EmbeddedPostgres, connection_of
 from prescient.adapters.postgres.embedded_types import ConnectionInfo
 from prescient.adapters.postgres.migrate import migrate
+from prescient.settings import PORT_PRACTICE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 END_TIMEOUT_S = 20
+PORT_SHIFT_MAX = 50_000
 
 
 @contextmanager
@@ -129,7 +131,7 @@ class Exchange:
 
     @classmethod
     def start(cls, events: int, markets: int) -> Exchange:
-        port = free_port()
+        port = practice_port()
         partner = Partner("bench.catalogue_server", f"--events={events}", f"--markets={markets}", f"--port={port}")
         told = partner.hear()
         return cls(partner, port, told["events"], told["markets"])
@@ -147,6 +149,11 @@ def contestant(name: str, exchange: Exchange, home: Path, login: ConnectionInfo)
     partner.tell(json.dumps({**parts, "user": login.user, "password": login.password, "home": str(home)}))
     partner.hear()
     return partner
+
+
+def practice_port() -> int:
+    """A free port that a port shift can reach."""
+    return next(port for port in iter(free_port, None) if PORT_PRACTICE < port < PORT_PRACTICE + PORT_SHIFT_MAX)
 
 
 def free_port() -> int:
