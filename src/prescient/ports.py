@@ -319,8 +319,11 @@ class Store(Protocol):
         """The latest cycle id (ids sort by time) under which any market was screened, or None."""
 
     # --- one updater among all processes
-    async def lease(self, name: str) -> Lease | None:
-        """Take a lease that ends with this process, or None while another holds it."""
+    async def lease(self, name: str, wait_s: float = 0.0) -> Lease | None:
+        """Take a lease that ends with this process, or None while another holds it.
+
+        ``wait_s`` is how long to wait for it, in seconds of our own whatever the clock of the world says.
+        """
 
     async def beat(self, name: str, now: datetime, detail: dict[str, Any]) -> None: ...
     async def heartbeat(self, name: str) -> tuple[datetime, dict[str, Any]] | None: ...

@@ -95,9 +95,10 @@ async def test_the_price_updater_beside_cycles_keeps_the_books_right(store: Stor
 
 async def test_one_execution_of_a_portfolio_at_a_time(store: Store) -> None:
     house = await founded(store)
-    async with executing(house.desk, 1):
-        with pytest.raises(ExecutionRunning):
-            await execute_signals(house.desk, "cycle", 1)
+    async with executing(store, 1):
+        with pytest.raises(ExecutionRunning, match="portfolio 1 are being executed"):
+            async with executing(store, 1, wait_s=0.1):
+                raise AssertionError("two at once")
         await execute_signals(house.desk, "cycle", 2)
     await execute_signals(house.desk, "cycle", 1)
 
@@ -107,7 +108,7 @@ async def test_an_execution_waits_for_a_recovery_to_end(store: Store) -> None:
     began = asyncio.Event()
 
     async def recovery() -> None:
-        async with executing(house.desk, 1):
+        async with executing(store, 1):
             began.set()
             for _ in range(3):
                 await asyncio.sleep(0)

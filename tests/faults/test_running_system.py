@@ -87,7 +87,7 @@ def test_a_venue_that_stumbles_costs_time_alone(system: Installation, kind: str)
     venue_fails(system, "/gamma/events*", kind, 2)
     venue_fails(system, "/clob/books*", kind, 1)
     status, answer = system.call(CYCLE, timeout_s=120)
-    assert (status, answer["status"]) == (200, "completed"), answer
+    assert (status, answer.get("status")) == (200, "completed"), answer
     whole(system)
 
 
@@ -100,7 +100,7 @@ def test_a_venue_that_stays_away_is_502_and_the_next_cycle_works(system: Install
     assert cycle["status"] == "failed" and path.rstrip("*").rpartition("/")[2] in cycle["error"]
     system.call(f"DELETE {PORT_PRACTICE} /practice/faults")
     status, answer = system.call(CYCLE, timeout_s=120)
-    assert (status, answer["status"]) == (200, "completed"), answer
+    assert (status, answer.get("status")) == (200, "completed"), answer
     whole(system)
 
 
@@ -125,7 +125,7 @@ def test_the_database_killed_in_a_cycle_comes_back_and_trading_goes_on(system: I
     wait_for(lambda: state_of(system).database not in (None, database))
     wait_for(lambda: system.call("GET 8003 /portfolios/list")[0] == 200)
     status, answer = system.call(CYCLE, timeout_s=120)
-    assert (status, answer["status"]) == (200, "completed"), answer
+    assert (status, answer.get("status")) == (200, "completed"), answer
     whole(system)
 
 
@@ -138,5 +138,5 @@ def test_the_services_killed_in_a_cycle_come_back_and_trading_goes_on(system: In
     # Closed and resolved at the start, before anybody asks.
     whole(system)
     status, answer = system.call(CYCLE, timeout_s=120)
-    assert (status, answer["status"]) == (200, "completed"), answer
+    assert (status, answer.get("status")) == (200, "completed"), answer
     whole(system)

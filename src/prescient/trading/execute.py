@@ -38,7 +38,7 @@ async def execute_signals(
     One execution of a portfolio at a time, so what it finds without an answer was left by one that broke off, and is
     resolved first. Raises ExecutionRunning, PortfolioNotFound, VenueUnavailable, StoreUnavailable.
     """
-    async with executing(desk, portfolio_id):
+    async with executing(desk.store, portfolio_id):
         await resolve_orders(desk, portfolio_id)
         try:
             return await _execute(desk, cycle_id, portfolio_id, signal_ids)

@@ -19,24 +19,19 @@ from prescient.trading.orders import book_answer, sell_back
 log = structlog.get_logger(__name__)
 
 SIGNALS_MAX = 100_000
-ATTEMPTS, PAUSE_S = 20, 0.25
+WAIT_S = 10.0
 # A set that broke off did so among the latest trades of its portfolio.
 TRADES_LOOKED_AT = 1_000
 
 
 @asynccontextmanager
-async def executing(desk: Desk, portfolio_id: int, attempts: int = ATTEMPTS) -> AsyncIterator[None]:
+async def executing(store: Store, portfolio_id: int, wait_s: float = WAIT_S) -> AsyncIterator[None]:
     """Be the only one, in all processes, who executes and resolves orders of this portfolio.
 
     Waits a few seconds for a recovery to end, or for the database to notice that a process was killed. Raises
     ExecutionRunning when somebody really executes.
     """
-    lease = await desk.store.lease(f"execute:{portfolio_id}")
-    for _ in range(attempts - 1):
-        if lease is not None:
-            break
-        await desk.clock.sleep(PAUSE_S)
-        lease = await desk.store.lease(f"execute:{portfolio_id}")
+    lease = await store.lease(f"execute:{portfolio_id}", wait_s)
     if lease is None:
         raise ExecutionRunning(portfolio_id)
     try:
@@ -52,7 +47,7 @@ async def recover(desk: Desk) -> tuple[list[str], list[str]]:
     waiting = dict.fromkeys(order.intent.portfolio_id for order, _ in await desk.store.open_orders())
     for portfolio_id in waiting:
         try:
-            async with executing(desk, portfolio_id, attempts=1):
+            async with executing(desk.store, portfolio_id, wait_s=0):
                 resolved += await resolve_orders(desk, portfolio_id)
         except (ExecutionRunning, VenueUnavailable) as error:
             # Whoever executes resolves its own; and the next execution tries what the venue could not answer now.

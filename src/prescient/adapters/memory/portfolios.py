@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from dataclasses import replace
@@ -24,6 +25,8 @@ from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
 from prescient.ports import Claim, Lease
 
 INTERRUPTED = "The process that ran this cycle ended or lost the database. What it booked stays booked, whole."
+# Whoever holds a lease in this process needs turns to get on, not time.
+TURNS_PER_SECOND = 100
 CHANGEABLE = frozenset({"name", "description", "strategy_type", "strategy_config", "schedule", "status"})
 
 
@@ -211,8 +214,13 @@ def copied_report(report: CycleReport) -> CycleReport:
 class LeaseMethods(StoreBase):
     """The part of ``Store`` about one worker among all processes."""
 
-    async def lease(self, name: str) -> Lease | None:
+    async def lease(self, name: str, wait_s: float = 0.0) -> Lease | None:
+        """A free lease is taken without giving way; a held one is waited for in turns of the event loop."""
         leases = self._tables.leases
+        for _ in range(int(wait_s * TURNS_PER_SECOND)):
+            if name not in leases:
+                break
+            await asyncio.sleep(0)
         if name in leases:
             return None
         leases[name] = self._process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from datetime import datetime
@@ -15,16 +16,22 @@ from prescient.adapters.postgres.part import StorePart
 from prescient.adapters.postgres.tables import heartbeats, leases
 from prescient.ports import Lease
 
+ASK_AGAIN_S = 0.05
+
 
 class LeaseMethods(StorePart):
     """The part of ``Store`` about one worker among all processes."""
 
-    async def lease(self, name: str) -> Lease | None:
+    async def lease(self, name: str, wait_s: float = 0.0) -> Lease | None:
         """Take a lease by an advisory lock, and count its epochs in ``leases`` for people who ask who holds it."""
         lock_name = f"lease:{name}"
-        number = await self._anchor.take(lock_name)
-        if number is None:
-            return None
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + wait_s
+        # Asked again and again, because a wait inside the server would keep the one connection from all other locks.
+        while (number := await self._anchor.take(lock_name)) is None:
+            if loop.time() >= end_s:
+                return None
+            await asyncio.sleep(ASK_AGAIN_S)
         holder = f"{socket.gethostname()} process {os.getpid()}"
         statement = insert(leases).values(name=name, epoch=1, holder=holder, taken_at=func.now())
         statement = statement.on_conflict_do_update(
