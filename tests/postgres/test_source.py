@@ -21,9 +21,9 @@ from prescient.surfaces.child import HOPELESS
 from prescient.surfaces.practice.recorded import CatalogueUnreadable
 from prescient.surfaces.practice.server import PracticeServer
 from prescient.surfaces.practice.world import World
-from tests.conftest import free_port
 from tests.contract.store_examples import NOW, USD
 from tests.postgres_fixture import PostgresServer
+from tests.running import free_shift
 
 
 def external(dsn: str, home: Path, **values: object) -> Settings:
@@ -71,7 +71,7 @@ async def test_a_database_that_is_not_there_has_no_source(postgres_server: Postg
 
 
 async def test_the_exchange_says_which_world_it_plays_whatever_the_settings_say(empty_dsn: str, tmp_path: Path) -> None:
-    shift = free_port() - 8010
+    shift = free_shift()
     settings = external(empty_dsn, tmp_path, PRESCIENT_PORT_SHIFT=shift)
     for seed, refused in ((11, False), (12, True)):
         server = PracticeServer(World(seed, start=NOW), port=settings.practice_port)
@@ -92,7 +92,7 @@ async def test_the_exchange_says_which_world_it_plays_whatever_the_settings_say(
 def two_sources(postgres_server: PostgresServer, empty_dsn: str, tmp_path: Path) -> Iterator[tuple[Settings, Settings]]:
     """A database of the practice exchange with a portfolio, and an empty one of Polymarket, on one server."""
     other = postgres_server.empty_database()
-    administrator = {"POSTGRES_USER": "postgres", "PRESCIENT_PORT_SHIFT": free_port() - 8003}
+    administrator = {"POSTGRES_USER": "postgres", "PRESCIENT_PORT_SHIFT": free_shift()}
     practice = external(empty_dsn, tmp_path, **administrator)
     polymarket = external(postgres_server.dsn(other), tmp_path, PRESCIENT_VENUE="polymarket", **administrator)
     asyncio.run(_filled(practice))
@@ -134,7 +134,7 @@ def test_the_command_line_says_it_in_one_line(empty_dsn: str, tmp_path: Path) ->
     environment = {
         "PRESCIENT_HOME": str(tmp_path),
         "PRESCIENT_VENUE": "polymarket",
-        "PRESCIENT_PORT_SHIFT": str(free_port() - 8003),
+        "PRESCIENT_PORT_SHIFT": str(free_shift()),
         "POSTGRES_HOST": settings.postgres_host,
         "POSTGRES_PORT": str(settings.postgres_port),
         "POSTGRES_USER": settings.postgres_user,

