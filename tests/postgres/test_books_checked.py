@@ -11,15 +11,15 @@ from prescient import wiring
 from prescient.domain.portfolio import NewPortfolio
 from prescient.settings import Settings
 from prescient.surfaces.checkup import Finding, check_up
-from tests.conftest import free_port
 from tests.contract.store_examples import NOW, USD
 from tests.postgres.test_source import external
 from tests.postgres_fixture import PostgresServer
+from tests.running import free_shift
 
 
 @pytest.fixture
 def settings(postgres_dsn: str, tmp_path: Path) -> Settings:
-    return external(postgres_dsn, tmp_path, PRESCIENT_PORT_SHIFT=free_port() - 8003)
+    return external(postgres_dsn, tmp_path, PRESCIENT_PORT_SHIFT=free_shift())
 
 
 async def two_portfolios(settings: Settings) -> None:
