@@ -15,7 +15,7 @@ from tests.contract.store_examples import NOW, book, cycle_request, event, funde
 
 def decision(subject: str, portfolio_id: int | None = None, **changes: Any) -> Decision:
     made = Decision(Step.SCREEN, "market", subject, False, "volume_low", "12.5", "min_volume", portfolio_id)
-    return replace(made, **changes)
+    return made._replace(**changes)
 
 
 async def test_decisions_are_kept_word_for_word(store: Store) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from prescient.domain.market import Event, Market, MarketFigures
 from prescient.domain.values import MICRO, micro_to_text
@@ -28,8 +29,7 @@ class MarketFilter:
     max_market_conviction_micro: int = 600_000
 
 
-@dataclass(frozen=True, slots=True)
-class Drop:
+class Drop(NamedTuple):
     """Why something did not go on. ``setting`` is the request parameter that would let it through, if any."""
 
     code: str

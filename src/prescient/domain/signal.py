@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from prescient.domain.market import Market, OrderBook, PricePoint, Side
 
@@ -78,9 +79,11 @@ class Signal:
     time: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Why one event or market went on or was dropped at one step: the code, the number and the setting."""
+class Decision(NamedTuple):
+    """Why one event or market went on or was dropped at one step: the code, the number and the setting.
+
+    A cycle makes one for each of tens of thousands of markets, so it is the cheapest value there is.
+    """
 
     step: Step
     subject_kind: str

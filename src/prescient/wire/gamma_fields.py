@@ -51,13 +51,19 @@ def read_fees(fees: FeeMessage) -> FeeSchedule:
     The venue's schedules have whole exponents since March 2026; a market with another one is not traded, because a
     fee that is guessed is worse than a market that is missing.
     """
-    exponent = 1.0 if fees.exponent is None else float(fees.exponent)
+    return _fee_schedule(fees.rate, fees.exponent, fees.rebate_rate, fees.taker_only is not False)
+
+
+@lru_cache(maxsize=1_024)
+def _fee_schedule(rate_text: Number, exponent_text: Number, rebate_text: Number, taker_only: bool) -> FeeSchedule:
+    """A whole catalogue has a handful of schedules, so they are kept."""
+    exponent = 1.0 if exponent_text is None else float(exponent_text)
     if exponent not in range(1, FEE_EXPONENT_MAX + 1):
         raise ValueError(f"fee exponent {exponent:g} is not supported")
-    rate, rebate = amount_from_wire(fees.rate), amount_from_wire(fees.rebate_rate)
+    rate, rebate = amount_from_wire(rate_text), amount_from_wire(rebate_text)
     if rate > MICRO or rebate > MICRO:
         raise ValueError("fee rate is above one")
-    return FeeSchedule(rate, int(exponent), fees.taker_only is not False, rebate)
+    return FeeSchedule(rate, int(exponent), taker_only, rebate)
 
 
 def tag_slugs(tags: list[TagMessage] | None) -> tuple[str, ...]:

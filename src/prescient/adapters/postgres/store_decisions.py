@@ -41,21 +41,8 @@ class DecisionMethods(StorePart):
         """Append decisions, which may be tens of thousands."""
         rows: list[tuple[object, ...]] = []
         for start in range(0, len(decisions), CHUNK_ROWS):
-            rows += [
-                (
-                    now,
-                    cycle_id,
-                    decision.step.value,
-                    decision.subject_kind,
-                    decision.subject_id,
-                    decision.passed,
-                    decision.code,
-                    decision.number,
-                    decision.setting,
-                    decision.portfolio_id,
-                )
-                for decision in decisions[start : start + CHUNK_ROWS]
-            ]
+            # The columns beyond the first two are the decision's own fields in their order.
+            rows += [(now, cycle_id, *decision) for decision in decisions[start : start + CHUNK_ROWS]]
             await asyncio.sleep(0)
         if rows:
             day = now.astimezone(UTC).date()
