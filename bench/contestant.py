@@ -86,7 +86,7 @@ OUR_TABLES = {
     "signals": "trading_signals",
     "trades": "trades",
 }
-BOT_TABLES = {name: f"bot_{name}" for name in ("events", "markets", "decisions", "snapshots", "signals")}
+BOT_TABLES = {name: f"bot_{name}" for name in OUR_TABLES}
 
 
 async def counts(dsn: str, tables: dict[str, str]) -> dict[str, int]:

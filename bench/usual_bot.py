@@ -1,4 +1,4 @@
-"""The usual bot: the same rows as our cycle's, gathered and written the way most bots do it. No trades, which spares it some.
+"""The usual bot: the whole cycle's work and the same rows, gathered and written the way most bots do it.
 
 Pages of 100 one after the other, ``json``, loops over dicts, one request per book, one autocommitted INSERT per row.
 """
@@ -20,11 +20,22 @@ from prescient.adapters.postgres.store_decisions import COLUMNS as DECISION_COLU
 PAGE_LIMIT = 100
 TABLES = {"events": "events", "markets": "markets", "decisions": "decisions", "snapshots": "market_snapshots"}
 SIGNAL_COLUMNS = ("market_id", "token_id", "outcome", "price", "time")
-SIGNALS = "CREATE TABLE IF NOT EXISTS bot_signals (market_id text, token_id text, outcome text, price float8, time timestamptz)"
+TRADE_COLUMNS = ("market_id", "token_id", "outcome", "shares", "price", "time")
+POSITION_COLUMNS = ("token_id", "shares", "price")
+OWN_TABLES = """
+CREATE TABLE IF NOT EXISTS bot_signals (market_id text, token_id text, outcome text, price float8, time timestamptz);
+CREATE TABLE IF NOT EXISTS bot_trades (market_id text, token_id text, outcome text, shares float8, price float8,
+                                       time timestamptz);
+CREATE TABLE IF NOT EXISTS bot_positions (token_id text PRIMARY KEY, shares float8, price float8);
+"""
+# Our own defaults.
+TRADES_MAX, TRADE_USD = 100, 100.0
 # The default filters, in dollars.
 EVENT_LIQUIDITY, EVENT_VOLUME, LIQUIDITY, VOLUME, LOWEST, HIGHEST = 10_000, 50_000, 10_000, 50_000, 0.5, 0.6
 
 Json = dict[str, Any]
+# Market, token and outcome.
+Signal = tuple[str, str, str]
 
 
 class UsualBot:
@@ -38,7 +49,7 @@ class UsualBot:
         self._database: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self._dsn)
         for name, table in TABLES.items():
             await self._database.execute(f"CREATE TABLE IF NOT EXISTS bot_{name} (LIKE {table} INCLUDING ALL)")
-        await self._database.execute(SIGNALS)
+        await self._database.execute(OWN_TABLES)
 
     async def close(self) -> None:
         await self._database.close()
@@ -59,8 +70,10 @@ class UsualBot:
             cursor = page.get("next_cursor") or ""
             if not cursor:
                 break
-        for market in await self._screen(events):
-            await self._look(market)
+        signals = [signal for market in await self._screen(events) if (signal := await self._look(market)) is not None]
+        for signal in signals[:TRADES_MAX]:
+            await self._trade(signal)
+        await self._mark()
 
     async def _screen(self, events: Sequence[Json]) -> list[Json]:
         """Keep what passes the default filters; a row says why for each event that was dropped and each market."""
@@ -76,7 +89,7 @@ class UsualBot:
                     kept.append(market)
         return kept
 
-    async def _look(self, market: Json) -> None:
+    async def _look(self, market: Json) -> Signal | None:
         """One request and one row per book, then a signal for the likelier outcome."""
         best: tuple[float, str, str] | None = None
         for token_id, name in zip(json.loads(market["clobTokenIds"]), json.loads(market["outcomes"]), strict=True):
@@ -95,8 +108,34 @@ class UsualBot:
         if best is not None and best[0] <= HIGHEST:
             await self._save("signals", SIGNAL_COLUMNS, (market["id"], best[1], best[2], best[0], self._now))
             await self._decide("decide", "market", market["id"], "signal")
-        else:
-            await self._decide("decide", "market", market["id"], "fresh_price")
+            return market["id"], best[1], best[2]
+        await self._decide("decide", "market", market["id"], "fresh_price")
+        return None
+
+    async def _trade(self, signal: Signal) -> None:
+        """Take the book from its best level on, then one row for the trade and one for the position."""
+        market_id, token_id, outcome = signal
+        held = await self._database.fetchval("SELECT shares FROM bot_positions WHERE token_id = $1", token_id)
+        if held is not None:
+            await self._decide("execute", "market", market_id, "already_held")
+            return
+        left, shares = TRADE_USD, 0.0
+        for level in reversed(self._get(f"/clob/book?token_id={token_id}")["asks"]):
+            price, size = float(level["price"]), float(level["size"])
+            taken = min(size, left / price)
+            shares, left = shares + taken, left - taken * price
+        price = (TRADE_USD - left) / shares
+        await self._save("trades", TRADE_COLUMNS, (market_id, token_id, outcome, shares, price, self._now))
+        await self._save("positions", POSITION_COLUMNS, (token_id, shares, price))
+        await self._decide("execute", "market", market_id, "traded")
+
+    async def _mark(self) -> None:
+        """One request and one row per position."""
+        for position in await self._database.fetch("SELECT token_id FROM bot_positions"):
+            bids = self._get(f"/clob/book?token_id={position['token_id']}")["bids"]
+            price = float(bids[-1]["price"]) if bids else 0.0
+            change = "UPDATE bot_positions SET price = $2 WHERE token_id = $1"
+            await self._database.execute(change, position["token_id"], price)
 
     async def _decide(self, step: str, kind: str, subject_id: str, code: str) -> None:
         row = (self._now, self._cycle_id, step, kind, subject_id, code in ("kept", "signal"), code, "", "", None)
