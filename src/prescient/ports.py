@@ -26,6 +26,7 @@ from prescient.domain.order import (
 from prescient.domain.portfolio import Mark, NewPortfolio, Portfolio, PortfolioStatus, Position, Snapshot
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Decision, MarketView, Pass, Proposal, Signal
+from prescient.domain.stream import StreamEvent
 
 
 class Clock(Protocol):
@@ -76,6 +77,26 @@ class MarketData(Protocol):
 
     async def market_states(self, condition_ids: Sequence[str]) -> dict[str, MarketState]:
         """Resolution state of markets by condition id, closed ones included; unknown ones are absent."""
+
+    async def close(self) -> None: ...
+
+
+class MarketStream(Protocol):
+    """What the venue publishes as it happens. Reconnects by itself; whatever it may have missed, it tells as a gap."""
+
+    async def follow(self, token_ids: Sequence[str]) -> None:
+        """Follow these tokens from now on, beside those followed already."""
+
+    async def unfollow(self, token_ids: Sequence[str]) -> None: ...
+
+    def events(self) -> AsyncIterator[StreamEvent]:
+        """Everything about the followed tokens, in order; ends when the stream is closed."""
+
+    def book(self, token_id: str) -> OrderBook | None:
+        """The book as last told, or None while there is a gap."""
+
+    def evidence_age_s(self, token_id: str) -> float | None:
+        """Seconds since anything proved this token's book right (an event, an equal REST book); None: never."""
 
     async def close(self) -> None: ...
 
