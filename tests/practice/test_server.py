@@ -14,7 +14,8 @@ import pytest
 
 from prescient.settings import Settings
 from prescient.surfaces.practice.checkpoint import CheckpointRefused, checkpoint_path, read_checkpoint
-from prescient.surfaces.practice.server import PracticeServer, run_practice
+from prescient.surfaces.practice.opening import Opening, run_practice
+from prescient.surfaces.practice.server import PracticeServer
 from prescient.surfaces.practice.world import World
 from tests.conftest import free_port
 
@@ -215,7 +216,8 @@ async def test_the_command_serves_until_it_is_stopped(tmp_path: Path, client: ai
     settings = Settings(PRESCIENT_HOME=tmp_path, PRESCIENT_PORT_SHIFT=port - 8010, PRESCIENT_SEED=3)  # type: ignore[call-arg]  # read by alias
     for expected_ms in (START_MS, START_MS + 60_000):
         stop = asyncio.Event()
-        running = asyncio.create_task(run_practice(settings, frozen=True, now="2026-01-05T12:00:00Z", stop=stop))
+        opening = Opening(frozen=True, now="2026-01-05T12:00:00Z")
+        running = asyncio.create_task(run_practice(settings, opening, stop))
         url = f"http://127.0.0.1:{settings.practice_port}/practice"
         answer = await patiently(client, f"{url}/time")
         assert answer["now_ms"] == expected_ms

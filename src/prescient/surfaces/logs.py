@@ -17,8 +17,11 @@ QUIET_LIBRARIES = ("asyncio", "aiohttp.access", "sqlalchemy.engine", "alembic.ru
 Event = MutableMapping[str, Any]
 
 
-def set_up_logs(level: str) -> None:
-    """Send structlog's and the standard library's events through one formatter. ``level`` is DEBUG, INFO, WARNING or ERROR."""
+def set_up_logs(level: str, *, apart: bool = False) -> None:
+    """Send structlog's and the standard library's events through one formatter. ``level`` is DEBUG, INFO, WARNING or ERROR.
+
+    ``apart`` leaves standard output to what the process has to say, and sends all events to standard error.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -35,7 +38,8 @@ def set_up_logs(level: str) -> None:
             one_line,
         ],
     )
-    output, errors = logging.StreamHandler(sys.stdout), logging.StreamHandler(sys.stderr)
+    output = logging.StreamHandler(sys.stderr if apart else sys.stdout)
+    errors = logging.StreamHandler(sys.stderr)
     errors.setLevel(logging.ERROR)
     output.addFilter(lambda record: record.levelno < logging.ERROR)
     root = logging.getLogger()

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
     from prescient.ports import Desk, Stages
     from prescient.surfaces.api.desk import HealthOf
+    from prescient.surfaces.practice.opening import Opening
+    from prescient.surfaces.practice.server import PracticeServer
 
 log = structlog.get_logger(__name__)
 
@@ -44,10 +45,13 @@ def run_worker(settings: Settings) -> int:
 
 
 def run_practice_exchange(
-    settings: Settings, catalogs: Sequence[Path] = (), *, frozen: bool = False, now: str | None = None
+    settings: Settings, opening: Opening | None = None, ready: Callable[[PracticeServer], None] | None = None
 ) -> int:
-    """Run the practice exchange until a signal comes; returns the exit code."""
-    return _run(settings, partial(_practise, settings, tuple(catalogs), frozen or settings.frozen, now))
+    """Run the practice exchange until a signal comes; returns the exit code.
+
+    With ``ready``, which then says on standard output what is there, the log goes to standard error alone.
+    """
+    return _run(settings, partial(_practise, settings, opening, ready), logs_apart=ready is not None)
 
 
 # What a role will import once it works; loaded beforehand while it waits for the database.
@@ -58,7 +62,7 @@ MODULES = {
         "prescient.surfaces.price_updater",
     ),
     "worker": ("prescient.surfaces.worker.worker",),
-    "practice": ("prescient.surfaces.practice.server",),
+    "practice": ("prescient.surfaces.practice.opening",),
 }
 
 
@@ -127,17 +131,19 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def _practise(
-    settings: Settings, catalogs: tuple[Path, ...], frozen: bool, now: str | None, stop: asyncio.Event
+    settings: Settings, opening: Opening | None, ready: Callable[[PracticeServer], None] | None, stop: asyncio.Event
 ) -> None:
-    from prescient.surfaces.practice.server import run_practice
+    from prescient.surfaces.practice.opening import Opening, run_practice
     from prescient.surfaces.supervision.ports import PortTaken, holder_of, is_free
 
+    opening = opening or Opening(frozen=settings.frozen)
+    port = settings.practice_port if opening.port is None else opening.port
     try:
-        await run_practice(settings, catalogs=catalogs, frozen=frozen, now=now, stop=stop)
+        await run_practice(settings, opening, stop, ready or (lambda server: None))
     except OSError as error:
-        if error.errno not in (errno.EADDRINUSE, errno.EACCES) or is_free(settings.practice_port):
+        if error.errno not in (errno.EADDRINUSE, errno.EACCES) or is_free(port):
             raise
-        raise PortTaken(HOST, settings.practice_port, holder_of(settings.practice_port)) from error
+        raise PortTaken(HOST, port, holder_of(port)) from error
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -152,9 +158,9 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
             await working
 
 
-def _run(settings: Settings, role: Role) -> int:
+def _run(settings: Settings, role: Role, *, logs_apart: bool = False) -> int:
     """Set up logs, event loop and signals for a role and run it until it ends. Returns 0; raises what ends it early."""
-    set_up_logs(settings.log_level)
+    set_up_logs(settings.log_level, apart=logs_apart)
 
     async def main() -> None:
         stop = asyncio.Event()

@@ -11,13 +11,14 @@ import typer
 from prescient.surfaces.cli.context import load_settings
 from prescient.surfaces.cli.exits import USAGE, CommandFailed
 
+practice_app = typer.Typer(invoke_without_command=True)
 NAMES = ("events", "markets", "strategy", "paper-trading", "controller")
 
 
 def add_to(app: typer.Typer) -> None:
     app.command()(serve)
     app.command()(worker)
-    app.command()(practice)
+    app.add_typer(practice_app, name="practice")
 
 
 def serve(
@@ -41,18 +42,32 @@ def worker() -> None:
     raise typer.Exit(run_worker(load_settings()))
 
 
+@practice_app.callback()
 def practice(
+    context: typer.Context,
     seed: Annotated[int | None, typer.Option(help="Which world it plays; the same seed is the same world.")] = None,
     speed: Annotated[float | None, typer.Option(help="How many of its seconds pass in one of ours.")] = None,
     catalog: Annotated[
-        list[Path] | None, typer.Option(exists=True, help="A recorded Gamma or CLOB file to serve instead; repeatable.")
+        list[Path] | None,
+        typer.Option(exists=True, help="A recorded Gamma or CLOB file to serve instead, to read only; repeatable."),
     ] = None,
     frozen: Annotated[bool, typer.Option("--frozen", help="Its time stands still.")] = False,
     now: Annotated[str | None, typer.Option(help="Its time at the start, such as 2026-05-17T06:05:00Z.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="Its port; 0 takes a free one.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="A new world, which is not kept when it ends.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print addresses and wallets as one line of JSON, for programs.")
+    ] = False,
 ) -> None:
-    """Run the practice exchange alone: a local Polymarket with simulated traders."""
+    """Run the practice exchange alone: a local Polymarket with simulated traders, which takes your orders."""
+    if context.invoked_subcommand is not None:
+        return
     chosen = {"PRESCIENT_SEED": seed, "PRESCIENT_SPEED": speed}
     os.environ.update({name: str(value) for name, value in chosen.items() if value is not None})
+    settings = load_settings()
+    from prescient.surfaces.practice.introduce import say_to_people, say_to_programs
+    from prescient.surfaces.practice.opening import Opening
     from prescient.surfaces.roles import run_practice_exchange
 
-    raise typer.Exit(run_practice_exchange(load_settings(), tuple(catalog or ()), frozen=frozen, now=now))
+    opening = Opening(tuple(catalog or ()), frozen or settings.frozen, now, port, fresh)
+    raise typer.Exit(run_practice_exchange(settings, opening, say_to_programs if as_json else say_to_people))

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import ipaddress
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
-import structlog
 from aiohttp import web
 
-from prescient.domain.errors import InvalidRequest
-from prescient.settings import Settings
 from prescient.surfaces.practice.answers import Answer, WireError, json_answer
-from prescient.surfaces.practice.checkpoint import checkpoint_path, read_checkpoint, write_checkpoint
+from prescient.surfaces.practice.checkpoint import write_checkpoint
+from prescient.surfaces.practice.clock import TICK_S, WorldClock
 from prescient.surfaces.practice.exchange import PracticeExchange
-from prescient.surfaces.practice.moments import parse_moment_ms, rfc3339, to_datetime
 from prescient.surfaces.practice.recorded import Catalogue
 from prescient.surfaces.practice.trading.routes import TradingSide
-from prescient.surfaces.practice.world import Exhibit, World
-
-log = structlog.get_logger("prescient.practice")
+from prescient.surfaces.practice.world import Exhibit
 
 LOOPBACK = "127.0.0.1"
-TICK_S = 1.0
 # Work on the world gives way to requests after this long.
 SLICE_S = 0.02
 CHECKPOINT_INTERVAL_S = 30.0
@@ -60,15 +51,10 @@ class PracticeServer:
     ) -> None:
         self.world = world
         self.host, self.port = host, port
+        self.clock = WorldClock(world.now_ms, speed)
         self.exchange = exchange or self._make_exchange(trading)
         self.exchange.speed = speed
         self._checkpoint = checkpoint
-        self._speed = speed
-        # While the world stands between two ticks, its time is told as anchor plus what has passed since.
-        self._anchor_ms = world.now_ms
-        self._anchor_s: float | None = None
-        # No time beyond this is told before the next checkpoint, so that a crash cannot make time run back.
-        self._promise_ms = sys.maxsize
         self._moving = asyncio.Lock()
         self._silenced = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -77,8 +63,9 @@ class PracticeServer:
     def _make_exchange(self, trading: bool) -> PracticeExchange:
         if isinstance(self.world, Catalogue):
             return self.world.exchange()
-        desk = TradingSide(self.world, self.now_ms) if trading else None
-        return PracticeExchange(self.world, now_ms=self.now_ms, trading=desk)
+        clock = self.clock
+        desk = TradingSide(self.world, clock.now_ms, machine_s=clock.machine_s) if trading else None
+        return PracticeExchange(self.world, now_ms=clock.now_ms, trading=desk)
 
     @property
     def url(self) -> str:
@@ -92,13 +79,6 @@ class PracticeServer:
     def clob_url(self) -> str:
         return f"{self.url}/clob"
 
-    def now_ms(self) -> int:
-        """The world's time, told smoothly between two ticks and never back."""
-        if self._anchor_s is None:
-            return self._anchor_ms
-        passed_s = min(time.monotonic() - self._anchor_s, TICK_S)
-        return max(self._anchor_ms, min(self._anchor_ms + int(passed_s * self._speed * 1000), self._promise_ms))
-
     async def start(self) -> None:
         """Keep the world once, then bind and serve. Raises OSError when the port is taken."""
         await self._save(CHECKPOINT_REACH_S)
@@ -107,8 +87,8 @@ class PracticeServer:
         site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
         await site.start()
         self.port = self._runner.addresses[0][1]
-        if self._speed > 0:
-            self._anchor_s = time.monotonic()
+        if self.clock.speed > 0:
+            self.clock.go()
             self._tasks.append(asyncio.create_task(self._pass_time(), name="practice-time"))
         if self._checkpoint is not None:
             self._tasks.append(asyncio.create_task(self._keep(), name="practice-checkpoint"))
@@ -134,15 +114,14 @@ class PracticeServer:
         while True:
             await asyncio.sleep(TICK_S)
             async with self._moving:
-                await self._step_to(self.now_ms())
+                await self._step_to(self.clock.now_ms())
 
     async def _step_to(self, until_ms: int) -> None:
         """Move the world while requests go on being answered. The told time waits at the end of the step."""
-        self._anchor_ms, self._anchor_s = max(until_ms, self._anchor_ms), None
         try:
-            await _in_slices(self.world.step_slices(self._anchor_ms))
+            await _in_slices(self.world.step_slices(self.clock.stand(until_ms)))
         finally:
-            self._anchor_s = time.monotonic() if self._speed > 0 else None
+            self.clock.go()
 
     # --- checkpoints
 
@@ -171,9 +150,9 @@ class PracticeServer:
                 content = done.value
                 break
             await asyncio.sleep(0)
-        promise_ms = max(self._anchor_ms, self.world.now_ms) + int(reach_s * self._speed * 1000)
+        promise_ms = self.clock.promise(self.world.now_ms, reach_s)
         await asyncio.to_thread(write_checkpoint, self._checkpoint, content, promise_ms)
-        self._promise_ms = promise_ms
+        self.clock.promise_ms = promise_ms
 
     # --- requests
 
@@ -240,55 +219,3 @@ def _refuse_stranger(request: web.BaseRequest) -> Answer | None:
     if near and name in CONTROL_HOSTS:
         return None
     return json_answer({"error": "The controls answer on this machine only; call them as localhost."}, 403)
-
-
-async def run_practice(
-    settings: Settings,
-    *,
-    catalogs: tuple[Path, ...] = (),
-    frozen: bool = False,
-    now: str | None = None,
-    stop: asyncio.Event,
-) -> None:
-    """Serve until ``stop`` is set: a recorded catalogue, or the world of the settings' seed, continued if it was kept.
-
-    ``now`` is the moment at which a new world or a catalogue starts (RFC 3339), the present if None. Raises
-    InvalidRequest, CatalogueUnreadable, CheckpointRefused, OSError when the port is taken.
-    """
-    start = _read_start(now)
-    world: Exhibit
-    checkpoint = None
-    if catalogs:
-        world = Catalogue.load(catalogs, start)
-    else:
-        checkpoint = checkpoint_path(settings.home, settings.seed)
-        world = read_checkpoint(checkpoint) or World(settings.seed, start=start)
-    # What the world is made of stays; the collector need not walk through it again and again.
-    gc.collect()
-    gc.freeze()
-    speed = 0.0 if frozen or catalogs else settings.speed
-    server = PracticeServer(world, LOOPBACK, settings.practice_port, speed=speed, checkpoint=checkpoint)
-    await server.start()
-    log.info(
-        "practice exchange ready",
-        gamma_url=server.gamma_url,
-        clob_url=server.clob_url,
-        seed=world.seed,
-        now=rfc3339(world.now_ms),
-        speed=speed,
-        events=len(world.register.events),
-        markets=len(world.register.markets),
-    )
-    try:
-        await stop.wait()
-    finally:
-        await server.stop()
-
-
-def _read_start(now: str | None) -> datetime:
-    if now is None:
-        return datetime.now(UTC).replace(microsecond=0)
-    try:
-        return to_datetime(parse_moment_ms(now))
-    except (ValueError, OverflowError) as error:
-        raise InvalidRequest("now", "is not a time; write it as 2026-05-17T06:05:00Z.") from error

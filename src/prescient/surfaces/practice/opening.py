@@ -1,0 +1,121 @@
+"""Opens the practice exchange as one process: finds its world, says where it is, serves until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import filelock
+import structlog
+
+from prescient.domain.errors import InvalidRequest, PrescientError
+from prescient.settings import Settings
+from prescient.surfaces.practice.checkpoint import checkpoint_path, read_checkpoint
+from prescient.surfaces.practice.moments import parse_moment_ms, rfc3339, to_datetime
+from prescient.surfaces.practice.recorded import Catalogue
+from prescient.surfaces.practice.server import LOOPBACK, PracticeServer
+from prescient.surfaces.practice.world import Exhibit, World
+
+log = structlog.get_logger("prescient.practice")
+# A process that has just been stopped may still be writing its last checkpoint.
+PATIENCE_S = 5.0
+
+
+class WorldInUse(PrescientError):
+    """Another process keeps the same world; two would write over each other's checkpoints."""
+
+    code = "already_running"
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What an exchange shows and how. ``now`` is when a new world or a catalogue starts (RFC 3339), the present if None.
+
+    ``port`` 0 takes a free one, None the settings'. A ``fresh`` world begins anew and is not kept.
+    """
+
+    catalogs: tuple[Path, ...] = ()
+    frozen: bool = False
+    now: str | None = None
+    port: int | None = None
+    fresh: bool = False
+
+
+async def run_practice(
+    settings: Settings,
+    opening: Opening,
+    stop: asyncio.Event,
+    ready: Callable[[PracticeServer], None] = lambda server: None,
+) -> None:
+    """Serve until ``stop`` is set: a recorded catalogue to read, or the world of the settings' seed, which takes orders.
+
+    ``ready`` is called once requests are answered. Raises InvalidRequest, CatalogueUnreadable, CheckpointRefused,
+    WorldInUse, OSError when the port is taken.
+    """
+    start = _read_start(opening.now)
+    world: Exhibit
+    checkpoint = None
+    with ExitStack() as stack:
+        if opening.catalogs:
+            world = Catalogue.load(opening.catalogs, start)
+        elif opening.fresh:
+            world = World(settings.seed, start=start)
+        else:
+            checkpoint = checkpoint_path(settings.home, settings.seed)
+            stack.enter_context(_alone_on(checkpoint))
+            world = read_checkpoint(checkpoint) or World(settings.seed, start=start)
+        speed = 0.0 if opening.frozen or opening.catalogs else settings.speed
+        port = settings.practice_port if opening.port is None else opening.port
+        server = PracticeServer(world, LOOPBACK, port, speed=speed, checkpoint=checkpoint, trading=not opening.catalogs)
+        await _serve(server, stop, ready)
+
+
+async def _serve(server: PracticeServer, stop: asyncio.Event, ready: Callable[[PracticeServer], None]) -> None:
+    # What the world is made of stays; the collector need not walk through it again and again.
+    gc.collect()
+    gc.freeze()
+    await server.start()
+    try:
+        world = server.world
+        log.info(
+            "practice exchange ready",
+            gamma_url=server.gamma_url,
+            clob_url=server.clob_url,
+            seed=world.seed,
+            now=rfc3339(world.now_ms),
+            speed=server.clock.speed,
+            events=len(world.register.events),
+            markets=len(world.register.markets),
+            takes_orders=server.exchange.trading is not None,
+        )
+        ready(server)
+        await stop.wait()
+    finally:
+        await server.stop()
+
+
+def _alone_on(checkpoint: Path) -> AbstractContextManager[object]:
+    """Hold the world's lock for as long as this process keeps it. Raises WorldInUse."""
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(checkpoint.with_suffix(".lock"), thread_local=False)
+    try:
+        return lock.acquire(timeout=PATIENCE_S, poll_interval=0.05)
+    except filelock.Timeout as error:
+        raise WorldInUse(
+            f"Another process keeps the practice world of {checkpoint}. Use that one, or stop it (`prescient down`), "
+            "or take another world (--seed) or one that is not kept (--fresh)."
+        ) from error
+
+
+def _read_start(now: str | None) -> datetime:
+    if now is None:
+        return datetime.now(UTC).replace(microsecond=0)
+    try:
+        return to_datetime(parse_moment_ms(now))
+    except (ValueError, OverflowError) as error:
+        raise InvalidRequest("now", "is not a time; write it as 2026-05-17T06:05:00Z.") from error
