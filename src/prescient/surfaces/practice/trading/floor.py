@@ -7,8 +7,7 @@ book that all see, and users' resting orders are filled when a taker or a fresh 
 
 Assumed: the house and the crowd never run out of dollars and only ever buy (an offer of one outcome is a bid for the
 other), so every share stays backed; they may be smaller than the venue's minimums; makers quoting afresh queue behind
-users' orders at the same price. Users and trades live in memory: a checkpoint keeps the book but not whose orders
-these were.
+users' orders at the same price.
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from typing import cast
+
+import msgspec
 
 from prescient.domain.market import FeeSchedule, Payout, Side
 from prescient.domain.order import OrderType
@@ -28,6 +29,7 @@ from prescient.exchange.orders import POINT_MICRO, TICKS_MICRO, Order, OrderRequ
 from prescient.exchange.placing import take
 from prescient.exchange.rejections import Rejection
 from prescient.exchange.settlement import Trade, TradeStatus
+from prescient.exchange.snapshot import load, save
 from prescient.surfaces.practice.book import Take, UnifiedBook
 from prescient.surfaces.practice.history import record_price, record_volume
 from prescient.surfaces.practice.moments import DAY_MS
@@ -71,6 +73,16 @@ class EngineBook(UnifiedBook, dict=True):
         self.ask_prices, self.ask_sizes = [price for price, _ in reversed(asks)], [size for _, size in reversed(asks)]
 
 
+class FloorState(msgspec.Struct):
+    """What a checkpoint keeps of a floor. ``gone`` are markets that the world has dropped, but not who traded them."""
+
+    engine: bytes
+    trades_of: dict[str, list[int]]
+    count: int
+    last_ms: int
+    gone: list[MarketState]
+
+
 class Floor:
     """The engine with the world's markets in it. Its time is the exchange's, and never goes back."""
 
@@ -85,6 +97,8 @@ class Floor:
         self._markets: dict[str, MarketState] = {}
         self._quotes: dict[str, list[Order]] = {}
         self._count = 0
+        # The world's revision that the engine's markets have followed; what we change ourselves needs no following.
+        self._followed = -1
         for account_id in (self.house, self.crowd):
             self.engine.deposit(account_id, BOTTOMLESS_MICRO)
 
@@ -96,8 +110,10 @@ class Floor:
     def attend(self) -> None:
         """Let happen what is due, and follow each market's life: new ticks, suspension, close, resolution."""
         self.engine.advance(self.now_ms)
-        for market in list(self._markets.values()):
-            self._follow(market)
+        if self._followed != self._world.revision:
+            self._followed = self._world.revision
+            for market in list(self._markets.values()):
+                self._follow(market)
         self._hear()
 
     def enter(self, market: MarketState) -> None:
@@ -128,6 +144,28 @@ class Floor:
 
     def market_of(self, condition_id: str) -> MarketState:
         return self._markets[condition_id]
+
+    def remember(self) -> FloorState:
+        """Everything that a checkpoint must keep beside the world's own state."""
+        known = self._world.register.markets_by_condition
+        gone = [market for condition_id, market in self._markets.items() if condition_id not in known]
+        return FloorState(save(self.engine), self.trades_of, self._count, self._last_ms, gone)
+
+    def recall(self, kept: FloorState) -> None:
+        """Go on from what was kept, in the world of the same checkpoint. Raises SnapshotUnusable."""
+        core = self.engine.core = load(kept.engine, self.engine.core.fate).core
+        self.trades_of, self._count, self._last_ms = kept.trades_of, kept.count, kept.last_ms
+        gone = {market.condition_id: market for market in kept.gone}
+        self._markets, self._quotes = {}, {}
+        for condition_id in core.markets:
+            market = self._world.register.markets_by_condition.get(condition_id) or gone[condition_id]
+            shown, book = market.book, EngineBook()
+            book.attach(self, market)
+            book.bid_prices, book.bid_sizes = shown.bid_prices, shown.bid_sizes
+            book.ask_prices, book.ask_sizes = shown.ask_prices, shown.ask_sizes
+            self._markets[condition_id], market.book = market, book
+        for order in core.accounts[self.house].all_open():
+            self._quotes.setdefault(order.condition_id, []).append(order)
 
     # What the world's own traders do
 
@@ -270,6 +308,7 @@ class Floor:
         market.changed_ms = max(market.changed_ms, self.now_ms)
         record_price(market, market.changed_ms // 1000, book.midpoint_micro)
         self._world.revision += 1
+        self._followed += 1
 
 
 def _address(name: str) -> str:

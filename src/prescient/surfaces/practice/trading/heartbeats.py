@@ -14,7 +14,9 @@ from prescient.wire.order_messages import HeartbeatMessage
 SILENCE_MAX_S = 10.0
 
 
-class _Pulse(msgspec.Struct):
+class Pulse(msgspec.Struct):
+    """The last heartbeat of one API key."""
+
     key: ApiKey
     count: int
     last_s: float
@@ -25,7 +27,7 @@ class Heartbeats:
     """The last heartbeat of each API key that sends them. They tell whether a client lives, so our own clock counts."""
 
     def __init__(self) -> None:
-        self._pulses: dict[str, _Pulse] = {}
+        self._pulses: dict[str, Pulse] = {}
 
     def beat(self, key: ApiKey, given: str, now_s: float) -> Answer:
         """Take a heartbeat that names the one before; the first names none. Another id is refused with the expected one."""
@@ -38,10 +40,25 @@ class Heartbeats:
         count = pulse.count + 1 if pulse is not None else 0
         digits = hashlib.sha256(f"{key_id}/{count}".encode()).hexdigest()
         heartbeat_id = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
-        self._pulses[key_id] = _Pulse(key, count, now_s, heartbeat_id)
+        self._pulses[key_id] = Pulse(key, count, now_s, heartbeat_id)
         return json_answer(HeartbeatMessage(heartbeat_id))
 
     def fallen_silent(self, now_s: float) -> list[ApiKey]:
         """Return the keys whose heartbeat has stopped, once each: after that they have to begin anew."""
         silent = [key_id for key_id, pulse in self._pulses.items() if now_s - pulse.last_s > SILENCE_MAX_S]
         return [self._pulses.pop(key_id).key for key_id in silent]
+
+    def any_silent(self, now_s: float) -> bool:
+        """Whether a heartbeat has stopped."""
+        return any(now_s - pulse.last_s > SILENCE_MAX_S for pulse in self._pulses.values())
+
+    def remember(self) -> list[Pulse]:
+        return list(self._pulses.values())
+
+    def recall(self, kept: list[Pulse]) -> None:
+        self._pulses = {pulse.key.credentials.key: pulse for pulse in kept}
+
+    def forgive(self, now_s: float) -> None:
+        """Count silence from now on: while this exchange was down, nobody could have been heard."""
+        for pulse in self._pulses.values():
+            pulse.last_s = max(pulse.last_s, now_s)

@@ -21,6 +21,7 @@ from prescient.surfaces.practice.trading.desk import OrderDesk
 from prescient.surfaces.practice.trading.door import Door
 from prescient.surfaces.practice.trading.floor import Floor
 from prescient.surfaces.practice.trading.heartbeats import Heartbeats
+from prescient.surfaces.practice.trading.keeping import VERSION, Part, TradingState, decode_state, encode_state
 from prescient.surfaces.practice.trading.render import Renderer, scores
 from prescient.surfaces.practice.world import Exhibit
 from prescient.wire.order_messages import (
@@ -81,6 +82,12 @@ class TradingSide:
         self._render = Renderer(world.seed, self.floor.market_of)
         self._desk = OrderDesk(world, self.floor, self._render, self._known, chain_id)
         self._heartbeats = Heartbeats()
+        # Pieces with a memory of their own, by name, for checkpoints.
+        self.parts: dict[str, Part] = {}
+        # While a checkpoint is taken, nothing may happen.
+        self.standing = False
+        # Called before orders are cancelled because a heartbeat stopped: the one thing that no request asks for.
+        self.before_silence: Callable[[], None] = lambda: None
         self._by_key: dict[str, Callable[[ApiKey, Query, bytes], Answer]] = {
             "GET /auth/api-keys": lambda key, query, body: self._keys(key.address),
             "DELETE /auth/api-key": lambda key, query, body: self._delete_key(key),
@@ -111,9 +118,36 @@ class TradingSide:
 
     def attend(self) -> None:
         """Let everything happen that is due, before anybody looks."""
+        if self.standing:
+            return
         self.floor.attend()
-        for key in self._heartbeats.fallen_silent(self._machine_s()):
-            self._desk.cancel_key(key)
+        now_s = self._machine_s()
+        if self._heartbeats.any_silent(now_s):
+            self.before_silence()
+            for key in self._heartbeats.fallen_silent(now_s):
+                self._desk.cancel_key(key)
+
+    def remember(self) -> bytes:
+        """Everything that a checkpoint must keep, as bytes."""
+        parts = {name: part.remember() for name, part in self.parts.items()}
+        keys, pulses = self._door.keys.remember(), self._heartbeats.remember()
+        return encode_state(TradingState(VERSION, self.floor.remember(), keys, sorted(self._known), pulses, parts))
+
+    def recall(self, kept: bytes) -> None:
+        """Go on from what was kept, in the world of the same checkpoint. Raises ValueError for anything else."""
+        state = decode_state(kept)
+        self.floor.recall(state.floor)
+        self._door.keys.recall(state.keys)
+        self._heartbeats.recall(state.pulses)
+        self._known.clear()
+        self._known.update(state.known)
+        for name, part in self.parts.items():
+            if name in state.parts:
+                part.recall(state.parts[name])
+
+    def reopen(self) -> None:
+        """Begin to serve again after a restart."""
+        self._heartbeats.forgive(self._machine_s())
 
     def owns(self, path: str) -> bool:
         """Whether this path belongs to the trading side."""
