@@ -53,7 +53,7 @@ class PracticeServer:
         self.host, self.port = host, port
         self.clock = WorldClock(world.now_ms, speed)
         self.exchange = exchange or self._make_exchange(trading)
-        self.exchange.speed = speed
+        self.exchange.controls.speed = speed
         self._checkpoint = checkpoint
         self._moving = asyncio.Lock()
         self._silenced = asyncio.Event()
@@ -176,11 +176,11 @@ class PracticeServer:
             return self.exchange.handle(method, path, "", body)
         try:
             async with self._moving:
-                await self._step_to(self.exchange.read_advance(body))
+                await self._step_to(self.exchange.controls.read_advance(body))
                 await self._save_still(CHECKPOINT_REACH_S)
         except WireError as error:
             return error.answer
-        return self.exchange.time_answer()
+        return self.exchange.controls.time_answer()
 
     async def _stay_silent(self, request: web.BaseRequest) -> web.StreamResponse:
         """Never answer: until the other side gives up, or the server stops."""
