@@ -42,7 +42,8 @@ def visit(market: MarketState, probability: float, elapsed_ms: int, now_ms: int,
     if _noise_trade(market, elapsed_ms, now_ms, rng):
         changed = True
     if changed:
-        market.changed_ms = now_ms
+        # In the trading floor the exchange's own time may be a moment ahead of the visit.
+        market.changed_ms = max(market.changed_ms, now_ms)
         market.revision += 1
         record_price(market, now_ms // 1000, book.midpoint_micro)
 

@@ -13,7 +13,7 @@ users' orders at the same price.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import msgspec
@@ -22,7 +22,7 @@ from prescient.domain.market import FeeSchedule, Payout, Side
 from prescient.domain.order import OrderType
 from prescient.domain.values import MICRO
 from prescient.exchange.core import take_off
-from prescient.exchange.events import DelayOver, LevelChanged, MarketStage, TradeEvent
+from prescient.exchange.events import DelayOver, Event, LevelChanged, MarketStage, TradeEvent
 from prescient.exchange.markets import MarketSpec
 from prescient.exchange.matching import Exchange
 from prescient.exchange.orders import POINT_MICRO, TICKS_MICRO, Order, OrderRequest, OrderState, Placed
@@ -91,6 +91,8 @@ class Floor:
         self.house, self.crowd = _address(f"{world.seed}/house"), _address(f"{world.seed}/crowd")
         # Every trade of a user by the accounts in it, oldest first.
         self.trades_of: dict[str, list[int]] = {}
+        # Told everything that happened, in order, once the books show it.
+        self.listeners: list[Callable[[Sequence[Event]], None]] = []
         self._world = world
         self._clock = now_ms
         self._last_ms = world.now_ms
@@ -106,6 +108,11 @@ class Floor:
     def now_ms(self) -> int:
         self._last_ms = max(self._last_ms, self._clock(), self._world.now_ms)
         return self._last_ms
+
+    @property
+    def busy(self) -> bool:
+        """Whether anybody has traded or tried to."""
+        return bool(self._markets)
 
     def attend(self) -> None:
         """Let happen what is due, and follow each market's life: new ticks, suspension, close, resolution."""
@@ -269,7 +276,8 @@ class Floor:
         """Write down what happened: trades, prints, the books as they are now; return the answers of delays that ended."""
         answers: dict[str, Placed | Rejection] = {}
         touched: dict[str, None] = {}
-        for event in self.engine.drain_events():
+        events = self.engine.drain_events()
+        for event in events:
             if isinstance(event, LevelChanged):
                 touched[event.condition_id] = None
             elif isinstance(event, TradeEvent):
@@ -279,6 +287,9 @@ class Floor:
                 answers[event.order_id] = event.answer
         for condition_id in touched:
             self._show(self._markets[condition_id])
+        if events:
+            for listener in self.listeners:
+                listener(events)
         return answers
 
     def _note(self, trade: Trade) -> None:
@@ -286,12 +297,14 @@ class Floor:
         for account_id in dict.fromkeys((trade.account_id, *(maker.account_id for maker in trade.makers))):
             if account_id not in (self.house, self.crowd):
                 self.trades_of.setdefault(account_id, []).append(trade.trade_id)
-        if trade.account_id == self.crowd:
-            return
         market = self._markets[trade.condition_id]
         first = trade.token_id == market.token_ids[0]
         price = trade.price_micro if first else MICRO - trade.price_micro
         is_buy = first == (trade.side is Side.BUY)
+        if trade.account_id == self.crowd:
+            # Its taker prints it as well; whoever looks before that sees the price already.
+            market.last_trade_micro, market.last_trade_is_buy = price, is_buy
+            return
         print_trade(market, trade.matched_ms, price, trade.size_micro, is_buy)
         record_volume(market.volume, trade.matched_ms, trade.size_micro * price // MICRO)
         if market.maker is not None and trade.account_id != self.house:
