@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TypeVar
 
 import msgspec
@@ -22,7 +23,14 @@ from prescient.surfaces.practice.trading.render import Renderer, refused
 from prescient.surfaces.practice.world import Exhibit
 from prescient.wire.eip712 import SignatureInvalid, checksum_address
 from prescient.wire.order_messages import CancelAnswer, CancelMarketBody, CancelOrderBody, SendOrderAnswer
-from prescient.wire.order_signing import SignatureType, contract_for, order_id, verify_order
+from prescient.wire.order_signing import (
+    EXCHANGES,
+    ExchangeContract,
+    SignatureType,
+    contract_for,
+    order_id,
+    verify_order,
+)
 from prescient.wire.orders import OrderMalformed, PostedOrder, decode_order, split_orders
 from prescient.wire.wallets import owns_wallet
 
@@ -32,6 +40,7 @@ NOT_THE_OWNER = Rejection("not_the_owner", "the order owner has to be the owner 
 NOT_THE_SIGNER = Rejection("not_the_signer", "the order signer address has to be the address of the API KEY")
 NOT_ALLOWED = Rejection("maker_not_allowed", "maker address not allowed, please use the deposit wallet flow")
 INVALID_SIGNATURE = Rejection("invalid_signature", "invalid signature")
+OTHER_VERSION = Rejection("other_version", "invalid order version")
 INVALID_BODY = Rejection("invalid_body", "Invalid payload")
 
 
@@ -86,7 +95,7 @@ class OrderDesk:
         try:
             verify_order(posted.order, posted.signature, contract, key.address)
         except (SignatureInvalid, ValueError):
-            return INVALID_SIGNATURE
+            return OTHER_VERSION if self._is_for_another_version(posted, contract, key) else INVALID_SIGNATURE
         self._floor.enter(found[0])
         order = posted.order
         return self._floor.place(
@@ -103,6 +112,16 @@ class OrderDesk:
                 posted.post_only,
             )
         )
+
+    def _is_for_another_version(self, posted: PostedOrder, contract: ExchangeContract, key: ApiKey) -> bool:
+        """Whether a signature that is no good here is good for an exchange of another version (assumed: so the venue's text)."""
+        for other in EXCHANGES[self._chain_id]:
+            if other.version == contract.version:
+                continue
+            with suppress(SignatureInvalid, ValueError):
+                verify_order(posted.order, posted.signature, other, key.address)
+                return True
+        return False
 
     def _refuse_stranger(self, key: ApiKey, posted: PostedOrder) -> Rejection | None:
         """Who may post for whom: the API key's owner, its signer, and the wallets that the signer owns."""
