@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,8 @@ import aiohttp
 import pytest
 
 from prescient.settings import Settings
-from prescient.surfaces.practice.checkpoint import CheckpointRefused, checkpoint_path, read_checkpoint
-from prescient.surfaces.practice.opening import Opening, run_practice
+from prescient.surfaces.practice.checkpoint import CheckpointRefused, checkpoint_path
+from prescient.surfaces.practice.opening import Opening, open_kept, run_practice
 from prescient.surfaces.practice.server import PracticeServer
 from prescient.surfaces.practice.world import World
 from tests.conftest import free_port
@@ -180,9 +179,10 @@ async def test_a_stopped_world_goes_on_where_it_stood(tmp_path: Path, client: ai
     await first.start()
     await post(client, f"{first.url}/practice/advance", {"seconds": 5000})
     await first.stop()
-    world = read_checkpoint(path)
-    assert world is not None and world.now_ms == START_MS + 5_000_000
-    assert world.save() == first.world.save()  # type: ignore[attr-defined]  # the exhibit of this server is a World
+    again = open_kept(path, 7, START)
+    assert again.world.now_ms == START_MS + 5_000_000
+    assert isinstance(again.world, World) and isinstance(first.world, World)
+    assert again.world.save() == first.world.save()
 
 
 async def test_after_a_crash_time_is_not_behind_what_was_told(tmp_path: Path, client: aiohttp.ClientSession) -> None:
@@ -197,18 +197,17 @@ async def test_after_a_crash_time_is_not_behind_what_was_told(tmp_path: Path, cl
         left_behind.write_bytes(path.read_bytes())
     finally:
         await server.stop()
-    world = read_checkpoint(left_behind)
     assert told["now_ms"] > START_MS
-    assert world is not None and world.now_ms >= told["now_ms"]
+    assert open_kept(left_behind, 7, START).world.now_ms >= told["now_ms"]
 
 
 def test_a_damaged_checkpoint_stops_the_start(tmp_path: Path) -> None:
     path = checkpoint_path(tmp_path, 7)
-    assert read_checkpoint(path) is None
+    assert open_kept(path, 7, START).world.now_ms == START_MS
     path.parent.mkdir()
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(CheckpointRefused, match="Move the file away"):
-        read_checkpoint(path)
+    with pytest.raises(CheckpointRefused, match="Move the file and its journals away"):
+        open_kept(path, 7, START)
 
 
 async def test_the_command_serves_until_it_is_stopped(tmp_path: Path, client: aiohttp.ClientSession) -> None:
@@ -224,7 +223,8 @@ async def test_the_command_serves_until_it_is_stopped(tmp_path: Path, client: ai
         await post(client, f"{url}/advance", {"seconds": 60})
         stop.set()
         await running
-    assert (await asyncio.to_thread(read_checkpoint, checkpoint_path(tmp_path, 3))).now == START + timedelta(minutes=2)  # type: ignore[union-attr]  # it was just written
+    again = await asyncio.to_thread(open_kept, checkpoint_path(tmp_path, 3), 3, START)
+    assert again.world.now_ms == START_MS + 120_000
 
 
 async def patiently(client: aiohttp.ClientSession, url: str) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from prescient.domain.errors import PrescientError
-from prescient.surfaces.practice.moments import to_datetime
+from prescient.surfaces.practice.journal import drop_journals_before
 from prescient.surfaces.practice.world import CheckpointUnreadable, World
 
 
@@ -17,43 +17,56 @@ class CheckpointRefused(PrescientError):
 
     code = "practice_checkpoint"
 
+    def __init__(self, path: Path, error: Exception) -> None:
+        super().__init__(
+            f"The practice world in {path} cannot be continued: {error}. "
+            "Move the file and its journals away to start the world anew (portfolios that traded in it will not fit), "
+            "or restore them."
+        )
+
 
 def checkpoint_path(home: Path, seed: int) -> Path:
     return home / "practice" / f"world-{seed}.checkpoint"
 
 
-class _Kept(msgspec.Struct, array_like=True):
-    """``promise_ms`` is a moment that the world's time cannot have passed before the next checkpoint."""
+class Kept(msgspec.Struct, array_like=True, frozen=True):
+    """A world, and who trades in it, at one moment.
+
+    ``promise_ms`` is a moment that the world's time cannot have passed before the next checkpoint. ``number`` is that of
+    the journal that follows; ``trading`` is empty where nobody could trade.
+    """
 
     promise_ms: int
     world: bytes
+    trading: bytes = b""
+    number: int = 0
 
 
-def write_checkpoint(path: Path, world: bytes, promise_ms: int) -> None:
+def write_checkpoint(path: Path, kept: Kept) -> None:
     """Write beside, flush to disk, then rename: a crash leaves the old or the new one. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".partial")
     with beside.open("wb") as file:
-        file.write(msgspec.msgpack.encode(_Kept(promise_ms, world)))
+        file.write(msgspec.msgpack.encode(kept))
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)
+    drop_journals_before(path, kept.number)
 
 
-def read_checkpoint(path: Path) -> World | None:
-    """The world of the checkpoint, or None when there is none. Raises CheckpointRefused.
-
-    After a crash it is moved on to the promised moment, so that its time never runs back behind what it had told.
-    """
+def read_checkpoint(path: Path) -> Kept | None:
+    """What was kept, or None when there is nothing. Raises CheckpointRefused."""
     if not path.exists():
         return None
     try:
-        kept = msgspec.msgpack.decode(path.read_bytes(), type=_Kept)
-        world = World.load(kept.world)
-    except (CheckpointUnreadable, msgspec.MsgspecError, OSError) as error:
-        raise CheckpointRefused(
-            f"The practice world in {path} cannot be continued: {error}. "
-            "Move the file away to start the world anew (portfolios that traded in it will not fit), or restore it."
-        ) from error
-    world.step(to_datetime(kept.promise_ms))
-    return world
+        return msgspec.msgpack.decode(path.read_bytes(), type=Kept)
+    except (msgspec.MsgspecError, OSError) as error:
+        raise CheckpointRefused(path, error) from error
+
+
+def kept_world(path: Path, kept: Kept) -> World:
+    """The world as it was at the checkpoint. Raises CheckpointRefused."""
+    try:
+        return World.load(kept.world)
+    except CheckpointUnreadable as error:
+        raise CheckpointRefused(path, error) from error

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from urllib.parse import urlencode
 
-from prescient.surfaces.practice.answers import Answer, WireError, text_answer
+from prescient.surfaces.practice.answers import Answer, WireError, json_answer, text_answer
 from prescient.surfaces.practice.clob_render import ClobRenderer
 from prescient.surfaces.practice.clob_routes import ClobRoutes
 from prescient.surfaces.practice.controls import Controls
 from prescient.surfaces.practice.faults import Faults, spoil
 from prescient.surfaces.practice.gamma_render import GammaRenderer
 from prescient.surfaces.practice.gamma_routes import GammaRoutes
+from prescient.surfaces.practice.journal import changes
+from prescient.surfaces.practice.openapi import describe
 from prescient.surfaces.practice.query import Query
 from prescient.surfaces.practice.trading.routes import TradingSide
 from prescient.surfaces.practice.world import Exhibit
@@ -39,9 +42,12 @@ class PracticeExchange:
         self.world = world
         # Without a trading side the exchange can only be read.
         self.trading = trading
+        # Called with method, path, query, body and headers before a request may change what the exchange remembers.
+        self.before_change: Callable[[str, str, str, bytes, Mapping[str, str]], None] | None = None
         self.faults = Faults()
         now_ms = now_ms or (lambda: world.now_ms)
         self.controls = Controls(world, now_ms, self.faults, speed)
+        self.controls.add("GET /practice/openapi.json", lambda body: self._described())
         self._gamma_renderer = gamma or GammaRenderer(world.register)
         self._clob_renderer = clob or ClobRenderer(world.register)
         self._gamma = GammaRoutes(world, self._gamma_renderer)
@@ -61,6 +67,7 @@ class PracticeExchange:
         """
         area, _, _ = path.strip("/").partition("/")
         if area == "practice":
+            self._write_down(area, method, path, query, body, headers)
             return self._spoken(lambda: self.controls.answer(method, path, body))
         route = self._route(area, method, path.removeprefix(f"/{area}"), Query(query), body, headers or {})
         if route is None:
@@ -68,8 +75,40 @@ class PracticeExchange:
         fault = self.faults.strike(path)
         if fault is not None and fault.kind in STOPPED_BEFORE:
             return spoil(fault, text_answer(""))
+        self._write_down(area, method, path, query, body, headers)
         answer = self._spoken(route)
         return answer if fault is None else spoil(fault, answer)
+
+    def perform(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Do what a request asks, with no fault in its way: so a journal is repeated."""
+        area, _, _ = path.strip("/").partition("/")
+        if area == "practice":
+            return self._spoken(lambda: self.controls.answer(method, path, body))
+        route = self._route(area, method, path.removeprefix(f"/{area}"), Query(query), body, headers)
+        return text_answer("404 page not found\n", 404) if route is None else self._spoken(route)
+
+    def step_slices(self, until_ms: int) -> Iterator[None]:
+        """Move the world slice by slice, with the trading floor in step; between slices all of it may be read."""
+        floor = self.trading.floor if self.trading is not None else None
+        if floor is not None:
+            floor.attend()
+        for _ in self.world.step_slices(until_ms):
+            if floor is not None:
+                floor.attend()
+            yield
+
+    def _write_down(
+        self,
+        area: str,
+        method: str,
+        path: str,
+        query: str | Sequence[tuple[str, str]],
+        body: bytes,
+        headers: Mapping[str, str] | None,
+    ) -> None:
+        """Let whoever keeps a journal write a request down before it changes anything."""
+        if self.before_change is not None and self.trading is not None and changes(area, method, path, body):
+            self.before_change(method, path, query if isinstance(query, str) else urlencode(query), body, headers or {})
 
     def _route(
         self, area: str, method: str, below: str, query: Query, body: bytes, headers: Mapping[str, str]
@@ -94,6 +133,9 @@ class PracticeExchange:
         self._clob_renderer.forget_gone()
         if self.trading is not None:
             self.trading.floor.tidy()
+
+    def _described(self) -> Answer:
+        return json_answer(describe(self.world, trading=self.trading is not None))
 
     def _spoken(self, route: Callable[[], Answer]) -> Answer:
         try:

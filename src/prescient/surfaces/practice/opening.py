@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,11 +15,11 @@ import structlog
 
 from prescient.domain.errors import InvalidRequest, PrescientError
 from prescient.settings import Settings
-from prescient.surfaces.practice.checkpoint import checkpoint_path, read_checkpoint
+from prescient.surfaces.practice.checkpoint import checkpoint_path, kept_world, read_checkpoint
 from prescient.surfaces.practice.moments import parse_moment_ms, rfc3339, to_datetime
 from prescient.surfaces.practice.recorded import Catalogue
 from prescient.surfaces.practice.server import LOOPBACK, PracticeServer
-from prescient.surfaces.practice.world import Exhibit, World
+from prescient.surfaces.practice.world import World
 
 log = structlog.get_logger("prescient.practice")
 # A process that has just been stopped may still be writing its last checkpoint.
@@ -58,21 +58,27 @@ async def run_practice(
     WorldInUse, OSError when the port is taken.
     """
     start = _read_start(opening.now)
-    world: Exhibit
-    checkpoint = None
-    with ExitStack() as stack:
-        if opening.catalogs:
-            world = Catalogue.load(opening.catalogs, start)
-        elif opening.fresh:
-            world = World(settings.seed, start=start)
-        else:
-            checkpoint = checkpoint_path(settings.home, settings.seed)
-            stack.enter_context(_alone_on(checkpoint))
-            world = read_checkpoint(checkpoint) or World(settings.seed, start=start)
-        speed = 0.0 if opening.frozen or opening.catalogs else settings.speed
-        port = settings.practice_port if opening.port is None else opening.port
-        server = PracticeServer(world, LOOPBACK, port, speed=speed, checkpoint=checkpoint, trading=not opening.catalogs)
-        await _serve(server, stop, ready)
+    speed = 0.0 if opening.frozen or opening.catalogs else settings.speed
+    port = settings.practice_port if opening.port is None else opening.port
+    if opening.catalogs:
+        await _serve(PracticeServer(Catalogue.load(opening.catalogs, start), LOOPBACK, port), stop, ready)
+    elif opening.fresh:
+        world = World(settings.seed, start=start)
+        await _serve(PracticeServer(world, LOOPBACK, port, speed=speed, trading=True), stop, ready)
+    else:
+        path = checkpoint_path(settings.home, settings.seed)
+        with _alone_on(path):
+            await _serve(open_kept(path, settings.seed, start, speed=speed, port=port), stop, ready)
+
+
+def open_kept(path: Path, seed: int, start: datetime, *, speed: float = 0.0, port: int = 0) -> PracticeServer:
+    """An exchange that goes on where it was when it ended, or begins a new world. Raises CheckpointRefused."""
+    kept = read_checkpoint(path)
+    world = World(seed, start=start) if kept is None else kept_world(path, kept)
+    server = PracticeServer(world, LOOPBACK, port, speed=speed, checkpoint=path, trading=True)
+    if kept is not None:
+        server.recall(kept)
+    return server
 
 
 async def _serve(server: PracticeServer, stop: asyncio.Event, ready: Callable[[PracticeServer], None]) -> None:

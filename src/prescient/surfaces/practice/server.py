@@ -5,24 +5,41 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import structlog
 from aiohttp import web
 
 from prescient.surfaces.practice.answers import Answer, WireError, json_answer
-from prescient.surfaces.practice.checkpoint import write_checkpoint
+from prescient.surfaces.practice.checkpoint import Kept, write_checkpoint
 from prescient.surfaces.practice.clock import TICK_S, WorldClock
 from prescient.surfaces.practice.exchange import PracticeExchange
+from prescient.surfaces.practice.journal import (
+    Journal,
+    Request,
+    Silence,
+    Step,
+    journal_path,
+    journals_from,
+    kept_headers,
+)
 from prescient.surfaces.practice.recorded import Catalogue
+from prescient.surfaces.practice.recovery import recover
 from prescient.surfaces.practice.trading.routes import TradingSide
 from prescient.surfaces.practice.world import Exhibit
+
+log = structlog.get_logger("prescient.practice")
 
 LOOPBACK = "127.0.0.1"
 # Work on the world gives way to requests after this long.
 SLICE_S = 0.02
 CHECKPOINT_INTERVAL_S = 30.0
+# Sooner when so much came in: it is repeated after a crash.
+JOURNAL_MAX_BYTES = 32 * 1024 * 1024
+FLUSH_INTERVAL_S = 1.0
+ATTENTION_S = 0.5
 # The world's time waits rather than pass the last checkpoint by more than this much of ours.
 CHECKPOINT_REACH_S = 45.0
 TIDY_INTERVAL_S = 300.0
@@ -55,6 +72,13 @@ class PracticeServer:
         self.exchange = exchange or self._make_exchange(trading)
         self.exchange.controls.speed = speed
         self._checkpoint = checkpoint
+        self._journal: Journal | None = None
+        self._number = 0
+        # How many slices of the step that is under way are done; -1 between two steps.
+        self._slices = -1
+        # Closed while a checkpoint is taken: what would change something waits.
+        self._gate = asyncio.Event()
+        self._gate.set()
         self._moving = asyncio.Lock()
         self._silenced = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -79,9 +103,18 @@ class PracticeServer:
     def clob_url(self) -> str:
         return f"{self.url}/clob"
 
+    def recall(self, kept: Kept) -> None:
+        """Take up what was kept, before the start; the world is that of the checkpoint. Raises CheckpointRefused."""
+        assert self._checkpoint is not None
+        recover(self._checkpoint, kept, self.exchange, self.clock)
+        self._number = kept.number + len(journals_from(self._checkpoint, kept.number))
+
     async def start(self) -> None:
         """Keep the world once, then bind and serve. Raises OSError when the port is taken."""
         await self._save(CHECKPOINT_REACH_S)
+        if self._checkpoint is not None and self.exchange.trading is not None:
+            self.exchange.before_change = self._write_down
+            self.exchange.trading.before_silence = self._write_down_silence
         self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=2.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
@@ -92,6 +125,8 @@ class PracticeServer:
             self._tasks.append(asyncio.create_task(self._pass_time(), name="practice-time"))
         if self._checkpoint is not None:
             self._tasks.append(asyncio.create_task(self._keep(), name="practice-checkpoint"))
+        if self.exchange.trading is not None:
+            self._tasks.append(asyncio.create_task(self._attend(), name="practice-attention"))
 
     async def stop(self) -> None:
         """Let a step that is under way end, keep the world, close the port."""
@@ -106,7 +141,15 @@ class PracticeServer:
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
-        await self._save(reach_s=0)
+        async with self._moving:
+            if self.clock.speed > 0:
+                # What time was told last is the time at which the world goes on.
+                await self._step_to(self.clock.now_ms())
+                self.clock.stand(self.world.now_ms)
+            await self._save_still(reach_s=0)
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
 
     # --- time
 
@@ -118,18 +161,48 @@ class PracticeServer:
 
     async def _step_to(self, until_ms: int) -> None:
         """Move the world while requests go on being answered. The told time waits at the end of the step."""
+        until_ms = self.clock.stand(until_ms)
+        self._write_down_step(until_ms)
+        self._slices = 0
+        began_s = time.perf_counter()
         try:
-            await _in_slices(self.world.step_slices(self.clock.stand(until_ms)))
+            for _ in self.exchange.step_slices(until_ms):
+                self._slices += 1
+                if time.perf_counter() - began_s > SLICE_S:
+                    await asyncio.sleep(0)
+                    began_s = time.perf_counter()
         finally:
+            self._slices = -1
             self.clock.go()
+
+    async def _attend(self) -> None:
+        """Let what is due happen although nobody asks: settlements, expiries, heartbeats that stopped."""
+        assert self.exchange.trading is not None
+        while True:
+            await asyncio.sleep(ATTENTION_S)
+            self.clock.hold()
+            try:
+                self.exchange.trading.attend()
+            finally:
+                self.clock.release()
 
     # --- checkpoints
 
     async def _keep(self) -> None:
-        tidied_s = time.monotonic()
+        saved_s = tidied_s = time.monotonic()
         while True:
-            await asyncio.sleep(CHECKPOINT_INTERVAL_S)
-            await self._save(CHECKPOINT_REACH_S)
+            await asyncio.sleep(FLUSH_INTERVAL_S)
+            journal = self._journal
+            if journal is not None:
+                await asyncio.to_thread(journal.make_safe)
+            full = journal is not None and journal.size_bytes > JOURNAL_MAX_BYTES
+            if full or time.monotonic() - saved_s > CHECKPOINT_INTERVAL_S:
+                saved_s = time.monotonic()
+                try:
+                    await self._save(CHECKPOINT_REACH_S)
+                except OSError as error:
+                    # The former checkpoint and the journals since still hold everything.
+                    log.error("checkpoint not written", path=str(self._checkpoint), error=str(error))
             if time.monotonic() - tidied_s > TIDY_INTERVAL_S:
                 tidied_s = time.monotonic()
                 self.exchange.tidy()
@@ -142,17 +215,59 @@ class PracticeServer:
         """Write a checkpoint while the world stands; ``reach_s`` is how long it may run on before the next."""
         if self._checkpoint is None:
             return
-        slices, content = self.world.save_slices(), b""
+        former, trading = self._journal, self.exchange.trading
+        self._gate.clear()
+        try:
+            if trading is not None:
+                trading.standing = True
+            content = await self._save_world()
+            kept = Kept(
+                self.clock.promise(self.world.now_ms, reach_s),
+                content,
+                trading.remember() if trading is not None else b"",
+                self._number + 1,
+            )
+            if trading is not None:
+                # What comes from now on is not in this checkpoint, and is repeated on top of it.
+                self._journal = Journal(journal_path(self._checkpoint, kept.number))
+            self._number = kept.number
+        finally:
+            if trading is not None:
+                trading.standing = False
+            self._gate.set()
+        if former is not None:
+            await asyncio.to_thread(former.make_safe)
+            former.close()
+        await asyncio.to_thread(write_checkpoint, self._checkpoint, kept)
+        self.clock.promise_ms = kept.promise_ms
+
+    async def _save_world(self) -> bytes:
+        slices = self.world.save_slices()
         while True:
             try:
                 next(slices)
             except StopIteration as done:
-                content = done.value
-                break
+                return bytes(done.value)
             await asyncio.sleep(0)
-        promise_ms = self.clock.promise(self.world.now_ms, reach_s)
-        await asyncio.to_thread(write_checkpoint, self._checkpoint, content, promise_ms)
-        self.clock.promise_ms = promise_ms
+
+    def _write_down(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Note a request before it is done. Raises OSError: then it is not done."""
+        if self._journal is not None:
+            now_ms, machine_s = self.clock.now_ms(), self.clock.machine_s()
+            self._journal.write(
+                Request(now_ms, machine_s, self._slices, method, path, query, body, kept_headers(headers))
+            )
+
+    def _write_down_silence(self) -> None:
+        if self._journal is not None:
+            self._journal.write(Silence(self.clock.now_ms(), self.clock.machine_s(), self._slices))
+
+    def _write_down_step(self, until_ms: int) -> None:
+        """Note a step. While no market is traded nobody can tell one course of the world from another."""
+        if self._journal is None or self.exchange.trading is None:
+            return
+        write = self._journal.write if self.exchange.trading.floor.busy else self._journal.write_later
+        write(Step(until_ms))
 
     # --- requests
 
@@ -164,16 +279,26 @@ class PracticeServer:
             answer = refused if refused is not None else await self._control(method, path, body)
         else:
             headers = {name.lower(): value for name, value in request.headers.items()}
-            answer = self.exchange.handle(method, path, request.query_string, body, headers)
+            answer = await self._ask(method, path, request.query_string, body, headers)
         if answer.status == 0:
             return await self._stay_silent(request)
         if "Content-Length" in answer.headers:
             return await self._break_off(request, answer)
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
+    async def _ask(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Let the exchange answer at one moment: no clock moves while it does."""
+        if method not in ("GET", "HEAD") and not self._gate.is_set():
+            await self._gate.wait()
+        self.clock.hold()
+        try:
+            return self.exchange.handle(method, path, query, body, headers)
+        finally:
+            self.clock.release()
+
     async def _control(self, method: str, path: str, body: bytes) -> Answer:
         if (method, path.rstrip("/")) != ("POST", "/practice/advance"):
-            return self.exchange.handle(method, path, "", body)
+            return await self._ask(method, path, "", body, {})
         try:
             async with self._moving:
                 await self._step_to(self.exchange.controls.read_advance(body))
@@ -197,15 +322,6 @@ class PracticeServer:
         if request.transport is not None:
             request.transport.close()
         return response
-
-
-async def _in_slices(slices: Iterator[None]) -> None:
-    """Run pieces of work, giving way whenever they have taken long enough."""
-    began_s = time.perf_counter()
-    for _ in slices:
-        if time.perf_counter() - began_s > SLICE_S:
-            await asyncio.sleep(0)
-            began_s = time.perf_counter()
 
 
 def _refuse_stranger(request: web.BaseRequest) -> Answer | None:
