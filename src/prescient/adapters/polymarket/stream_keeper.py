@@ -1,0 +1,368 @@
+"""Frames become books and events: every message laid over its token's book, held against what it says itself, and told on."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+import structlog
+
+from prescient.adapters.polymarket.stream_assets import Asset, StreamLimits
+from prescient.adapters.polymarket.stream_queue import StreamQueue
+from prescient.domain.market import OrderBook, Side
+from prescient.domain.stream import GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, TickSeen
+from prescient.wire.gamma_fields import read_tick
+from prescient.wire.numbers import micro_from_text
+from prescient.wire.pages import ITEM_ERRORS, reason_of
+from prescient.wire.stream_messages import (
+    BEST_ASKS,
+    BEST_BIDS,
+    LEVEL_PRICES,
+    BestBidAskEvent,
+    BookEvent,
+    ChangeMessage,
+    Frame,
+    LastTradeEvent,
+    Malformed,
+    PriceChangeMessage,
+    ResolvedEvent,
+    StreamMessage,
+    TickSizeEvent,
+    book_of,
+    decode_frame,
+    decode_price_change,
+    time_of,
+)
+
+Key = TypeVar("Key")
+log = structlog.get_logger(__name__)
+BUY, SELL = Side.BUY, Side.SELL
+# Trades remembered to tell a repeated message from a second trade.
+PRINTS_KEPT = 4_096
+RESOLVED_KEPT = 4_096
+# Without these the book of the token they name may be wrong.
+BOOK_KINDS = frozenset({"price_change", "book", "tick_size_change", "frame"})
+# After so many answers by REST that are older than what was seen before, the last one counts all the same.
+OLD_ANSWERS_MAX = 3
+
+
+class BookKeeper:
+    """Owns the books of all followed tokens. ``receive`` takes frames of any socket; nothing in a frame raises.
+
+    ``on_doubt`` is called when a book is wanted by REST at once. ``counts`` says how often what happened.
+    """
+
+    def __init__(
+        self, queue: StreamQueue, limits: StreamLimits, now_ms: Callable[[], int], on_doubt: Callable[[], None]
+    ) -> None:
+        self.assets: dict[str, Asset] = {}
+        self.counts: Counter[str] = Counter()
+        # The latest time a message may bear; moved on by the watch, for asking the clock each time costs too much.
+        self.latest_ms: int | None = None
+        self._queue = queue
+        self._limits = limits
+        self._now_ms = now_ms
+        self._on_doubt = on_doubt
+        self._prints: OrderedDict[tuple[str, ...], None] = OrderedDict()
+        self._resolved: OrderedDict[str, None] = OrderedDict()
+        self._logged: set[str] = set()
+
+    # --- frames
+
+    def receive(self, frame: Frame, now_s: float) -> None:
+        """Take one frame of a socket."""
+        try:
+            message = decode_price_change(frame)
+        except ITEM_ERRORS:
+            self._receive_other(frame, now_s)
+        else:
+            if message.event_type == "price_change" and message.price_changes:
+                self._take_changes(message, now_s)
+            else:
+                self._receive_other(frame, now_s)
+        if len(self._queue.waiting) > self._limits.events_max:
+            self.counts["queue collapsed"] += 1
+            self._queue.collapse(self.assets.values(), self._now_ms())
+        self._queue.wake()
+
+    def _receive_other(self, frame: Frame, now_s: float) -> None:
+        decoded = decode_frame(frame)
+        if decoded.text:
+            self.counts["text frames"] += 1
+            self._log_once(Malformed("text", "", decoded.text))
+        for message in decoded.messages:
+            try:
+                self._take(message, now_s)
+            except ITEM_ERRORS as error:
+                token_id = getattr(message, "asset_id", "")
+                self._malformed(Malformed(_kind(message), token_id, reason_of(error)), now_s)
+        for malformed in decoded.malformed:
+            self._malformed(malformed, now_s)
+
+    def _take(self, message: StreamMessage, now_s: float) -> None:
+        """Take any event. Raises ValueError where it makes no sense."""
+        if isinstance(message, PriceChangeMessage):
+            self._take_changes(message, now_s)
+        elif isinstance(message, BookEvent):
+            self._take_book(message, now_s)
+        elif isinstance(message, LastTradeEvent):
+            self._take_trade(message, now_s)
+        elif isinstance(message, TickSizeEvent):
+            self._take_tick(message, now_s)
+        elif isinstance(message, BestBidAskEvent):
+            self._take_best(message, now_s)
+        elif isinstance(message, ResolvedEvent):
+            self._take_resolved(message)
+        else:
+            self.counts["new markets"] += 1
+
+    # --- changes: the hot path
+
+    def _take_changes(self, message: PriceChangeMessage, now_s: float) -> None:
+        assets, waiting, changes = self.assets, self._queue.waiting, message.price_changes
+        try:
+            time_ms = self._time(message.timestamp)
+        except ValueError as error:
+            for change in changes:
+                self._malformed(Malformed("price_change", change.asset_id, reason_of(error)), now_s)
+            return
+        size_text, size = "0", 0
+        for change in changes:
+            asset = assets.get(change.asset_id)
+            if asset is None:
+                continue
+            side = change.side
+            book = asset.book
+            try:
+                price = LEVEL_PRICES[change.price]
+                # Both tokens of a market change by the same size.
+                if change.size != size_text:
+                    size_text, size = change.size, micro_from_text(change.size)
+                levels = book.bids if side == "BUY" else book.asks
+                if size < 0 or (side != "BUY" and side != "SELL"):
+                    raise ValueError("size is below zero, or side is neither BUY nor SELL")
+            except ITEM_ERRORS as error:
+                self._malformed(Malformed("price_change", change.asset_id, reason_of(error)), now_s)
+                continue
+            if time_ms < levels.times.get(price, book.base_ms or 0):
+                self.counts["late changes"] += 1
+                continue
+            if time_ms >= book.time_ms:
+                book.time_ms = time_ms
+                asset.delta_s = now_s
+                asset.latest = change
+            if levels.put(price, size, time_ms) and asset.told:
+                waiting.append(LevelSeen(asset.token_id, BUY if side == "BUY" else SELL, price, size, time_ms))
+        for change in changes:
+            asset = assets.get(change.asset_id)
+            if asset is not None and asset.latest is change:
+                self._check(asset, change, now_s)
+
+    def _check(self, asset: Asset, change: ChangeMessage, now_s: float) -> None:
+        """Hold the book against the best prices that the message gives for the time after it."""
+        asset.latest = None
+        book = asset.book
+        if book.base_ms is None:
+            return
+        bid, ask = book.bids.best, book.asks.best
+        try:
+            agrees = (change.best_bid is None or BEST_BIDS[change.best_bid] == bid) and (
+                change.best_ask is None or BEST_ASKS[change.best_ask] == ask
+            )
+        except ITEM_ERRORS as error:
+            self._malformed(Malformed("best prices", asset.token_id, reason_of(error)), now_s)
+            return
+        if not agrees:
+            self.counts["best price mismatches"] += 1
+            self.doubt(asset, "best prices differ from the venue's", now_s)
+        elif bid >= ask or book.overfull:
+            self.doubt(asset, "the book is crossed or has no end", now_s)
+
+    # --- all else
+
+    def _time(self, text: str) -> int:
+        time_ms = time_of(text)
+        if self.latest_ms is not None and time_ms > self.latest_ms:
+            raise ValueError("timestamp lies in the future")
+        return time_ms
+
+    def _take_book(self, event: BookEvent, now_s: float) -> None:
+        asset = self.assets.get(event.asset_id)
+        if asset is None:
+            return
+        book = book_of(event)
+        self._time(event.timestamp)
+        self.counts["books"] += 1
+        if book.time_ms < (asset.floor_ms if asset.book.base_ms is None else asset.book.base_ms):
+            self.counts["late books"] += 1
+            return
+        if event.tick_size:
+            asset.tick_micro = book.tick_micro
+        if event.last_trade_price:
+            asset.last_trade_micro = book.last_trade_micro
+        asset.condition_id = book.condition_id
+        self.load(asset, book, now_s)
+
+    def _take_trade(self, event: LastTradeEvent, now_s: float) -> None:
+        asset = self.assets.get(event.asset_id)
+        if asset is None:
+            return
+        time_ms, price, size = self._time(event.timestamp), LEVEL_PRICES[event.price], micro_from_text(event.size)
+        if size <= 0:
+            raise ValueError("size of a trade is not above zero")
+        side = Side(event.side)
+        key = (event.asset_id, event.timestamp, event.price, event.size, event.side, event.transaction_hash or "")
+        if key in self._prints:
+            self.counts["repeated trades"] += 1
+            return
+        _remember(self._prints, key, PRINTS_KEPT)
+        asset.last_trade_micro = price
+        asset.delta_s = now_s
+        # What happened before the book was told is in that book, or fell into the gap before it.
+        if asset.told and time_ms >= asset.told_ms:
+            self._queue.waiting.append(PrintSeen(asset.token_id, price, size, side, time_ms))
+
+    def _take_tick(self, event: TickSizeEvent, now_s: float) -> None:
+        asset = self.assets.get(event.asset_id)
+        if asset is None:
+            return
+        time_ms, tick = self._time(event.timestamp), read_tick(event.new_tick_size)
+        if time_ms < asset.tick_ms or tick == asset.tick_micro:
+            self.counts["repeated tick changes"] += 1
+            return
+        asset.tick_micro, asset.tick_ms = tick, time_ms
+        self._queue.waiting.append(TickSeen(asset.token_id, tick, time_ms))
+        self.gap([asset], "the tick size changed")
+        asset.due_s = now_s + self._limits.snapshot_wait_s
+
+    def _take_best(self, event: BestBidAskEvent, now_s: float) -> None:
+        """Best prices by themselves may run ahead of the changes: they can confirm a book, and make us look, no more."""
+        asset = self.assets.get(event.asset_id)
+        if asset is None or not asset.known or self._time(event.timestamp) < asset.book.time_ms:
+            return
+        book = asset.book
+        if (BEST_BIDS[event.best_bid], BEST_ASKS[event.best_ask]) == (book.bids.best, book.asks.best):
+            asset.proved_s = now_s
+        else:
+            self.counts["best prices ahead"] += 1
+
+    def _take_resolved(self, event: ResolvedEvent) -> None:
+        named = [self.assets[token_id] for token_id in event.assets_ids or () if token_id in self.assets]
+        ours = named or [asset for asset in self.assets.values() if asset.condition_id == event.market]
+        if not ours or event.market in self._resolved:
+            return
+        _remember(self._resolved, event.market, RESOLVED_KEPT)
+        for asset in ours:
+            asset.resolved = True
+        self._queue.waiting.append(MarketResolvedSeen(event.market, self._time(event.timestamp)))
+
+    # --- books as a whole
+
+    def load(self, asset: Asset, book: OrderBook, now_s: float) -> None:
+        """Take a whole book, from a socket or by REST; to a consumer who has the book, its differences are levels."""
+        differences = asset.book.load(book)
+        asset.proved_s = now_s
+        asset.due_s, asset.attempts, asset.absences = None, 0, 0
+        asset.calm()
+        if asset.book.crossed:
+            self.doubt(asset, "the book is crossed", now_s)
+            return
+        if not asset.told:
+            self.tell(asset)
+            return
+        for side, price, size in differences:
+            self._queue.waiting.append(LevelSeen(asset.token_id, side, price, size, asset.book.time_ms))
+
+    def load_answer(self, asset: Asset, book: OrderBook, now_s: float) -> None:
+        """Take a book by REST for an asset without one, unless it is older than what was seen before the gap."""
+        asset.attempts += 1
+        if book.time_ms < asset.floor_ms and asset.attempts <= OLD_ANSWERS_MAX:
+            self.counts["old answers"] += 1
+            asset.due_s = now_s + self._limits.backoff_first_s * asset.attempts
+            return
+        asset.last_trade_micro = book.last_trade_micro or asset.last_trade_micro
+        self.load(asset, book, now_s)
+        self._queue.wake()
+
+    def learn_terms(self, asset: Asset, book: OrderBook | None) -> None:
+        """Note what only REST says of a token; None when it could not be asked, so that nothing waits for it."""
+        if book is not None:
+            asset.condition_id = book.condition_id
+            asset.minimum_size_micro = book.minimum_size_micro
+            asset.negative_risk = book.negative_risk
+            if asset.tick_ms <= book.time_ms and asset.tick_micro != book.tick_micro:
+                self._learn_tick(asset, book)
+        asset.terms_known = True
+        self.tell(asset)
+
+    def _learn_tick(self, asset: Asset, book: OrderBook) -> None:
+        if asset.terms_known and asset.tick_micro:
+            # The stream never said so: a whole book is to come by REST at once.
+            self._queue.waiting.append(TickSeen(asset.token_id, book.tick_micro, book.time_ms))
+            self.gap([asset], "the tick size changed")
+            asset.due_s = None
+        asset.tick_micro, asset.tick_ms = book.tick_micro, book.time_ms
+
+    def tell(self, asset: Asset) -> None:
+        """Give the consumer a book that it does not have, if there is one."""
+        if asset.told or asset.owed or not asset.known or not asset.terms_known:
+            return
+        self._queue.waiting.append(asset.seen())
+        self._queue.wake()
+
+    def gap(self, assets: Iterable[Asset], reason: str) -> None:
+        """Forget these books, and say so to a consumer who had them."""
+        gone = []
+        for asset in assets:
+            if asset.told or asset.owed:
+                gone.append(asset.token_id)
+            asset.told = False
+            asset.floor_ms = max(asset.floor_ms, asset.book.time_ms)
+            asset.book.clear()
+            asset.calm()
+        if gone:
+            self.counts["gaps"] += 1
+            self._queue.waiting.append(GapSeen(tuple(gone), reason, self._now_ms()))
+            self._queue.wake()
+
+    def doubt(self, asset: Asset, reason: str, now_s: float) -> None:
+        """Stop trusting a book: a gap, and a fresh one by REST, at once the first time and ever later if it goes on."""
+        lately = now_s - asset.doubt_s <= self._limits.doubts_within_s
+        asset.doubts = asset.doubts + 1 if lately else 1
+        asset.doubt_s = now_s
+        self.counts["doubts"] += 1
+        self.gap([asset], reason)
+        wait_s = 0.0 if asset.doubts == 1 else self._limits.backoff_first_s * 2.0 ** min(asset.doubts, 10)
+        asset.due_s = now_s + min(wait_s, self._limits.backoff_most_s)
+        self._on_doubt()
+
+    def _malformed(self, malformed: Malformed, now_s: float) -> None:
+        """Count a message that was left out; what it may have said of a book makes that book doubtful."""
+        self.counts[f"malformed {malformed.kind}"] += 1
+        self._log_once(malformed)
+        asset = self.assets.get(malformed.token_id)
+        if asset is not None and asset.known and malformed.kind in BOOK_KINDS:
+            self.doubt(asset, "a message about it could not be read", now_s)
+
+    def _log_once(self, malformed: Malformed) -> None:
+        if malformed.kind not in self._logged:
+            self._logged.add(malformed.kind)
+            log.warning(
+                "stream_message_dropped",
+                kind=malformed.kind,
+                token_id=malformed.token_id,
+                reason=malformed.reason,
+                note="later ones of this kind are counted only",
+            )
+
+
+def _kind(message: StreamMessage) -> str:
+    """The event's name on the wire."""
+    return "price_change" if isinstance(message, PriceChangeMessage) else str(message.__struct_config__.tag)
+
+
+def _remember(kept: OrderedDict[Key, None], key: Key, most: int) -> None:
+    kept[key] = None
+    if len(kept) > most:
+        kept.popitem(last=False)
