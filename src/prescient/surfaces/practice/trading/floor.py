@@ -93,6 +93,8 @@ class Floor:
         self.trades_of: dict[str, list[int]] = {}
         # Told everything that happened, in order, once the books show it.
         self.listeners: list[Callable[[Sequence[Event]], None]] = []
+        # Told that the world has moved by itself, once the engine's markets have followed.
+        self.watchers: list[Callable[[], None]] = []
         self._world = world
         self._clock = now_ms
         self._last_ms = world.now_ms
@@ -121,6 +123,8 @@ class Floor:
             self._followed = self._world.revision
             for market in list(self._markets.values()):
                 self._follow(market)
+            for watcher in self.watchers:
+                watcher()
         self._hear()
 
     def enter(self, market: MarketState) -> None:
