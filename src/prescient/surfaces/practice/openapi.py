@@ -70,6 +70,45 @@ STRUCTS: tuple[Any, ...] = (
     TagShape,
     TradeMessage,
 )
+DIGITS = {"type": "string", "pattern": "^[0-9]{1,78}$"}
+ADDRESS = {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"}
+HASH = {"type": "string", "pattern": "^0x[0-9a-fA-F]{64}$"}
+HASH_OR_NOTHING = {"type": "string", "pattern": "^(0x[0-9a-fA-F]{64})?$"}
+WHOLE = {"type": "integer", "minimum": 0, "maximum": 1_000}
+# What the structs leave to the checks behind them: fields of an order, and parameters by name.
+FIELDS: dict[str, dict[str, Any]] = {
+    "OrderMessage": {
+        "maker": ADDRESS,
+        "signer": ADDRESS,
+        "tokenId": DIGITS,
+        "makerAmount": DIGITS,
+        "takerAmount": DIGITS,
+        "expiration": {**DIGITS, "default": "0"},
+        "timestamp": DIGITS,
+        "signatureType": {"enum": [0, 1, 2, 3]},
+        "metadata": {**HASH_OR_NOTHING, "default": ""},
+        "builder": {**HASH_OR_NOTHING, "default": ""},
+    },
+    "CancelOrderBody": {"orderID": HASH},
+}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "token_id": DIGITS,
+    "condition_id": HASH,
+    "order_id": HASH,
+    "side": {"enum": ["BUY", "SELL"]},
+    "asset_type": {"enum": ["COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2"]},
+    "signature_type": {"enum": ["0", "1", "2", "3"]},
+    "interval": {"enum": ["max", "all", "1m", "1w", "1d", "6h", "1h"]},
+    "limit": WHOLE,
+    "offset": WHOLE,
+    "page": WHOLE,
+    "limit_per_type": WHOLE,
+    "closed": TRUTH,
+    "ascending": TRUTH,
+    "include_tag": TRUTH,
+    "decimalized": TRUTH,
+    "order": {"enum": ["volume24hr", "liquidityNum", "startDate", "endDate", "createdAt", "id"]},
+}
 REFERENCE = "#/components/schemas/{name}"
 
 
@@ -223,6 +262,10 @@ def describe(world: Exhibit, *, trading: bool) -> dict[str, Any]:
         method, _, path = each.operation.partition(" ")
         paths.setdefault(path, {})[method.lower()] = _operation(each, path, examples)
     _, components = msgspec.json.schema_components(STRUCTS, ref_template=REFERENCE)
+    for name, fields in FIELDS.items():
+        components[name]["properties"] |= fields
+    # An order for the first contracts has no timestamp; who reads this document makes none of those.
+    components["OrderMessage"]["required"].append("timestamp")
     info = {
         "title": "Practice exchange",
         "version": "1",
@@ -250,7 +293,8 @@ def _operation(each: Served, path: str, examples: dict[str, str]) -> dict[str, A
 
 
 def _parameter(name: str, place: str, examples: dict[str, str]) -> dict[str, Any]:
-    described: dict[str, Any] = {"name": name, "in": place, "required": place == "path", "schema": TEXT}
+    described: dict[str, Any] = {"name": name, "in": place, "required": place == "path"}
+    described["schema"] = PARAMETERS.get(name, TEXT)
     if name in examples:
         described["example"] = examples[name]
     return described

@@ -1,0 +1,126 @@
+"""Where the practice exchange differs from the venue's official specifications on purpose, each with its reason.
+
+The conformance tests demand exactly these: a difference that is not listed fails, and so does one that is listed and no
+longer there. docs/fidelity.md shows them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Deviation(NamedTuple):
+    """``file`` is the specification, ``where`` the fault as tests/practice/specifications.py names it."""
+
+    file: str
+    operation: str
+    where: str
+    reason: str
+
+
+class Unserved(NamedTuple):
+    """Documented operations that are not there, and why."""
+
+    file: str
+    operations: tuple[str, ...]
+    reason: str
+
+
+LIVE = "as observed on the live venue"
+CLOB: tuple[tuple[str, str, str], ...] = (
+    ("GET /midpoint", "200 (whole): mid_price is missing", f"`mid`, {LIVE}"),
+    ("GET /price", "200 price: type number", f"a string, {LIVE}"),
+    ("POST /prices", "200 */BUY: type number", f"strings, {LIVE}"),
+    ("POST /prices", "200 */SELL: type number", f"strings, {LIVE}"),
+    ("GET /last-trade-price", "404: not documented", "assumed: an unknown token is told as at the other paths"),
+    ("POST /last-trades-prices", "200 */side: enum", f"before the first trade the side is empty, {LIVE}"),
+    ("GET /sampling-markets", "200 data/*/game_start_time: type string", "null where nothing starts, as recorded"),
+    ("GET /simplified-markets", "200 data/*/rewards/rates: type array", "null where there are no rewards, as recorded"),
+    (
+        "POST /orders",
+        "200 */status: enum",
+        "a leg that is refused has an empty status, as both official clients expect",
+    ),
+    ("GET /data/orders", "200 data/*/status: enum", f"`LIVE` without the prefix `ORDER_STATUS_`, {LIVE}"),
+    ("GET /data/order/{orderID}", "200 status: enum", f"`LIVE` without the prefix `ORDER_STATUS_`, {LIVE}"),
+    ("GET /balance-allowance/update", "200 (whole): allowances is missing", f"an empty object, {LIVE}"),
+    ("GET /balance-allowance/update", "200 (whole): balance is missing", f"an empty object, {LIVE}"),
+)
+DEVIATIONS: tuple[Deviation, ...] = tuple(Deviation("clob-openapi", *each) for each in CLOB)
+UNSERVED: tuple[Unserved, ...] = (
+    Unserved(
+        "clob-openapi",
+        (
+            "GET /rewards/user",
+            "GET /rewards/user/total",
+            "GET /rewards/user/percentages",
+            "GET /rewards/user/markets",
+            "GET /rewards/markets/current",
+            "GET /rewards/markets/{condition_id}",
+            "GET /rewards/markets/multi",
+            "GET /rebates/current",
+        ),
+        "nobody is paid liquidity rewards here; rebates are credited without a report",
+    ),
+    Unserved("clob-openapi", ("GET /builder/trades",), "orders take a builder's code; trades by code are not kept"),
+    Unserved(
+        "clob-openapi",
+        ("GET /auth/builder-api-key", "POST /auth/builder-api-key", "DELETE /auth/builder-api-key"),
+        "builders have no accounts here",
+    ),
+    Unserved(
+        "clob-openapi",
+        ("POST /markets/live-activity", "GET /markets/live-activity/{condition_id}"),
+        "for the venue's own pages",
+    ),
+    Unserved("clob-openapi", ("POST /batch-prices-history",), "one token at a time is answered"),
+    Unserved("clob-openapi", ("GET /orders-scoring",), "clients ask by POST"),
+    Unserved("clob-openapi", ("PUT /balance-allowance",), "clients ask `GET /balance-allowance/update`"),
+    Unserved(
+        "gamma-openapi",
+        (
+            "GET /comments",
+            "GET /comments/{id}",
+            "GET /comments/user_address/{user_address}",
+            "GET /events/{id}/comments/count",
+            "GET /series/{id}/comments/count",
+            "GET /events/{id}/tweet-count",
+            "GET /profiles/user_address/{user_address}",
+            "GET /public-profile",
+            "GET /events/creators",
+            "GET /events/creators/{id}",
+        ),
+        "the practice world has no people who talk",
+    ),
+    Unserved(
+        "gamma-openapi",
+        (
+            "GET /series",
+            "GET /series/{id}",
+            "GET /series-summary/{id}",
+            "GET /series-summary/slug/{slug}",
+            "GET /sports",
+            "GET /sports/market-types",
+            "GET /teams",
+            "GET /teams/{id}",
+            "GET /tags/{id}/related-tags",
+            "GET /tags/{id}/related-tags/tags",
+            "GET /tags/slug/{slug}/related-tags",
+            "GET /tags/slug/{slug}/related-tags/tags",
+        ),
+        "for browsing; series and tags stand in events and markets",
+    ),
+    Unserved(
+        "gamma-openapi",
+        (
+            "GET /events/pagination",
+            "GET /events/results",
+            "GET /events/{id}/tags",
+            "GET /markets/{id}/tags",
+            "GET /markets/{id}/description",
+            "POST /markets/information",
+            "POST /markets/abridged",
+        ),
+        "the same is told by `/events`, `/markets` and their keyset forms",
+    ),
+)
