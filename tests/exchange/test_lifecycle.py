@@ -22,6 +22,7 @@ def reasons(floor: Floor) -> list[tuple[str, OrderState]]:
     ]
 
 
+@pytest.mark.fidelity("GTD ends a minute early", area="Orders", evidence="specification", source="order types")
 def test_gtd_ends_a_minute_early_at_its_own_moment() -> None:
     floor = Floor()
     floor.fund("ann", "bob")
@@ -47,6 +48,12 @@ def test_many_cancelled_gtd_orders_leave_nothing_behind() -> None:
     assert len(floor.exchange.core.agenda) < 2_500
 
 
+@pytest.mark.fidelity(
+    "In markets with a taker delay marketable orders wait 50 ms, and the call with them",
+    area="Matching",
+    evidence="specification",
+    source="changelog of 2026-08-17",
+)
 def test_the_taker_delay_holds_marketable_orders_only() -> None:
     floor = Floor(taker_delay=True)
     floor.fund("ann", "bob")
@@ -67,6 +74,12 @@ def test_the_taker_delay_holds_marketable_orders_only() -> None:
     check_books(floor.exchange)
 
 
+@pytest.mark.fidelity(
+    "Sports orders are answered `delayed` and act after `seconds_delay`",
+    area="Matching",
+    evidence="specification",
+    source="order types",
+)
 def test_sports_orders_are_answered_at_once_and_act_later() -> None:
     floor = Floor(seconds_delay=3)
     floor.fund("ann", "bob", "cat")
@@ -81,6 +94,12 @@ def test_sports_orders_are_answered_at_once_and_act_later() -> None:
     assert floor.state(placed) is OrderState.LIVE and floor.book() == ([(50, 10)], [])
 
 
+@pytest.mark.fidelity(
+    "A delayed order is checked again when it acts",
+    area="Matching",
+    evidence="specification",
+    source="taker delay",
+)
 def test_a_delayed_order_is_looked_at_afresh() -> None:
     floor = Floor(seconds_delay=1)
     floor.fund("ann", "bob", "cat", "dan")
@@ -124,6 +143,12 @@ def test_a_delayed_order_of_a_market_that_closes_or_is_suspended_ends() -> None:
         check_books(floor.exchange)
 
 
+@pytest.mark.fidelity(
+    "The book is cleared when a game starts",
+    area="Matching",
+    evidence="specification",
+    source="order rules",
+)
 def test_the_book_is_cleared_when_the_game_starts() -> None:
     floor = Floor(game_start_ms=NOW_MS + 5_000)
     floor.fund("ann")
@@ -135,6 +160,7 @@ def test_the_book_is_cleared_when_the_game_starts() -> None:
     assert floor.buy("ann", "0.50", 10).status is OrderState.LIVE
 
 
+@pytest.mark.fidelity("Orders off a changed grid are cancelled as INVALID", area="Matching", evidence="assumed")
 @pytest.mark.parametrize(
     ("old", "new", "stays"),
     [("0.001", "0.01", {"0.10", "0.99"}), ("0.01", "0.001", {"0.10", "0.55", "0.99"}), ("0.0025", "0.1", {"0.10"})],
@@ -154,6 +180,12 @@ def test_a_tick_change_cancels_what_is_off_the_new_grid(old: str, new: str, stay
     check_books(floor.exchange)
 
 
+@pytest.mark.fidelity(
+    "Resting orders end with their market, with the reason",
+    area="Cancels",
+    evidence="specification",
+    source="user channel",
+)
 def test_closing_and_resolving_end_resting_orders_with_their_reason() -> None:
     floor = Floor()
     floor.fund("ann")
@@ -168,6 +200,12 @@ def test_closing_and_resolving_end_resting_orders_with_their_reason() -> None:
     assert other.shares("ann", NO).active_micro == 0
 
 
+@pytest.mark.fidelity(
+    "One, many, all, by market, by token",
+    area="Cancels",
+    evidence="specification",
+    source="clob-openapi",
+)
 def test_the_five_forms_of_cancel() -> None:
     floor = Floor()
     floor.exchange.list_market(floor.exchange.market(MARKET).state.spec.__class__("m2", ("yes2", "no2")))
@@ -201,6 +239,12 @@ def test_the_five_forms_of_cancel() -> None:
     assert floor.dollars("ann").active_micro == 0 and floor.book() == ([], [])
 
 
+@pytest.mark.fidelity(
+    "Orders that lose their cover are cancelled",
+    area="Cancels",
+    evidence="specification",
+    source="order validation; that the newest go first is assumed",
+)
 def test_orders_that_lose_their_cover_are_cancelled_newest_first() -> None:
     floor = Floor()
     floor.fund("ann", dollars=30, sets=10)

@@ -17,6 +17,7 @@ from prescient.exchange.settlement import MatchKind, TradeStatus
 from tests.exchange.floor import MARKET, NO, SPORTS, YES, Floor, check_books, outstanding
 
 
+@pytest.mark.fidelity("Orders meet directly, by minting and by merging", area="Matching", evidence="specification")
 @pytest.mark.parametrize(
     ("maker_side", "maker_token", "maker_price", "taker_side", "taker_price", "kind", "maker_pays", "taker_pays"),
     [
@@ -80,6 +81,7 @@ def test_one_book_shows_on_both_tokens() -> None:
     assert floor.book(NO) == ([(45, 35)], [(60, 10), (70, 20)])
 
 
+@pytest.mark.fidelity("Within a price the oldest goes first", area="Matching", evidence="assumed")
 def test_best_price_first_then_the_oldest_whatever_its_kind() -> None:
     floor = Floor()
     floor.fund("ann", "bob", "cat", "dan", "eve")
@@ -109,6 +111,7 @@ def test_a_partly_filled_order_keeps_its_place() -> None:
     assert floor.order(second).matched_micro == 0
 
 
+@pytest.mark.fidelity("What is left of a limit order rests", area="Matching", evidence="specification")
 def test_a_marketable_limit_order_rests_with_what_is_left() -> None:
     floor = Floor()
     floor.fund("ann", "bob")
@@ -121,6 +124,7 @@ def test_a_marketable_limit_order_rests_with_what_is_left() -> None:
     assert floor.dollars("bob").matched_micro == 5 * MICRO
 
 
+@pytest.mark.fidelity("FOK all or nothing, FAK what there is", area="Matching", evidence="specification")
 def test_fok_is_all_or_nothing_and_fak_takes_what_there_is() -> None:
     floor = Floor()
     floor.fund("ann", "bob")
@@ -148,6 +152,7 @@ def test_fok_takes_several_prices_when_they_suffice() -> None:
     assert len(placed.trade_ids) == 2
 
 
+@pytest.mark.fidelity("A market BUY spends its dollars", area="Matching", evidence="specification")
 def test_a_market_buy_spends_its_dollars_at_better_prices() -> None:
     floor = Floor()
     floor.fund("ann", "bob")
@@ -156,6 +161,7 @@ def test_a_market_buy_spends_its_dollars_at_better_prices() -> None:
     assert (placed.making_micro, placed.taking_micro) == (10 * MICRO, 25 * MICRO)
 
 
+@pytest.mark.fidelity("Shares rounded up never fill", area="Matching", evidence="field report")
 def test_a_market_buy_whose_shares_were_rounded_up_never_reaches_its_price() -> None:
     floor = Floor()
     floor.fund("ann", "bob")
@@ -210,6 +216,7 @@ def test_only_own_orders_in_the_way_are_cancelled_and_the_order_rests() -> None:
     check_books(floor.exchange)
 
 
+@pytest.mark.fidelity("Takers pay, on top or out of it", area="Fees", evidence="specification")
 def test_fees_are_the_takers_on_top_of_a_buy_and_out_of_a_sale() -> None:
     floor = Floor(SPORTS)
     floor.fund("ann", "bob")
@@ -228,6 +235,7 @@ def test_fees_are_the_takers_on_top_of_a_buy_and_out_of_a_sale() -> None:
     assert floor.exchange.core.fees_micro == 2 * fee
 
 
+@pytest.mark.fidelity("Fees have five decimals", area="Fees", evidence="specification")
 def test_a_fee_is_rounded_once_for_all_makers_of_a_price() -> None:
     fees = FeeSchedule(rate_micro=70_000)
     floor = Floor(fees)

@@ -15,6 +15,12 @@ from tests.exchange.floor import MARKET, NO, NOW_MS, YES, Floor, check_books, ou
 HALF = MICRO // 2
 
 
+@pytest.mark.fidelity(
+    "A dollar splits into one share of each outcome, and merges back",
+    area="Settlement",
+    evidence="specification",
+    source="positions",
+)
 def test_split_and_merge_are_inverse() -> None:
     floor = Floor()
     floor.fund("ann", dollars=10, sets=0)
@@ -54,6 +60,12 @@ def test_transfers() -> None:
     assert (floor.shares("bob").balance_micro, floor.dollars("bob").balance_micro) == (3 * MICRO, 4 * MICRO)
 
 
+@pytest.mark.fidelity(
+    "Redeeming burns all shares and pays the payout once",
+    area="Settlement",
+    evidence="specification",
+    source="positions",
+)
 @pytest.mark.parametrize(
     ("payouts", "paid"), [((MICRO, 0), 30_000_000), ((0, MICRO), 7_500_001), ((HALF, HALF), 18_750_000)]
 )
@@ -113,6 +125,12 @@ def negative_risk(count: int) -> Exchange:
     return exchange
 
 
+@pytest.mark.fidelity(
+    "Negative-risk conversion keeps the worth, whoever wins",
+    area="Settlement",
+    evidence="specification",
+    source="negative risk",
+)
 @pytest.mark.parametrize("chosen", [(0,), (0, 2), (1, 2, 3), (0, 1, 2, 3)])
 @pytest.mark.parametrize("winner", [0, 1, 3])
 def test_conversion_is_worth_the_same_whoever_wins(chosen: tuple[int, ...], winner: int) -> None:

@@ -17,6 +17,12 @@ from tests.exchange.floor import MARKET, NO, NOW_MS, SPORTS, YES, Floor, check_b
 TICKS = ("0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001")
 
 
+@pytest.mark.fidelity(
+    "Six ticks; a price lies on the grid from one tick to one less a tick",
+    area="Orders",
+    evidence="specification",
+    source="order rules",
+)
 @pytest.mark.parametrize("tick", TICKS)
 def test_every_tick_takes_its_grid_and_nothing_else(tick: str) -> None:
     floor = Floor(tick=tick)
@@ -43,6 +49,12 @@ def test_the_price_is_computed_from_the_amounts_and_printed_as_the_venue_does() 
     )
 
 
+@pytest.mark.fidelity(
+    "Limit orders: shares to two decimals, dollars by the tick's table",
+    area="Orders",
+    evidence="specification",
+    source="order rules",
+)
 def test_limit_orders_have_two_decimals_of_shares() -> None:
     floor = Floor(tick="0.01")
     floor.fund("ann")
@@ -59,6 +71,12 @@ def test_limit_orders_have_two_decimals_of_shares() -> None:
     assert fine.buy("ann", "0.501", "10.01").status is OrderState.LIVE
 
 
+@pytest.mark.fidelity(
+    "Market orders: two and four decimals whatever the tick",
+    area="Orders",
+    evidence="field report",
+    source="py-clob-client-v2 issue 99",
+)
 @pytest.mark.parametrize("tick", TICKS)
 @pytest.mark.parametrize("order_type", [OrderType.FOK, OrderType.FAK])
 def test_market_orders_have_two_and_four_decimals_whatever_the_tick(tick: str, order_type: OrderType) -> None:
@@ -75,6 +93,12 @@ def test_market_orders_have_two_and_four_decimals_whatever_the_tick(tick: str, o
     floor.taken(floor.market_request("ann", Side.BUY, "2.05", "4.0999", order_type=order_type))
 
 
+@pytest.mark.fidelity(
+    "Five shares are the minimum of orders that rest",
+    area="Orders",
+    evidence="field report",
+    source="the documentation speaks of dollars, the refusal of size",
+)
 def test_the_minimum_size_is_for_orders_that_rest() -> None:
     floor = Floor()
     floor.fund("ann", "bob")
@@ -85,6 +109,12 @@ def test_the_minimum_size_is_for_orders_that_rest() -> None:
     assert floor.buy("ann", "0.50", "4.99").status is OrderState.MATCHED
 
 
+@pytest.mark.fidelity(
+    "A marketable BUY is for a dollar at least",
+    area="Orders",
+    evidence="specification",
+    source="error codes",
+)
 @pytest.mark.parametrize(("price", "size", "shown"), [("0.50", "1.68", "0.84"), ("0.99", "1.01", "0.9999")])
 def test_a_marketable_buy_is_at_least_a_dollar(price: str, size: str, shown: str) -> None:
     floor = Floor()
@@ -98,6 +128,12 @@ def test_a_marketable_buy_is_at_least_a_dollar(price: str, size: str, shown: str
     assert floor.sell("ann", "0.30", "0.01").status is OrderState.MATCHED
 
 
+@pytest.mark.fidelity(
+    "Reservations count open orders, unsettled matches, and fees",
+    area="Account",
+    evidence="specification",
+    source="error codes",
+)
 def test_money_is_checked_against_all_open_and_matched_orders() -> None:
     floor = Floor(SPORTS)
     floor.fund("ann", dollars=100, sets=0)
@@ -118,6 +154,12 @@ def test_money_is_checked_against_all_open_and_matched_orders() -> None:
     check_books(floor.exchange)
 
 
+@pytest.mark.fidelity(
+    "Shares can be sold when their trade is mined",
+    area="Settlement",
+    evidence="field report",
+    source="py-clob-client-v2 issue 34",
+)
 def test_shares_are_checked_and_fresh_ones_cannot_be_sold_before_they_are_mined() -> None:
     floor = Floor()
     floor.fund("ann", sets=0)
@@ -130,6 +172,12 @@ def test_shares_are_checked_and_fresh_ones_cannot_be_sold_before_they_are_mined(
     assert floor.sell("ann", "0.60", 10).status is OrderState.LIVE
 
 
+@pytest.mark.fidelity(
+    "Allowances are checked for dollars and for shares",
+    area="Account",
+    evidence="specification",
+    source="error codes",
+)
 def test_the_allowance_is_checked_for_dollars_and_for_shares() -> None:
     floor = Floor()
     floor.fund("ann")
@@ -159,6 +207,12 @@ def test_a_market_buy_must_also_cover_its_fees_at_better_prices() -> None:
     assert floor.dollars("ann").free_micro == 0
 
 
+@pytest.mark.fidelity(
+    "GTD ends at least three minutes ahead",
+    area="Orders",
+    evidence="specification",
+    source="order types",
+)
 def test_expirations() -> None:
     floor = Floor()
     floor.fund("ann")
@@ -246,6 +300,12 @@ def modes(floor: Floor) -> tuple[Placed | Rejection, Placed | Rejection, object]
     return plain, passive, floor.exchange.cancel("ann", "nothing", floor.now_ms)
 
 
+@pytest.mark.fidelity(
+    "After a restart two minutes are post-only",
+    area="Limits and modes",
+    evidence="specification",
+    source="matching engine",
+)
 def test_a_restart_and_the_post_only_window_after_it() -> None:
     floor = Floor()
     floor.fund("ann", "bob")

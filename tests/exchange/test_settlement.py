@@ -42,6 +42,12 @@ def statuses(floor: Floor) -> list[tuple[int, TradeStatus]]:
     ]
 
 
+@pytest.mark.fidelity(
+    "MATCHED, MINED, CONFIRMED, or RETRYING and FAILED",
+    area="Settlement",
+    evidence="specification",
+    source="trade status",
+)
 @pytest.mark.parametrize(("plan", "steps"), PLANS)
 def test_a_trade_takes_the_steps_of_its_plan(plan: SettlementPlan, steps: list[tuple[int, TradeStatus]]) -> None:
     floor = Floor(fate=lambda trade: plan)
@@ -85,6 +91,12 @@ def holdings(floor: Floor) -> dict[str, tuple[int, ...]]:
     }
 
 
+@pytest.mark.fidelity(
+    "A failed trade moves nothing",
+    area="Settlement",
+    evidence="specification",
+    source="trade status",
+)
 def test_a_failed_trade_leaves_every_balance_as_it_was() -> None:
     """Direct, mint and merge, at odd prices and with fees: matched, failed, and nothing of it left."""
     floor = Floor(SPORTS, tick="0.001", fate=lambda trade: SettlementPlan(fails=True))
@@ -174,6 +186,12 @@ def test_a_maker_twice_in_one_trade_needs_the_money_for_both() -> None:
     check_books(floor.exchange)
 
 
+@pytest.mark.fidelity(
+    "Makers get their part of the fees, paid from a dollar on",
+    area="Fees",
+    evidence="specification",
+    source="maker rebates",
+)
 def test_makers_get_their_part_of_the_fees() -> None:
     floor = Floor(SPORTS)
     floor.fund("ann", "bob", "cat", "dan", dollars=10_000, sets=10_000)

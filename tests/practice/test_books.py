@@ -56,6 +56,12 @@ def lived() -> PracticeExchange:
     return PracticeExchange(world)
 
 
+@pytest.mark.fidelity(
+    "The best level is last on both sides; prices lie on the tick grid; the other token's book is the mirror",
+    area="Market data",
+    evidence="recording",
+    source="books of 2026-05-17",
+)
 @pytest.mark.parametrize("hours", [0, 1, 26])
 def test_every_book_is_on_the_grid_uncrossed_and_mirrored(hours: int) -> None:
     world = World(5, 80, START)
@@ -89,6 +95,12 @@ def mirrored(levels: list[dict[str, str]]) -> list[dict[str, str]]:
     ]
 
 
+@pytest.mark.fidelity(
+    "Served books carry a hash that a client can recompute",
+    area="Market data",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1, generate_orderbook_summary_hash",
+)
 def test_served_hashes_recompute(lived: PracticeExchange) -> None:
     books = all_books(lived)
     assert len(books) > 100
@@ -97,6 +109,12 @@ def test_served_hashes_recompute(lived: PracticeExchange) -> None:
         assert book["hash"] == recomputed_hash(book)
 
 
+@pytest.mark.fidelity(
+    "From levels alone the served book is the recorded one, hash included",
+    area="Market data",
+    evidence="recording",
+    source="books of 2026-05-17",
+)
 def test_recorded_books_are_rebuilt_bit_for_bit(recorded_data: Path) -> None:
     """From the levels alone our writer makes the ten recorded books again, hashes included."""
     files = [
@@ -127,6 +145,12 @@ def test_a_book_changes_hash_and_time_only_when_it_changes() -> None:
         assert int(after[token]["timestamp"]) > int(before[token]["timestamp"])
 
 
+@pytest.mark.fidelity(
+    "Ticks change from 0.01 to 0.001 near the ends",
+    area="Market data",
+    evidence="specification",
+    source="tick_size_change",
+)
 def test_ticks_become_finer_near_the_ends_and_never_coarser() -> None:
     world = World(5, 120, START, tick=timedelta(hours=6))
     ticks = {number: market.tick_micro for number, market in world.register.markets.items()}

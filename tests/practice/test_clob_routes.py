@@ -25,6 +25,12 @@ def quoted(still: PracticeExchange) -> MarketState:
     return pick(still, lambda m: m.trading and m.book.bid_prices and m.book.ask_prices and m.last_trade_micro)
 
 
+@pytest.mark.fidelity(
+    "`/price` BUY is the best bid and SELL the best ask; `/midpoint` answers `mid`; tick and risk by query and by path",
+    area="Market data",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 def test_figures_agree_with_the_book(ask: Ask, quoted: MarketState) -> None:
     for token in quoted.token_ids:
         _, book = ask("/clob/book", f"token_id={token}")
@@ -42,6 +48,12 @@ def test_figures_agree_with_the_book(ask: Ask, quoted: MarketState) -> None:
         assert ask(f"/clob/neg-risk/{token}")[1] == {"neg_risk": quoted.negative_risk}
 
 
+@pytest.mark.fidelity(
+    "Batches leave unknown tokens out; a missing side of `/prices` is SELL",
+    area="Market data",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 def test_batches_answer_for_known_tokens_only(ask: Ask, quoted: MarketState) -> None:
     first, second = quoted.token_ids
     asked = [{"token_id": first}, {"token_id": UNKNOWN}, {"token_id": second}, {"token_id": first}]
@@ -60,6 +72,12 @@ def test_batches_answer_for_known_tokens_only(ask: Ask, quoted: MarketState) -> 
     assert trades == [{"token_id": first, **ask("/clob/last-trade-price", f"token_id={first}")[1]}]
 
 
+@pytest.mark.fidelity(
+    "Fees follow the market's own schedule; markets without fees have no `fd`",
+    area="Fees",
+    evidence="recording",
+    source="clob-markets of 2026-05-17",
+)
 def test_fees_follow_the_category(ask: Ask, still: PracticeExchange) -> None:
     crypto = pick(still, lambda m: m.fees.kind == "crypto_fees_v2")
     free = pick(still, lambda m: not m.fees.kind)
@@ -72,6 +90,12 @@ def test_fees_follow_the_category(ask: Ask, still: PracticeExchange) -> None:
     assert "geopolitics" in [tag["slug"] for tag in event["tags"]]
 
 
+@pytest.mark.fidelity(
+    "The public paths refuse in the venue's words",
+    area="Market data",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 @pytest.mark.parametrize(
     ("path", "query", "status", "message"),
     [
@@ -102,6 +126,12 @@ def test_refusals(ask: Ask, path: str, query: str, status: int, message: str) ->
     assert ask(path, query) == (status, {"error": message})
 
 
+@pytest.mark.fidelity(
+    "A batch of more than 500 tokens: `Payload exceeds the limit`",
+    area="Market data",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 def test_payloads_that_are_refused(still: PracticeExchange, ask: Ask) -> None:
     assert ask("/clob/books", body=[{"token_id": "1"}] * 501) == (400, {"error": "Payload exceeds the limit"})
     assert ask("/clob/books", body=[{"token_id": "1"}] * 500) == (200, [])
@@ -111,6 +141,12 @@ def test_payloads_that_are_refused(still: PracticeExchange, ask: Ask) -> None:
     assert ask("/clob/prices", body=[{"token_id": "1", "side": "HOLD"}]) == (400, {"error": "Invalid side"})
 
 
+@pytest.mark.fidelity(
+    "`/`, `/ok`, `/time` and `/version` answer as the clients read them",
+    area="Market data",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1",
+)
 def test_the_plain_paths(ask: Ask) -> None:
     assert ask("/clob/") == (200, "OK") and ask("/clob/ok") == (200, "OK") and ask("/clob") == (200, "OK")
     assert ask("/clob/time") == (200, int(START.timestamp()))
@@ -118,6 +154,12 @@ def test_the_plain_paths(ask: Ask) -> None:
     assert ask("/clob/nothing") == (404, "404 page not found\n")
 
 
+@pytest.mark.fidelity(
+    "Market listings have 1,000 a page, cursors of base64, and end with `LTE=`",
+    area="Market data",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 def test_catalogue_pages_end_with_the_end_cursor(ask: Ask, still: PracticeExchange) -> None:
     for path, wanted in (("markets", False), ("simplified-markets", False), ("sampling-markets", True)):
         seen: list[str] = []
@@ -137,6 +179,12 @@ def test_catalogue_pages_end_with_the_end_cursor(ask: Ask, still: PracticeExchan
     assert ask("/clob/markets", "next_cursor=MA==")[1] == ask("/clob/markets")[1]
 
 
+@pytest.mark.fidelity(
+    "`/markets-by-token` names both tokens; the primary is not always the first outcome",
+    area="Market data",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 def test_a_token_leads_to_its_market_but_primary_is_not_always_the_first(ask: Ask, still: PracticeExchange) -> None:
     firsts = 0
     markets = list(still.world.register.markets.values())[:60]
@@ -148,6 +196,12 @@ def test_a_token_leads_to_its_market_but_primary_is_not_always_the_first(ask: As
     assert 0 < firsts < len(markets)
 
 
+@pytest.mark.fidelity(
+    "Before the first trade the last price is 0.5 and has no side",
+    area="Market data",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 def test_a_missing_side_counts_as_nothing_or_one(ask: Ask, still: PracticeExchange) -> None:
     empty = pick(still, lambda m: not m.closed and not m.book.bid_prices and not m.book.ask_prices)
     token = empty.token_ids[0]
@@ -160,6 +214,12 @@ def test_a_missing_side_counts_as_nothing_or_one(ask: Ask, still: PracticeExchan
     assert ask("/clob/last-trade-price", f"token_id={untraded.token_ids[1]}")[1] == {"price": "0.5", "side": ""}
 
 
+@pytest.mark.fidelity(
+    "`itode`, `sd` and `gst` tell a market's delays and start",
+    area="Market data",
+    evidence="specification",
+    source="clob-openapi",
+)
 def test_delays_are_told(ask: Ask, still: PracticeExchange) -> None:
     feed = pick(still, lambda m: m.taker_delay)
     assert ask(f"/clob/clob-markets/{feed.condition_id}")[1]["itode"] is True

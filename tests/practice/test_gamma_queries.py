@@ -14,11 +14,23 @@ from .conftest import Ask, every_event
 Item = dict[str, Any]
 
 
+@pytest.mark.fidelity(
+    "Keyset pages hold everything once",
+    area="Catalogue",
+    evidence="specification",
+    source="gamma-openapi",
+)
 def test_keyset_pages_hold_everything_once(still: PracticeExchange) -> None:
     events = every_event(still)
     assert [event["id"] for event in events] == [str(number) for number in sorted(still.world.register.events)]
 
 
+@pytest.mark.fidelity(
+    "The last keyset page has no cursor",
+    area="Catalogue",
+    evidence="specification",
+    source="gamma-openapi",
+)
 def test_keyset_ends_without_a_cursor(ask: Ask) -> None:
     status, page = ask("/gamma/events/keyset", "limit=500")
     assert status == 200 and list(page) == ["events"]
@@ -26,6 +38,12 @@ def test_keyset_ends_without_a_cursor(ask: Ask) -> None:
     assert list(page) == ["events", "next_cursor"] and len(page["events"]) == 10
 
 
+@pytest.mark.fidelity(
+    "Keyset listings follow `order` and `ascending`",
+    area="Catalogue",
+    evidence="specification",
+    source="gamma-openapi",
+)
 @pytest.mark.parametrize("direction", ["true", "false"])
 def test_keyset_follows_an_order(ask: Ask, still: PracticeExchange, direction: str) -> None:
     seen: list[tuple[float, str]] = []
@@ -51,6 +69,12 @@ def test_offset_pages_meet_the_keyset(ask: Ask) -> None:
     assert usual == first[:20]
 
 
+@pytest.mark.fidelity(
+    "`/markets` leaves closed markets out unless asked; `/events` does not",
+    area="Catalogue",
+    evidence="specification",
+    source="changelog of 2026-04-09",
+)
 def test_listings_of_markets_leave_closed_ones_out_and_of_events_do_not(ask: Ask, still: PracticeExchange) -> None:
     closed = [market for market in still.world.register.markets.values() if market.closed]
     assert closed
@@ -63,6 +87,12 @@ def test_listings_of_markets_leave_closed_ones_out_and_of_events_do_not(ask: Ask
     assert states == {True, False}
 
 
+@pytest.mark.fidelity(
+    "Events are filtered by state, tag, liquidity, volume and dates",
+    area="Catalogue",
+    evidence="specification",
+    source="gamma-openapi",
+)
 @pytest.mark.parametrize(
     ("query", "passes"),
     [
@@ -90,6 +120,12 @@ def test_event_filters(ask: Ask, still: PracticeExchange, query: str, passes: An
     assert query.startswith(("archived", "tag_slug=nothing")) or len(found) > 0
 
 
+@pytest.mark.fidelity(
+    "Markets are filtered by figures; `decimalized` is the tick",
+    area="Catalogue",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 @pytest.mark.parametrize(
     ("query", "passes"),
     [
@@ -112,6 +148,7 @@ def test_market_filters(ask: Ask, query: str, passes: Any) -> None:
     assert found and all(passes(market) for market in found)
 
 
+@pytest.mark.fidelity("Arrays are repeated keys", area="Catalogue", evidence="specification", source="gamma-openapi")
 def test_repeated_keys_name_several(ask: Ask) -> None:
     _, markets = ask("/gamma/markets", "limit=4&order=liquidityNum&ascending=false")
     wanted = {market["id"] for market in markets[:3]}
@@ -139,6 +176,12 @@ def test_one_event_or_market_by_id_and_slug(ask: Ask) -> None:
     assert tag in ask("/gamma/tags")[1]
 
 
+@pytest.mark.fidelity(
+    "Nonsense is refused with 422 and a reason; so are snake_case orders and offsets in keyset listings",
+    area="Catalogue",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 @pytest.mark.parametrize(
     ("path", "query", "message"),
     [
@@ -189,6 +232,12 @@ def test_other_paths_and_methods(still: PracticeExchange, ask: Ask) -> None:
     assert still.handle("POST", "/gamma/events").status == 405
 
 
+@pytest.mark.fidelity(
+    "The offset cap is 2,000",
+    area="Catalogue",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 def test_the_offset_cap_itself_is_allowed_and_long_pages_are_cut(ask: Ask) -> None:
     assert ask("/gamma/events", "offset=2000") == (200, [])
     assert len(ask("/gamma/markets", "limit=1000")[1]) == 100

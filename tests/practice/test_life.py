@@ -35,6 +35,12 @@ def closed_markets(lived: PracticeExchange) -> list[Item]:
     return [{**market, "event": event} for event in events for market in event["markets"]]
 
 
+@pytest.mark.fidelity(
+    "A resolved market pays 1 and 0, or a half each",
+    area="Settlement",
+    evidence="specification",
+    source="resolution",
+)
 def test_closed_markets_have_paid_out(lived: PracticeExchange, closed_markets: list[Item]) -> None:
     assert len(closed_markets) > 100
     for market in closed_markets:
@@ -46,6 +52,12 @@ def test_closed_markets_have_paid_out(lived: PracticeExchange, closed_markets: l
         assert market["event"]["closed"] and "closedTime" in market["event"]
 
 
+@pytest.mark.fidelity(
+    "Resolutions are proposed, may be disputed, and are then final",
+    area="Settlement",
+    evidence="specification",
+    source="resolution",
+)
 def test_resolutions_are_proposed_first_and_some_are_disputed(closed_markets: list[Item]) -> None:
     courses = {market["umaResolutionStatuses"] for market in closed_markets}
     assert courses == {"[]", '["proposed"]', '["proposed", "disputed", "proposed"]'}
@@ -82,6 +94,12 @@ def soonest(world: World) -> EventState:
     return min(waiting, key=lambda event: event.end_ms)
 
 
+@pytest.mark.fidelity(
+    "One option of a negative-risk event wins",
+    area="Settlement",
+    evidence="specification",
+    source="negative risk",
+)
 def test_exactly_one_option_of_a_negative_risk_event_wins(closed_markets: list[Item]) -> None:
     options: dict[str, list[Item]] = {}
     for market in closed_markets:

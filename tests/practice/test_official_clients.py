@@ -34,6 +34,12 @@ def market(still: PracticeExchange) -> MarketState:
     return next(m for m in markets if m.trading and m.negative_risk and m.fees.kind and m.maker and m.last_trade_micro)
 
 
+@pytest.mark.fidelity(
+    "The order-book client reads books, rules, prices and history",
+    area="Official clients",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1",
+)
 async def test_the_order_book_client_reads_books_rules_and_prices(server: PracticeServer, market: MarketState) -> None:
     def read() -> dict[str, Any]:
         client = ClobClient(server.clob_url, 137)
@@ -72,6 +78,12 @@ async def test_the_order_book_client_reads_books_rules_and_prices(server: Practi
     assert seen["page"]["next_cursor"] == "LTE="
 
 
+@pytest.mark.fidelity(
+    "The SDK reads the whole catalogue page by page, and books",
+    area="Official clients",
+    evidence="official client",
+    source="polymarket-client 0.14.0",
+)
 async def test_the_sdk_reads_the_catalogue_page_by_page(server: PracticeServer, market: MarketState) -> None:
     config = dataclasses.replace(PRODUCTION._config, gamma_url=server.gamma_url, clob_url=server.clob_url)
     environment = _create_environment(name="practice", config=config)

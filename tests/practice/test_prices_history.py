@@ -34,6 +34,12 @@ def points(ask: Ask, token: str, query: str) -> list[dict[str, float]]:
     return history
 
 
+@pytest.mark.fidelity(
+    "A price history ends with a point of now",
+    area="Market data",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 def test_a_day_by_the_hour_ends_now(ask: Ask, old: MarketState) -> None:
     history = points(ask, old.token_ids[0], "interval=1d&fidelity=60")
     assert 24 <= len(history) <= 26
@@ -57,12 +63,24 @@ def test_bounds_in_seconds(ask: Ask, old: MarketState) -> None:
     assert points(ask, old.token_ids[0], f"startTs={NOW_S + 60}") == []
 
 
+@pytest.mark.fidelity(
+    "A price history has about 4,300 points at most",
+    area="Market data",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 def test_the_series_is_capped(ask: Ask, old: MarketState) -> None:
     history = points(ask, old.token_ids[0], "interval=max&fidelity=1")
     assert 4_300 <= len(history) <= 4_301
     assert history[-1]["t"] == NOW_S
 
 
+@pytest.mark.fidelity(
+    "Long intervals have a least fidelity; `endTs` alone and milliseconds are refused",
+    area="Market data",
+    evidence="field report",
+    source="observed in 2026-10",
+)
 @pytest.mark.parametrize(
     ("query", "message"),
     [

@@ -26,7 +26,7 @@ from .rejection_orders import ORDERS
 from .trading_http import HttpUser, funded_wallet, serve_in_thread
 
 TESTS = Path(__file__).resolve().parent
-CASES = [*LOG_INS, *PEOPLE, *ORDERS, *MODES, *READS]
+CASES = [*(case._replace(area="Log-in") for case in LOG_INS), *PEOPLE, *ORDERS, *MODES, *READS]
 # Texts that no user can earn by an order: the venue's own machinery, given out where a fault is asked for.
 BY_FAULT = {fault.text for fault in rejections.FAULTS}
 KINDS = [("buy", 4, 2), ("sell", 2, 4), ("market buy", 2, 4), ("market sell", 2, 4)]

@@ -106,6 +106,12 @@ def always(items: list[Item]) -> set[str]:
     return set.intersection(*(set(item) for item in items))
 
 
+@pytest.mark.fidelity(
+    "Events have the recorded keys, types and order, and leave out what is empty",
+    area="Catalogue",
+    evidence="recording",
+    source="events of 2025-12-11 and 2026-05-17",
+)
 def test_events_look_like_recorded_ones(events: list[Item], recorded_events: list[Item]) -> None:
     mandatory = always(recorded_events) | {"markets", "tags", "endDate", "resolutionSource"}
     compare(events, recorded_events, mandatory)
@@ -114,6 +120,12 @@ def test_events_look_like_recorded_ones(events: list[Item], recorded_events: lis
     assert any(event["negRiskAugmented"] for event in events)
 
 
+@pytest.mark.fidelity(
+    "Markets have the recorded keys, types and order",
+    area="Catalogue",
+    evidence="recording",
+    source="markets of 2026-03-25 and 2026-07-24",
+)
 def test_markets_look_like_recorded_ones(events: list[Item], recorded_markets: list[Item]) -> None:
     markets = [market for event in events for market in event["markets"]]
     tradable = [m for m in recorded_markets if m["active"] and not m["closed"]]
@@ -134,6 +146,12 @@ def test_listed_markets_carry_their_event(lived: PracticeExchange, recorded_data
     assert all(market["tags"] and "slug" in market["tags"][0] for market in tagged)
 
 
+@pytest.mark.fidelity(
+    "`outcomes`, `outcomePrices` and `clobTokenIds` are JSON inside strings",
+    area="Catalogue",
+    evidence="recording",
+    source="markets of 2026-03-25",
+)
 def test_json_inside_strings_is_json(events: list[Item]) -> None:
     for market in (market for event in events for market in event["markets"]):
         outcomes, tokens = json.loads(market["outcomes"]), json.loads(market["clobTokenIds"])
@@ -162,6 +180,12 @@ def test_tags_series_fees_and_rewards(
     assert free and all("feeSchedule" not in m and "takerBaseFee" not in m and not m["feesEnabled"] for m in free)
 
 
+@pytest.mark.fidelity(
+    "`/clob-markets` has the recorded one-letter keys",
+    area="Market data",
+    evidence="recording",
+    source="clob-markets of 2026-05-17",
+)
 def test_rules_look_like_recorded_ones(lived: PracticeExchange, recorded_data: Path) -> None:
     recorded = json.loads((recorded_data / "clob/clob-markets-fed-decision-2026-05-17.json").read_bytes())
     ask = asking(lived)
@@ -177,6 +201,12 @@ def test_rules_look_like_recorded_ones(lived: PracticeExchange, recorded_data: P
     assert all(info[key] is True for info in served for key in ("nr", "itode") if key in info)
 
 
+@pytest.mark.fidelity(
+    "`/markets` of the order book has the recorded keys in their order",
+    area="Market data",
+    evidence="recording",
+    source="a page of 2024",
+)
 def test_order_book_catalogue_looks_like_the_recorded_page(lived: PracticeExchange, recorded_data: Path) -> None:
     recorded = json.loads((recorded_data / "clob/markets-page-2024.json").read_bytes())
     status, page = asking(lived)("/clob/markets")

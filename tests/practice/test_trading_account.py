@@ -30,6 +30,12 @@ def test_others_neither_see_nor_cancel_an_order() -> None:
     assert venue.send("DELETE", "/cancel-market-orders", b"{}") == (400, {"error": "Invalid payload"})
 
 
+@pytest.mark.fidelity(
+    "Open orders come by page to `LTE=`",
+    area="Account",
+    evidence="specification",
+    source="clob-openapi",
+)
 def test_open_orders_come_in_pages_to_the_end() -> None:
     venue = Venue()
     for _ in range(101):
@@ -42,6 +48,12 @@ def test_open_orders_come_in_pages_to_the_end() -> None:
     assert venue.send("GET", "/data/orders", query="next_cursor=LTE=") == (400, {"error": text})
 
 
+@pytest.mark.fidelity(
+    "A missed heartbeat cancels the API key's orders after ten seconds",
+    area="Limits and modes",
+    evidence="specification",
+    source="heartbeats",
+)
 def test_a_heartbeat_that_stops_takes_the_keys_orders_along() -> None:
     venue = Venue()
     assert venue.post(venue.order())[1]["status"] == "live"
@@ -67,6 +79,12 @@ def test_a_balance_of_nothing_is_refused(query: str, text: str) -> None:
     assert Venue().send("GET", "/balance-allowance", query=query) == (400, {"error": text})
 
 
+@pytest.mark.fidelity(
+    "`signature_type` chooses the wallet whose balance is told",
+    area="Account",
+    evidence="specification",
+    source="clob-openapi",
+)
 def test_each_wallet_of_a_key_has_its_own_balance() -> None:
     venue = Venue("deposit_wallet")
     for number, balance in (("0", "0"), ("1", "0"), ("2", "0"), ("3", "10000000000")):
@@ -74,6 +92,12 @@ def test_each_wallet_of_a_key_has_its_own_balance() -> None:
         assert venue.send("GET", "/balance-allowance", query=query)[1]["balance"] == balance
 
 
+@pytest.mark.fidelity(
+    "Orders score near the middle and from the least size on",
+    area="Account",
+    evidence="specification",
+    source="liquidity rewards",
+)
 def test_an_order_near_the_middle_of_a_rewarded_market_scores() -> None:
     venue = Venue()
     market = quiet_market(venue.world)

@@ -52,6 +52,12 @@ async def advance(server: PracticeServer, seconds: float) -> None:
         assert response.status == 200
 
 
+@pytest.mark.fidelity(
+    "All four wallets buy and sell through the client, in plain and negative-risk markets",
+    area="Official clients",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1",
+)
 @pytest.mark.parametrize("wallet_type", WALLET_TYPES)
 @pytest.mark.parametrize("negative_risk", [False, True])
 async def test_a_wallet_buys_and_sells_what_it_bought(
@@ -94,6 +100,12 @@ async def test_a_wallet_buys_and_sells_what_it_bought(
     assert Decimal(sold["makingAmount"]) == 10
 
 
+@pytest.mark.fidelity(
+    "Cancels name what went and what did not",
+    area="Cancels",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1",
+)
 async def test_an_order_rests_is_seen_and_is_cancelled_in_every_form(server: PracticeServer) -> None:
     market = quiet_market(world_of(server))
     token = market.token_ids[0]
@@ -124,6 +136,12 @@ async def test_an_order_rests_is_seen_and_is_cancelled_in_every_form(server: Pra
     await asyncio.to_thread(walk)
 
 
+@pytest.mark.fidelity(
+    "A refused leg of a batch says `success: true` with its message and no id",
+    area="Orders",
+    evidence="field report",
+    source="both official clients",
+)
 async def test_a_batch_is_posted_and_asked_for_its_rewards(server: PracticeServer) -> None:
     market = quiet_market(world_of(server))
     client = await asyncio.to_thread(client_of, server, wallet_of_type(trading_of(server), "safe"))
@@ -146,6 +164,12 @@ async def test_a_batch_is_posted_and_asked_for_its_rewards(server: PracticeServe
     await asyncio.to_thread(walk)
 
 
+@pytest.mark.fidelity(
+    "Keys are made, derived, listed and deleted",
+    area="Log-in",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1",
+)
 async def test_the_log_in_is_made_once_and_derived_after(server: PracticeServer) -> None:
     wallet = wallet_of_type(trading_of(server), "eoa")
 
@@ -174,6 +198,12 @@ async def test_the_log_in_is_made_once_and_derived_after(server: PracticeServer)
     await asyncio.to_thread(walk)
 
 
+@pytest.mark.fidelity(
+    "Shares of a match arrive within seconds",
+    area="Settlement",
+    evidence="specification",
+    source="trade status",
+)
 async def test_shares_arrive_by_themselves_while_time_passes() -> None:
     server = PracticeServer(World(7, 60, START), speed=20.0, trading=True)
     await server.start()

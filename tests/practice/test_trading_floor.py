@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from prescient.domain.market import Side
 from prescient.domain.order import OrderType
 from prescient.exchange.events import MarketStage
@@ -99,6 +101,7 @@ def test_what_a_user_takes_is_gone_for_all_and_what_rests_is_seen_by_all() -> No
     user.check()
 
 
+@pytest.mark.fidelity("Who rests waits for those before him", area="Matching", evidence="assumed")
 def test_a_resting_order_waits_behind_the_makers_and_is_filled_by_a_taker_of_the_world() -> None:
     user = User()
     market = quiet_market(user.world)
@@ -189,6 +192,12 @@ def test_a_market_that_ends_takes_no_orders_and_pays_out_when_it_is_resolved() -
     user.check()
 
 
+@pytest.mark.fidelity(
+    "An expired order is a cancelled one",
+    area="Orders",
+    evidence="specification",
+    source="order types",
+)
 def test_an_order_with_an_end_leaves_the_book_a_minute_early() -> None:
     user = User()
     market = quiet_market(user.world)

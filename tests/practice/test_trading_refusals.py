@@ -56,6 +56,12 @@ FORGERIES: list[tuple[str, Change, str]] = [
 ]
 
 
+@pytest.mark.fidelity(
+    "Every forgery is refused for each kind of wallet",
+    area="Signatures",
+    evidence="specification",
+    source="error codes",
+)
 @pytest.mark.parametrize("wallet_type", WALLET_TYPES)
 def test_a_forged_order_is_refused_and_the_true_one_taken(wallet_type: str) -> None:
     venue = Venue(wallet_type)
@@ -68,6 +74,12 @@ def test_a_forged_order_is_refused_and_the_true_one_taken(wallet_type: str) -> N
     assert venue.post(posted) == (400, {"error": f"order {answer['orderID']} is invalid. Duplicated."})
 
 
+@pytest.mark.fidelity(
+    "Negative-risk orders are signed for their own contract",
+    area="Signatures",
+    evidence="field report",
+    source="rs-clob-client-v2 issue 21",
+)
 def test_a_signature_for_the_other_contract_is_refused() -> None:
     venue = Venue()
     other = quiet_market(venue.world, negative_risk=True)
@@ -120,6 +132,7 @@ def test_a_request_is_refused_when_a_part_of_its_log_in_is_missing_or_wrong(head
     assert venue.send("GET", "/data/orders", query="market=0x1", headers=good)[0] == 200
 
 
+@pytest.mark.fidelity("A log-in is good for a minute either way", area="Log-in", evidence="assumed")
 @pytest.mark.parametrize(
     ("seconds", "status"),
     [(NOW_S, 200), (NOW_S - 60, 200), (NOW_S + 61, 401), (MACHINE_S + 60, 200), (MACHINE_S - 61, 401), (0, 401)],

@@ -38,6 +38,12 @@ def world_of(server: PracticeServer) -> World:
     return server.world
 
 
+@pytest.mark.fidelity(
+    "The SDK logs in and trades with all four wallets",
+    area="Official clients",
+    evidence="official client",
+    source="polymarket-client 0.14.0",
+)
 @pytest.mark.parametrize("wallet_type", WALLET_TYPES)
 async def test_the_sdk_logs_in_and_trades(server: PracticeServer, wallet_type: str) -> None:
     market = quiet_market(world_of(server), negative_risk=wallet_type in ("proxy", "deposit_wallet"))
@@ -64,6 +70,12 @@ async def test_the_sdk_logs_in_and_trades(server: PracticeServer, wallet_type: s
         assert list(gone.canceled) == [resting.order_id]
 
 
+@pytest.mark.fidelity(
+    "The SDK finds a deposit wallet by its owner",
+    area="Official clients",
+    evidence="official client",
+    source="polymarket-client 0.14.0",
+)
 async def test_the_sdk_finds_its_deposit_wallet_by_itself_and_sells_what_it_holds(server: PracticeServer) -> None:
     market = quiet_market(world_of(server))
     wallet = wallet_of_type(trading_of(server), "deposit_wallet")
@@ -87,6 +99,12 @@ async def test_the_sdk_finds_its_deposit_wallet_by_itself_and_sells_what_it_hold
     assert await asyncio.to_thread(walk, True) == "matched"
 
 
+@pytest.mark.fidelity(
+    "The SDK cancels in every form",
+    area="Cancels",
+    evidence="official client",
+    source="polymarket-client 0.14.0",
+)
 async def test_the_sdk_is_refused_and_cancels_in_every_form(server: PracticeServer) -> None:
     market = quiet_market(world_of(server))
     wallet = wallet_of_type(trading_of(server), "eoa")

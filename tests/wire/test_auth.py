@@ -49,6 +49,12 @@ def received(headers: dict[str, str]) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
 
 
+@pytest.mark.fidelity(
+    "A known L1 claim has its known signature",
+    area="Log-in",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1",
+)
 def test_the_known_claim_has_its_known_signature() -> None:
     headers = l1_headers(KEY, NOW_S, chain_id=137)
     assert headers["POLY_SIGNATURE"] == (
@@ -58,6 +64,12 @@ def test_the_known_claim_has_its_known_signature() -> None:
     assert read_l1(received(headers), 137) == WalletClaim(TEST_ADDRESS, NOW_S, 0)
 
 
+@pytest.mark.fidelity(
+    "L1 claims are signed as the clients sign them",
+    area="Log-in",
+    evidence="official client",
+    source="both official clients",
+)
 @settings(deadline=None, max_examples=40)
 @given(private_keys, st.integers(0, 10**12), uint256s, st.sampled_from([137, 80_002, 31_337]))
 def test_a_claim_is_that_of_both_official_clients(private_key: str, time_s: int, nonce: int, chain_id: int) -> None:
@@ -116,6 +128,12 @@ def test_a_claim_for_another_chain_is_refused() -> None:
         read_l1(CLAIM, 80_002)
 
 
+@pytest.mark.fidelity(
+    "Known requests have their known HMAC",
+    area="Log-in",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1",
+)
 def test_known_requests_have_their_known_hmac() -> None:
     secret = "A" * 43 + "="
     assert l2_signature(secret, "1700000000", "POST", "/order", b'{"a":1}') == (
@@ -124,6 +142,12 @@ def test_known_requests_have_their_known_hmac() -> None:
     assert l2_signature(secret, "1700000000", "GET", "/data/orders") == "m6lGS9WyES7JjpAYNd7zIdW5bfHxAAI_pIa1St9vLO4="
 
 
+@pytest.mark.fidelity(
+    "L2 is an HMAC over time, method, path without query, and the very bytes of the body",
+    area="Log-in",
+    evidence="official client",
+    source="both official clients",
+)
 @settings(deadline=None)
 @given(
     st.binary(min_size=1, max_size=64).map(lambda raw: urlsafe_b64encode(raw).decode()),
@@ -243,6 +267,12 @@ def test_no_claim_of_a_stranger_raises_anything_else(name: str, value: str) -> N
     assert claim == read_l1(CLAIM, 137)
 
 
+@pytest.mark.fidelity(
+    "API keys follow from address and nonce",
+    area="Log-in",
+    evidence="specification",
+    source="authentication",
+)
 def test_an_api_key_is_the_same_for_the_same_wallet_and_number() -> None:
     again = derive_credentials(SERVER_SECRET, TEST_ADDRESS.lower(), 0)
     assert again == CREDENTIALS

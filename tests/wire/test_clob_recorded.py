@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from prescient.domain.market import OrderBook
 from prescient.domain.values import MICRO, parse_micro
@@ -45,6 +46,12 @@ def test_recorded_books_decode_best_level_first(recorded_data: Path) -> None:
         assert book.negative_risk is original["neg_risk"]
 
 
+@pytest.mark.fidelity(
+    "The hash of a book is SHA-1 over its compact JSON, its own hash empty",
+    area="Market data",
+    evidence="recording",
+    source="books of 2026-05-17 and 2026-06-20",
+)
 def test_recorded_hashes_recompute(recorded_data: Path) -> None:
     for original in all_books(recorded_data):
         message = msgspec.convert(original, BookMessage)
@@ -53,6 +60,12 @@ def test_recorded_hashes_recompute(recorded_data: Path) -> None:
         assert book_hash(msgspec.convert(changed, BookMessage)) != original["hash"]
 
 
+@pytest.mark.fidelity(
+    "Recorded books are written again byte for byte",
+    area="Market data",
+    evidence="recording",
+    source="books of 2026-05-17",
+)
 def test_recorded_books_are_rebuilt_byte_for_byte(recorded_data: Path) -> None:
     plain = all_books(recorded_data)
     books = decode_books(raw(plain)).items
@@ -61,6 +74,12 @@ def test_recorded_books_are_rebuilt_byte_for_byte(recorded_data: Path) -> None:
     assert json.loads(encode_books(books)) == plain
 
 
+@pytest.mark.fidelity(
+    "Both tokens of a market show one book, mirrored, with one time",
+    area="Market data",
+    evidence="recording",
+    source="books of 2026-05-17",
+)
 def test_both_tokens_of_a_market_show_one_book(recorded_data: Path) -> None:
     books = decode_books(raw(read(recorded_data, "clob/books-fed-decision-2026-05-17.json"))).items
     by_market: dict[str, list[OrderBook]] = {}

@@ -50,6 +50,12 @@ def cut_to_four_decimals(amounts: tuple[int, int]) -> tuple[int, int]:
     return amounts[0], amounts[1] // MARKET_STEP * MARKET_STEP
 
 
+@pytest.mark.fidelity(
+    "Limit amounts: size to two decimals, dollars exact, at every tick",
+    area="Orders",
+    evidence="official client",
+    source="polymarket-client 0.14.0",
+)
 @settings(deadline=None, max_examples=300)
 @given(sides, grid_prices(), sizes)
 @example(Side.BUY, (520_000, 10_000), 10 * MICRO)
@@ -58,6 +64,12 @@ def test_limit_orders_have_the_exact_clients_amounts(side: Side, grid: tuple[int
     assert limit_amounts(side, price, size_micro, tick) == second_client_limit(side, price, size_micro, tick)
 
 
+@pytest.mark.fidelity(
+    "Market amounts: what is given to two decimals, what is taken to four at most",
+    area="Orders",
+    evidence="official client",
+    source="polymarket-client 0.14.0",
+)
 @settings(deadline=None, max_examples=300)
 @given(sides, grid_prices(), sizes)
 @example(Side.BUY, (570_000, 10_000), 10 * MICRO)
@@ -94,6 +106,12 @@ def test_every_cent_size_below_200_is_the_float_clients_or_one_of_its_lost_cents
     assert lost == 1_145
 
 
+@pytest.mark.fidelity(
+    "The float client's amounts are the exact ones but for its two known losses",
+    area="Official clients",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1",
+)
 @settings(deadline=None, max_examples=300)
 @given(sides, grid_prices(), st.integers(1, 2_000_000).map(lambda cents: cents * CENT))
 @example(Side.BUY, (570_000, 10_000), 10 * MICRO)

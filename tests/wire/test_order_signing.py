@@ -68,6 +68,12 @@ BY_TYPE = {
 }
 
 
+@pytest.mark.fidelity(
+    "A known order has its known id and signature, for both exchange contracts",
+    area="Signatures",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1",
+)
 @pytest.mark.parametrize(
     ("contract", "expected_id", "expected_signature"),
     [
@@ -93,6 +99,12 @@ def test_the_known_order_has_its_known_id_and_signature(
     assert recover_order_signer(ORDER, expected_signature, contract) == TEST_ADDRESS
 
 
+@pytest.mark.fidelity(
+    "Order ids and plain EIP-712 signatures are those of the clients, for any order",
+    area="Signatures",
+    evidence="official client",
+    source="both official clients",
+)
 @settings(deadline=None, max_examples=80)
 @given(signed_cases())
 def test_id_and_signature_are_those_of_both_official_clients(case: tuple[ContractOrder, ExchangeContract, str]) -> None:
@@ -105,6 +117,12 @@ def test_id_and_signature_are_those_of_both_official_clients(case: tuple[Contrac
     assert sign_order(order, contract, SigningKey(private_key)) == signature
 
 
+@pytest.mark.fidelity(
+    "Types 0, 1 and 2 are signed plainly by the owner, type 3 is wrapped (ERC-7739), for every exchange contract",
+    area="Signatures",
+    evidence="official client",
+    source="both official clients",
+)
 @pytest.mark.parametrize("contract", CONTRACTS, ids=lambda contract: f"{contract.chain_id}-{contract.address[:6]}")
 @pytest.mark.parametrize("kind", SignatureType, ids=lambda kind: kind.name)
 def test_every_wallet_signs_for_every_contract_as_the_official_clients_do(
@@ -133,6 +151,12 @@ CHANGES: dict[str, Callable[[ContractOrder], ContractOrder]] = {
 }
 
 
+@pytest.mark.fidelity(
+    "Every signed field is under the id and the signature",
+    area="Signatures",
+    evidence="specification",
+    source="EIP-712 order of the second contracts",
+)
 @pytest.mark.parametrize("kind", SignatureType, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("field", CHANGES)
 def test_a_changed_field_changes_the_id_and_breaks_the_signature(field: str, kind: SignatureType) -> None:
@@ -149,6 +173,12 @@ def test_a_changed_field_changes_the_id_and_breaks_the_signature(field: str, kin
     assert signed_by != TEST_ADDRESS
 
 
+@pytest.mark.fidelity(
+    "A signature is good for one exchange contract on one chain",
+    area="Signatures",
+    evidence="specification",
+    source="EIP-712 domain",
+)
 @pytest.mark.parametrize("kind", SignatureType, ids=lambda kind: kind.name)
 def test_a_signature_holds_for_one_contract_and_one_chain_alone(kind: SignatureType) -> None:
     order = BY_TYPE[kind]
@@ -188,6 +218,12 @@ def test_another_owner_is_told_apart(kind: SignatureType) -> None:
             sign_order(order, STANDARD_EXCHANGE, thief)
 
 
+@pytest.mark.fidelity(
+    "Maker and signer are the same for types 0 and 3",
+    area="Signatures",
+    evidence="specification",
+    source="signature types",
+)
 @pytest.mark.parametrize("kind", [SignatureType.EOA, SignatureType.DEPOSIT_WALLET], ids=lambda kind: kind.name)
 def test_maker_and_signer_that_must_be_one_are_one(kind: SignatureType) -> None:
     order = BY_TYPE[kind]
@@ -229,6 +265,12 @@ def test_text_that_is_no_signature_is_refused(text: str) -> None:
         recover_order_signer(ORDER, text, STANDARD_EXCHANGE)
 
 
+@pytest.mark.fidelity(
+    "Each part of a deposit wallet's wrapped signature is checked",
+    area="Signatures",
+    evidence="specification",
+    source="deposit wallets",
+)
 @pytest.mark.parametrize(
     ("part", "reason"),
     [
@@ -283,6 +325,12 @@ def test_each_order_goes_to_its_own_contract() -> None:
         contract_for(TOKEN_ID, negative_risk=False, chain_id=1)
 
 
+@pytest.mark.fidelity(
+    "Position ids of the next protocol go to the exchange of version 3",
+    area="Signatures",
+    evidence="official client",
+    source="polymarket-client 0.14.0",
+)
 @settings(deadline=None)
 @given(st.integers(0, 2**256 - 1), st.booleans())
 def test_positions_of_the_second_protocol_are_told_apart_as_the_official_client_does(

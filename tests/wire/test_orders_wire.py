@@ -78,6 +78,7 @@ def test_the_known_order_has_its_documented_body() -> None:
     )
 
 
+@pytest.mark.fidelity("`POST /order` takes the clients' own bytes", area="Orders", evidence="official client")
 @settings(deadline=None, max_examples=60)
 @given(signed_cases(), st.uuids(), st.sampled_from(OrderType), st.integers(0, 2**64), st.booleans(), st.booleans())
 def test_every_body_is_the_official_clients_and_comes_back_whole(
@@ -124,12 +125,14 @@ def without(*names: str) -> bytes:
     return compact(content)
 
 
+@pytest.mark.fidelity("The salt has up to 256 bits", area="Orders", evidence="specification")
 def test_a_salt_may_be_a_number_or_a_string_of_any_of_256_bits() -> None:
     assert decode_order(changed(salt="479249096354")) == POSTED
     for salt in (0, 2**53, 2**64 + 1, 2**256 - 1):
         assert decode_order(changed(salt=salt)).order.salt == decode_order(changed(salt=str(salt))).order.salt == salt
 
 
+@pytest.mark.fidelity("Order type and post-only have defaults", area="Orders", evidence="specification")
 def test_what_a_client_may_leave_out_has_its_documented_meaning() -> None:
     assert decode_order(without("metadata", "builder", "expiration", "orderType", "deferExec", "postOnly")) == POSTED
     assert decode_order(changed(metadata="", builder="")).order.metadata == ZERO_BYTES32
@@ -211,6 +214,12 @@ def test_an_order_for_the_first_contracts_is_told_its_version() -> None:
 ANSWER = SendOrderAnswer(order_id="0x12", status="live", success=True)
 
 
+@pytest.mark.fidelity(
+    "Amounts of an answer are decimals",
+    area="Orders",
+    evidence="field report",
+    source="SendOrderResponse as the SDK and builder trades have it",
+)
 def test_an_answer_is_written_in_the_venues_key_order() -> None:
     assert msgspec.json.encode(ANSWER) == (
         b'{"errorMsg":"","orderID":"0x12","takingAmount":"","makingAmount":"","status":"live",'
@@ -291,6 +300,7 @@ TRADE = TradeMessage(
 )
 
 
+@pytest.mark.fidelity("Open orders are as the SDK reads them", area="Account", evidence="official client")
 def test_an_open_order_is_read_by_the_official_client_as_by_ours() -> None:
     body = msgspec.json.encode(OPEN_ORDER)
     official = OpenOrder.parse_response(json.loads(body))
@@ -303,6 +313,7 @@ def test_an_open_order_is_read_by_the_official_client_as_by_ours() -> None:
     assert decode_open_orders(msgspec.json.encode(page)) == page
 
 
+@pytest.mark.fidelity("Trades are as the SDK reads them", area="Account", evidence="official client")
 def test_a_trade_is_read_by_the_official_client_as_by_ours() -> None:
     body = msgspec.json.encode(TRADE)
     assert b"err_msg" not in body and b"match_time_nano" not in body and b"outcome_index" not in body
@@ -318,6 +329,7 @@ def test_both_spellings_of_a_status_are_one(prefix: str) -> None:
     assert replace(OPEN_ORDER, status=f"{prefix}CANCELED").plain_status == "CANCELED"
 
 
+@pytest.mark.fidelity("Trades that the venue sent are read whole", area="Account", evidence="recording")
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
 def test_trades_that_the_venue_sent_are_read_whole(recorded_data: Path, number: int) -> None:
     sent = read(recorded_data, f"ws/user_trade{number}.json")
@@ -355,6 +367,7 @@ def test_cancels_balances_and_keys_are_read_by_the_official_client_as_by_ours() 
     assert repr(key) == "ApiKeyMessage(k)"
 
 
+@pytest.mark.fidelity("Bodies of cancels are the clients' own", area="Cancels", evidence="official client")
 def test_bodies_of_cancels_are_the_official_clients() -> None:
     assert msgspec.json.encode(CancelOrderBody("0x1")) == b'{"orderID":"0x1"}'
     assert msgspec.json.encode(CancelMarketBody(MARKET, "7")) == compact({"market": MARKET, "asset_id": "7"})

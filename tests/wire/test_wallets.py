@@ -29,6 +29,12 @@ KINDS = {
 }
 
 
+@pytest.mark.fidelity(
+    "Proxy, Safe and deposit wallets have the addresses that the SDK derives from their owner",
+    area="Signatures",
+    evidence="official client",
+    source="polymarket-client 0.14.0",
+)
 @settings(deadline=None, max_examples=30)
 @given(addresses)
 def test_all_wallets_are_where_the_official_client_looks_for_them(owner: str) -> None:
