@@ -103,6 +103,14 @@ class PracticeServer:
     def clob_url(self) -> str:
         return f"{self.url}/clob"
 
+    @property
+    def market_ws_url(self) -> str:
+        return f"ws://{self.host}:{self.port}/ws/market"
+
+    @property
+    def user_ws_url(self) -> str:
+        return f"ws://{self.host}:{self.port}/ws/user"
+
     def recall(self, kept: Kept) -> None:
         """Take up what was kept, before the start; the world is that of the checkpoint. Raises CheckpointRefused."""
         assert self._checkpoint is not None
@@ -138,6 +146,8 @@ class PracticeServer:
             with suppress(asyncio.CancelledError):
                 await task
         self._tasks.clear()
+        if self.exchange.trading is not None:
+            await self.exchange.trading.streams.close()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
@@ -273,6 +283,9 @@ class PracticeServer:
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         method, path = request.method, request.path
+        trading = self.exchange.trading
+        if trading is not None and trading.streams.serves(path):
+            return await trading.streams.serve(request, self._ask)
         body = await request.read() if request.body_exists else b""
         if path.startswith("/practice"):
             refused = _refuse_stranger(request)

@@ -16,6 +16,7 @@ from prescient.surfaces.practice.answers import Answer, clob_invalid, clob_missi
 from prescient.surfaces.practice.clob_routes import is_number, read_cursor
 from prescient.surfaces.practice.moments import SECOND_MS
 from prescient.surfaces.practice.query import Query
+from prescient.surfaces.practice.streams.hub import Streams
 from prescient.surfaces.practice.trading.accounts import ApiKey, KeyRing, PracticeWallet, practice_wallets, wallets_of
 from prescient.surfaces.practice.trading.desk import OrderDesk
 from prescient.surfaces.practice.trading.door import Door
@@ -73,7 +74,7 @@ class TradingSide:
     ) -> None:
         self.wallets: tuple[PracticeWallet, ...] = practice_wallets(world.seed)
         self.floor = Floor(world, now_ms)
-        self._machine_s = machine_s
+        self.machine_s = machine_s
         self._chain_id = chain_id
         self._known: set[str] = set()
         for wallet in self.wallets:
@@ -82,6 +83,7 @@ class TradingSide:
         self._render = Renderer(world.seed, self.floor.market_of)
         self._desk = OrderDesk(world, self.floor, self._render, self._known, chain_id)
         self._heartbeats = Heartbeats()
+        self.streams = Streams(world, self.floor, self._render, self._door.keys)
         # Pieces with a memory of their own, by name, for checkpoints.
         self.parts: dict[str, Part] = {}
         # While a checkpoint is taken, nothing may happen.
@@ -121,7 +123,7 @@ class TradingSide:
         if self.standing:
             return
         self.floor.attend()
-        now_s = self._machine_s()
+        now_s = self.machine_s()
         if self._heartbeats.any_silent(now_s):
             self.before_silence()
             for key in self._heartbeats.fallen_silent(now_s):
@@ -147,7 +149,7 @@ class TradingSide:
 
     def reopen(self) -> None:
         """Begin to serve again after a restart."""
-        self._heartbeats.forgive(self._machine_s())
+        self._heartbeats.forgive(self.machine_s())
 
     def owns(self, path: str) -> bool:
         """Whether this path belongs to the trading side."""
@@ -258,7 +260,7 @@ class TradingSide:
             given = msgspec.json.decode(body or b"{}", type=_Beat).heartbeat_id
         except msgspec.MsgspecError as error:
             raise clob_invalid("Invalid payload") from error
-        return self._heartbeats.beat(key, given or "", self._machine_s())
+        return self._heartbeats.beat(key, given or "", self.machine_s())
 
     def _scoring(self, key: ApiKey, query: Query) -> Answer:
         return json_answer({"scoring": self._is_scoring(key, query.text("order_id"))})
