@@ -45,6 +45,7 @@ class Settings(BaseSettings):
     venue: Literal["practice", "polymarket"] = Field("practice", validation_alias="PRESCIENT_VENUE")
     gamma_url: str = Field("", validation_alias="PRESCIENT_GAMMA_URL")
     clob_url: str = Field("", validation_alias="PRESCIENT_CLOB_URL")
+    stream_url: str = Field("", validation_alias="PRESCIENT_STREAM_URL")
     seed: int = Field(7, ge=0, le=2**31, validation_alias="PRESCIENT_SEED")
     speed: float = Field(1.0, gt=0, le=100_000, validation_alias="PRESCIENT_SPEED")
     # The practice world stands still: for tests, and for looking at one moment at leisure.

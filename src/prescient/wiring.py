@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
     from prescient.adapters.postgres.embedded import EmbeddedPostgres
     from prescient.adapters.postgres.embedded_types import ConnectionInfo
-    from prescient.ports import Clock, ComponentHealth, Desk, MarketData, Stages, Store, Strategy
+    from prescient.ports import Clock, ComponentHealth, Desk, MarketData, MarketStream, Stages, Store, Strategy
     from prescient.settings import Settings
 
 POLYMARKET_GAMMA_URL = "https://gamma-api.polymarket.com"
 POLYMARKET_CLOB_URL = "https://clob.polymarket.com"
+POLYMARKET_STREAM_URL = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
 LOOPBACK = "127.0.0.1"
 
 
@@ -114,6 +115,28 @@ def clob_url(settings: Settings) -> str:
     if settings.clob_url:
         return settings.clob_url
     return f"{practice_url(settings)}/clob" if settings.venue == "practice" else POLYMARKET_CLOB_URL
+
+
+def stream_url(settings: Settings) -> str:
+    """Where books and trades are heard as they happen."""
+    if settings.stream_url:
+        return settings.stream_url
+    practice = f"ws://{LOOPBACK}:{settings.practice_port}/ws/market"
+    return practice if settings.venue == "practice" else POLYMARKET_STREAM_URL
+
+
+def market_stream(settings: Settings, clock: Clock, market_data: MarketData) -> MarketStream:
+    """The source's market stream, with its REST side as the witness; whoever follows tokens on it closes it.
+
+    Sockets live in our time whatever the world's clock says, and on Polymarket alone are the two the same.
+    """
+    from prescient.adapters.polymarket.stream import PolymarketStream
+    from prescient.adapters.polymarket.stream_assets import StreamLimits
+
+    limits = StreamLimits() if settings.venue == "polymarket" else StreamLimits(future_s=None)
+    return PolymarketStream(
+        url=stream_url(settings), books=market_data.books, clock=clock, timer=_system_clock(), limits=limits
+    )
 
 
 def practice_url(settings: Settings) -> str:

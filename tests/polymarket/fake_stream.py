@@ -59,7 +59,8 @@ class Market:
         """Bids and asks as this token's book shows them."""
         if token == self.yes:
             return self.bids, self.asks
-        return ({MICRO - price: size for price, size in side.items()} for side in (self.asks, self.bids))  # type: ignore[return-value]  # a pair
+        mirrored = [{MICRO - price: size for price, size in side.items()} for side in (self.asks, self.bids)]
+        return mirrored[0], mirrored[1]
 
     def best(self, token: str) -> tuple[str, str]:
         bids, asks = self.sides(token)
@@ -336,6 +337,8 @@ class Consumer:
 
 async def eventually(holds: Callable[[], bool], within_s: float = 5.0) -> None:
     """Wait until something holds; fails when it does not in time."""
-    async with asyncio.timeout(within_s):
-        while not holds():
-            await asyncio.sleep(0.01)
+    for _ in range(round(within_s / 0.01)):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    assert holds(), f"did not come to hold within {within_s:g} s"

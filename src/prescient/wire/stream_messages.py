@@ -151,11 +151,11 @@ class Malformed(NamedTuple):
 
 @dataclass(slots=True)
 class DecodedFrame:
-    """The messages of one frame in order, and what could not be read. ``text`` is a frame that is no JSON by intent."""
+    """The messages of one frame in order, and what could not be read. ``text`` is a frame of words, not JSON."""
 
     messages: list[StreamMessage] = field(default_factory=list)
     malformed: list[Malformed] = field(default_factory=list)
-    text: str = ""
+    text: str | None = None
 
 
 _price_change = msgspec.json.Decoder(PriceChangeMessage)

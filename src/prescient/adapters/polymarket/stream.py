@@ -62,6 +62,11 @@ class PolymarketStream:
         """How often what happened: gaps, doubts, missing books, stalls, reconnects, malformed messages by kind."""
         return self._keeper.counts
 
+    @property
+    def waiting(self) -> int:
+        """Events that the consumer has not taken yet; bounded."""
+        return len(self._queue.waiting)
+
     async def follow(self, token_ids: Sequence[str]) -> None:
         """Follow these tokens too. Returns at once; each token's first event is its book.
 

@@ -88,7 +88,7 @@ class BookKeeper:
 
     def _receive_other(self, frame: Frame, now_s: float) -> None:
         decoded = decode_frame(frame)
-        if decoded.text:
+        if decoded.text is not None:
             self.counts["text frames"] += 1
             self._log_once(Malformed("text", "", decoded.text))
         for message in decoded.messages:

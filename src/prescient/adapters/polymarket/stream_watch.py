@@ -226,6 +226,10 @@ class StreamWatch:
         if asset.rung == STREAMED:
             return
         if (asset.delta_s or 0.0) > asset.climbed_s:
+            if asset.rung == POLLED:
+                # Between the last look by REST and the first change, others may have gone by.
+                self._keeper.gap([asset], "its stream delivers again")
+                asset.due_s = None
             asset.rung, asset.retry_s = STREAMED, 0.0
         elif asset.rung == POLLED and now_s >= asset.polls_until_s:
             asset.rung, asset.climbed_s = MOVED, now_s
