@@ -12,6 +12,8 @@ from random import Random
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+import uvloop
+
 from prescient.domain.market import Side
 from prescient.domain.order import OrderType
 from prescient.wire.auth import ApiCredentials, l1_headers, l2_headers
@@ -51,7 +53,7 @@ class Trader:
 
 @dataclass
 class Writer:
-    """Writes whole requests with verified-looking everything: signature, HMAC, fresh salt. Seeded."""
+    """Writes whole requests as a bot would send them: a fresh salt, a signature, an HMAC over the body. Seeded."""
 
     traders: list[Trader]
     # (token id, negative risk)
@@ -70,7 +72,12 @@ class Writer:
             self.resting[index], self.resting[-1] = self.resting[-1], self.resting[index]
             trader, canceled = self.resting.pop()
             return http(trader, "DELETE", "/order", json.dumps({"orderID": canceled}).encode())
-        crossing = draw < CANCEL_SHARE + CROSSING_SHARE
+        return self._order(crossing=draw < CANCEL_SHARE + CROSSING_SHARE)
+
+    def resting_order(self) -> bytes:
+        return self._order(crossing=False)
+
+    def _order(self, crossing: bool) -> bytes:
         trader = self.random.choice(self.traders)
         token_id, negative_risk = self.random.choice(self.tokens)
         price, size = (99, 2) if crossing else (self.random.randint(1, 5), self.random.randint(5, 12))
@@ -105,9 +112,16 @@ def writer_for(known: dict[str, Any]) -> Writer:
     """Log in with every wallet, and take markets far from their end."""
     with urllib.request.urlopen(f"{known['clob_url']}/sampling-markets", timeout=10) as answer:
         markets = [market for market in json.load(answer)["data"] if market["accepting_orders"]]
-    markets.sort(key=lambda market: market["end_date_iso"] or "", reverse=True)
-    tokens = [(int(market["tokens"][0]["token_id"]), bool(market["neg_risk"])) for market in markets[:MARKETS]]
-    return Writer([Trader.of(wallet, known["clob_url"]) for wallet in known["wallets"]], tokens, Random(7))
+    priced = [market for market in markets if 0.2 < market["tokens"][0]["price"] < 0.8]
+    tokens = [(int(market["tokens"][0]["token_id"]), bool(market["neg_risk"])) for market in priced]
+    traders = [Trader.of(wallet, known["clob_url"]) for wallet in known["wallets"]]
+    return Writer(traders, [token for token in tokens if _takes_orders(traders[0], *token, known)][:MARKETS], Random(7))
+
+
+def _takes_orders(trader: Trader, token_id: int, negative_risk: bool, known: dict[str, Any]) -> bool:
+    """Whether a market takes orders now; some are listed and not yet open."""
+    request = Writer([trader], [(token_id, negative_risk)], Random(token_id), salt=token_id % 2**40).resting_order()
+    return uvloop.run(flood(known["clob_url"], [request], 1)).statuses[200] == 1
 
 
 class Connection(asyncio.Protocol):
@@ -188,15 +202,18 @@ async def pace(url: str, requests: list[bytes], per_second: float, connections: 
         free.put_nowait(connection)
     began_s = time.perf_counter()
 
-    async def one(number: int, request: bytes) -> None:
-        due_s = began_s + number / per_second
-        await asyncio.sleep(max(due_s - time.perf_counter(), 0))
+    async def one(due_s: float, request: bytes) -> None:
         connection = await free.get()
         statuses[await connection.send(request)] += 1
         latencies.append(time.perf_counter() - due_s)
         free.put_nowait(connection)
 
-    await asyncio.gather(*(one(number, request) for number, request in enumerate(requests)))
+    async with asyncio.TaskGroup() as group:
+        for number, request in enumerate(requests):
+            due_s = began_s + number / per_second
+            if (early_s := due_s - time.perf_counter()) > 0:
+                await asyncio.sleep(early_s)
+            group.create_task(one(due_s, request))
     return close(workers, Outcome(time.perf_counter() - began_s, statuses, latencies))
 
 
