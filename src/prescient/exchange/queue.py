@@ -1,0 +1,313 @@
+"""Where our resting orders stand in a real market's queue: reduced by what the venue tells, filled on prints alone.
+
+Stands beside book.py: that walks a book for takers, this waits in one for makers. Everything is in terms of the unified
+book's two ladders (a SELL of one token at p is a bid for the other at 1-p), so both tokens' messages count alike.
+
+The model "cancels_behind_first" keeps each order's ``ahead`` an upper bound of what truly stands before it:
+- at join it is all that the level displays, and what our own fills there have spared (see below);
+- a print at the level eats it from the front; what is left over fills us, our own orders sharing each print by time;
+- a print at a worse price (through ours) means that nothing is ahead any more, and fills us up to its size;
+- the level's displayed size bounds it: cancels reduce it only when the level is smaller than the queue ahead;
+- across a gap nothing fills; then it is the smaller of what it was and what the level displays, because nobody who came
+  later stands before us.
+The real book does not know of our orders: shares that we were given went to somebody behind us in it, who in a world with
+us would still be there. Those are ``spared`` at that level and stand before whoever of ours joins later.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+from prescient.domain.market import OrderBook, Side
+from prescient.domain.order import Fill, OrderStatus
+from prescient.domain.resting import RestingOrder
+from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, StreamEvent, TickSeen
+from prescient.domain.values import MICRO
+
+# (ladder, price on that ladder)
+Place = tuple[int, int]
+PRINTS_REMEMBERED = 64
+RESOLVED = "the market is resolved"
+OFF_GRID = "order price breaks the new minimum tick size"
+EXPIRED = "the order's time is over"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueModel:
+    """What cannot be known about a queue, as a name and a value for the trade record.
+
+    A level may be told to have shrunk before the print that shrank it is told. A fall of up to
+    ``level_before_print_ms`` before a print is taken to be that print's, so that it does not reduce the queue twice.
+    Zero for a venue that tells prints first.
+    """
+
+    name: str = "cancels_behind_first"
+    level_before_print_ms: int = 1_000
+
+    def entries(self) -> tuple[tuple[str, str], ...]:
+        return ("queue_model", self.name), ("level_before_print_ms", str(self.level_before_print_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an event did to one order. ``order`` is as it stands now; it is out of the queue unless still OPEN."""
+
+    order: RestingOrder
+    status: OrderStatus
+    fill: Fill | None = None
+    # What was reserved for it before this.
+    held_before_micro: int = 0
+    reason: str = ""
+
+
+class MarketQueue:
+    """Our resting orders in one market, oldest first, and the levels of its unified book as last told."""
+
+    def __init__(self, condition_id: str, token_ids: tuple[str, str], model: QueueModel) -> None:
+        self.condition_id = condition_id
+        self.token_ids = token_ids
+        self.orders: dict[str, RestingOrder] = {}
+        self._model = model
+        self._levels: dict[Place, int] = {}
+        # Tokens of whose book nothing is known now.
+        self._unknown = set(token_ids)
+        self._spared: dict[Place, int] = {}
+        # Printed at a place, and not yet seen to be gone from its level.
+        self._printed: dict[Place, int] = {}
+        # By order: by how much, and when, a shrinking level reduced the queue ahead.
+        self._falls: dict[str, deque[tuple[int, int]]] = {}
+        # The latest prints: one that is told twice, or for both tokens, is one trade.
+        self._prints: deque[tuple[int, Place, int]] = deque(maxlen=PRINTS_REMEMBERED)
+        # Not in the books yet: what reaches them is not credited, and what ends them is told when they are.
+        self._held_back: dict[str, str] = {}
+
+    @property
+    def known(self) -> bool:
+        """Whether the whole book was seen since the last gap."""
+        return not self._unknown
+
+    def displayed(self, ladder: int, price_micro: int) -> int:
+        """What a level displays now, and what our fills have spared there."""
+        place = ladder, price_micro
+        return self._levels.get(place, 0) + self._spared.get(place, 0)
+
+    def join(self, order: RestingOrder) -> RestingOrder:
+        """Put an order behind all that its level displays; nothing is credited until ``opened``.
+
+        ``order.ahead_micro`` is what a book fetched for it displayed there; the larger of the two counts.
+        """
+        shown = self._levels.get((order.ladder, order.ladder_price_micro), 0)
+        ahead = max(order.ahead_micro, self.displayed(order.ladder, order.ladder_price_micro))
+        joined = replace(order, ahead_micro=ahead, shown_micro=max(shown, order.shown_micro), in_gap=True)
+        self.orders[order.order_id] = joined
+        self._held_back[order.order_id] = ""
+        return joined
+
+    def opened(self, order_id: str) -> list[Outcome]:
+        """From now on an order may be filled: it is in the books. Returns its end if it ended meanwhile."""
+        reason = self._held_back.pop(order_id, "")
+        if order_id not in self.orders:
+            return []
+        if reason:
+            return [self._end(order_id, OrderStatus.CANCELED, reason)]
+        if self.known:
+            self._take_place(self.orders[order_id])
+        return []
+
+    def restore(self, order: RestingOrder) -> None:
+        """Take in an order from the books. What happened meanwhile is unknown: a gap."""
+        self.orders[order.order_id] = replace(order, in_gap=True)
+
+    def leave(self, order_id: str) -> RestingOrder | None:
+        """Take an order out of the queue; None if it is not there."""
+        self._falls.pop(order_id, None)
+        self._held_back.pop(order_id, None)
+        return self.orders.pop(order_id, None)
+
+    def see(self, event: StreamEvent) -> list[Outcome]:
+        """Take in what the venue told; return what it did to our orders, in order."""
+        if isinstance(event, PrintSeen):
+            return self._print(event)
+        if isinstance(event, LevelSeen):
+            index = self.token_ids.index(event.token_id)
+            place = self._place(index, event.side, event.price_micro)
+            self._level(place, event.size_micro, event.time_ms)
+        elif isinstance(event, BookSeen):
+            self._book(event.book, event.time_ms)
+        elif isinstance(event, GapSeen):
+            self._lose(set(event.token_ids) & set(self.token_ids))
+        elif isinstance(event, MarketResolvedSeen):
+            return self._end_all(list(self.orders), RESOLVED)
+        else:
+            return self._tick(event)
+        return []
+
+    def expire(self, now_ms: int) -> list[Outcome]:
+        """End the orders whose moment has come."""
+        due = [order for order in self.orders.values() if 0 < order.expires_ms <= now_ms]
+        free = [order.order_id for order in due if order.order_id not in self._held_back]
+        return [self._end(order_id, OrderStatus.EXPIRED, EXPIRED) for order_id in free]
+
+    # Levels
+
+    def _place(self, token_index: int, side: Side, price_micro: int) -> Place:
+        """Where one price of one token's book lies in the unified book."""
+        return (token_index, price_micro) if side is Side.BUY else (1 - token_index, MICRO - price_micro)
+
+    def _at(self, place: Place) -> list[RestingOrder]:
+        return [order for order in self.orders.values() if (order.ladder, order.ladder_price_micro) == place]
+
+    def _level(self, place: Place, size_micro: int, time_ms: int) -> None:
+        before = self._levels.get(place, 0)
+        if size_micro:
+            self._levels[place] = size_micro
+        else:
+            self._levels.pop(place, None)
+        if size_micro < before:
+            explained = min(before - size_micro, self._printed.get(place, 0))
+            self._printed[place] = self._printed.get(place, 0) - explained
+            if size_micro == 0 and before > explained:
+                # Whoever stood here took everything down, those whom our fills had spared among them.
+                self._spared.pop(place, None)
+        if size_micro == 0:
+            self._printed.pop(place, None)
+        for order in self._at(place):
+            self._bound(order, size_micro, time_ms)
+
+    def _bound(self, order: RestingOrder, shown_micro: int, time_ms: int) -> None:
+        """A level cannot hide more in front of us than it displays."""
+        if order.in_gap:
+            return
+        most = shown_micro + self._spared.get((order.ladder, order.ladder_price_micro), 0)
+        if order.ahead_micro > most and time_ms >= order.joined_ms:
+            self._falls.setdefault(order.order_id, deque()).append((time_ms, order.ahead_micro - most))
+            order = replace(order, ahead_micro=most)
+        self.orders[order.order_id] = replace(order, shown_micro=shown_micro)
+
+    def _book(self, book: OrderBook, time_ms: int) -> None:
+        index = self.token_ids.index(book.token_id)
+        told = {self._place(index, Side.BUY, level.price_micro): level.size_micro for level in book.bids}
+        told |= {self._place(index, Side.SELL, level.price_micro): level.size_micro for level in book.asks}
+        if self.known:
+            for place in self._levels.keys() | told.keys():
+                if self._levels.get(place, 0) != told.get(place, 0):
+                    self._level(place, told.get(place, 0), time_ms)
+            return
+        self._levels = {place: size for place, size in told.items() if size}
+        self._unknown.discard(book.token_id)
+        if self.known:
+            for order in list(self.orders.values()):
+                self._take_place(order)
+
+    def _take_place(self, order: RestingOrder) -> None:
+        """After a gap: nobody who came later stands before us, and nobody who is gone."""
+        if order.order_id in self._held_back:
+            return
+        place = order.ladder, order.ladder_price_micro
+        ahead = min(order.ahead_micro, self.displayed(*place))
+        shown = self._levels.get(place, 0)
+        self.orders[order.order_id] = replace(order, ahead_micro=ahead, shown_micro=shown, in_gap=False)
+
+    def _lose(self, token_ids: set[str]) -> None:
+        if not token_ids:
+            return
+        self._unknown |= token_ids
+        self._falls.clear()
+        self._printed.clear()
+        for order in list(self.orders.values()):
+            self.orders[order.order_id] = replace(order, in_gap=True)
+
+    # Prints
+
+    def _print(self, event: PrintSeen) -> list[Outcome]:
+        """A taker who buys a token at p takes offers of it, which are bids for the other token at 1-p."""
+        index = self.token_ids.index(event.token_id)
+        resting_side = Side.SELL if event.side is Side.BUY else Side.BUY
+        place = self._place(index, resting_side, event.price_micro)
+        told = event.time_ms, place, event.size_micro
+        if told in self._prints:
+            return []
+        self._prints.append(told)
+        self._printed[place] = min(self._printed.get(place, 0) + event.size_micro, self._levels.get(place, 0))
+        ladder, price = place
+        outcomes: list[Outcome] = []
+        left = event.size_micro
+        better = [
+            order for order in self.orders.values() if order.ladder == ladder and order.ladder_price_micro > price
+        ]
+        for order in sorted(better, key=lambda order: -order.ladder_price_micro):
+            if self._can_fill(order, event.time_ms):
+                left -= self._fill(replace(order, ahead_micro=0), left, outcomes)
+        ours = 0
+        for order in self._at(place):
+            if not self._can_fill(order, event.time_ms):
+                continue
+            volume = left - ours
+            volume -= self._claim(order.order_id, volume, event.time_ms)
+            reached = max(volume - order.ahead_micro, 0)
+            order = replace(order, ahead_micro=max(order.ahead_micro - volume, 0))
+            self.orders[order.order_id] = order
+            ours += self._fill(order, reached, outcomes)
+        spared = event.size_micro - left + ours
+        if spared:
+            self._spared[place] = self._spared.get(place, 0) + spared
+        return outcomes
+
+    def _can_fill(self, order: RestingOrder, time_ms: int) -> bool:
+        return not order.in_gap and time_ms >= order.joined_ms
+
+    def _claim(self, order_id: str, volume_micro: int, time_ms: int) -> int:
+        """How much of a print had reduced this order's queue already, by a fall of the level that was told first."""
+        falls, claimed = self._falls.get(order_id), 0
+        while falls and claimed < volume_micro:
+            fell_ms, size = falls.popleft()
+            if time_ms - fell_ms >= self._model.level_before_print_ms:
+                continue
+            taken = min(size, volume_micro - claimed)
+            claimed += taken
+            if taken < size:
+                falls.appendleft((fell_ms, size - taken))
+        return claimed
+
+    def _fill(self, order: RestingOrder, reached_micro: int, outcomes: list[Outcome]) -> int:
+        """Give an order what reached it; return how much that was."""
+        size = min(reached_micro, order.left_micro)
+        if size <= 0:
+            self.orders[order.order_id] = order
+            return 0
+        after, fill = order.filled(size)
+        if after.left_micro == 0:
+            self.leave(order.order_id)
+            status = OrderStatus.FILLED
+        else:
+            self.orders[order.order_id] = after
+            status = OrderStatus.PARTIALLY_FILLED
+        outcomes.append(Outcome(after, status, fill, order.held_cash_micro))
+        return size
+
+    # Ends
+
+    def _tick(self, event: TickSeen) -> list[Outcome]:
+        """The venue takes what is off the new grid off the book; the book is to be read afresh."""
+        tick = event.tick_micro
+        gone = [
+            order.order_id
+            for order in self.orders.values()
+            if order.price_micro % tick or not tick <= order.price_micro <= MICRO - tick
+        ]
+        outcomes = self._end_all(gone, OFF_GRID)
+        self._lose({event.token_id})
+        return outcomes
+
+    def _end_all(self, order_ids: list[str], reason: str) -> list[Outcome]:
+        for order_id in order_ids:
+            if order_id in self._held_back:
+                self._held_back[order_id] = reason
+        free = [order_id for order_id in order_ids if order_id not in self._held_back]
+        return [self._end(order_id, OrderStatus.CANCELED, reason) for order_id in free]
+
+    def _end(self, order_id: str, status: OrderStatus, reason: str) -> Outcome:
+        order = self.leave(order_id)
+        assert order is not None
+        return Outcome(replace(order, held_cash_micro=0), status, None, order.held_cash_micro, reason)
