@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -175,6 +176,7 @@ def verify_l2(
         raise NotAuthenticated(L2_REFUSED, "signature, passphrase, key or address do not match")
 
 
+@lru_cache(maxsize=1_024)
 def secret_bytes(secret: str) -> bytes:
     """Return an API secret's bytes: base64 in either alphabet, with or without its padding. Raises ValueError."""
     plain = secret.rstrip("=").replace("-", "+").replace("_", "/")

@@ -120,7 +120,13 @@ class SigningKey:
 
 
 def address_of(public_key: PublicKey) -> str:
-    return checksum_address(keccak(public_key.format(compressed=False)[1:])[12:])
+    return _address_of_point(public_key.format(compressed=False))
+
+
+@lru_cache(maxsize=4_096)
+def _address_of_point(point: bytes) -> str:
+    """The address of a public key of 65 bytes; kept, because few keys sign many orders."""
+    return checksum_address(keccak(point[1:])[12:])
 
 
 def recover_address(digest: bytes, signature: bytes) -> str:

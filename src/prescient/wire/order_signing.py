@@ -211,15 +211,21 @@ def recover_order_signer(order: ContractOrder, signature: str, contract: Exchang
     That is to be the order's signer, or the owner of its deposit wallet: another address means a wrong key or a changed
     order. Raises SignatureInvalid for a malformed signature, and for a wrapped one that is about something else.
     """
-    raw = signature_bytes(signature)
     struct_hash = order_struct_hash(order)
+    return _recover(order, signature, contract, struct_hash, typed_digest(contract.separator, struct_hash))
+
+
+def _recover(
+    order: ContractOrder, signature: str, contract: ExchangeContract, struct_hash: bytes, digest: bytes
+) -> str:
+    raw = signature_bytes(signature)
     if order.signature_type == SignatureType.DEPOSIT_WALLET:
         return recover_address(_nested_digest(struct_hash, order.signer, contract), _unwrap(raw, struct_hash, contract))
-    return recover_address(typed_digest(contract.separator, struct_hash), raw)
+    return recover_address(digest, raw)
 
 
-def verify_order(order: ContractOrder, signature: str, contract: ExchangeContract, owner: str) -> None:
-    """Check that ``owner``, the address that the API key belongs to, signed this order, as the contracts do.
+def verify_order(order: ContractOrder, signature: str, contract: ExchangeContract, owner: str) -> str:
+    """Check that ``owner``, the address that the API key belongs to, signed this order, as the contracts do; return its id.
 
     Whether a proxy, a Safe or a deposit wallet belongs to that owner is known by its derivation (wallets.py), not here.
     Raises SignatureInvalid, with the reason, when not.
@@ -230,9 +236,12 @@ def verify_order(order: ContractOrder, signature: str, contract: ExchangeContrac
     expected = checksum_address(owner)
     if order.signature_type != SignatureType.DEPOSIT_WALLET and checksum_address(order.signer) != expected:
         raise SignatureInvalid(f"the order's signer is {order.signer}, not {expected}")
-    signed_by = recover_order_signer(order, signature, contract)
+    struct_hash = order_struct_hash(order)
+    digest = typed_digest(contract.separator, struct_hash)
+    signed_by = _recover(order, signature, contract, struct_hash, digest)
     if signed_by != expected:
         raise SignatureInvalid(f"{signed_by} would have signed this, not {expected}")
+    return f"0x{digest.hex()}"
 
 
 def signer_fault(order: ContractOrder) -> str:

@@ -5,6 +5,8 @@ The official client tells a wallet's kind by these addresses, and the contracts 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from prescient.wire.eip712 import address_bytes, address_word, checksum_address, keccak
 from prescient.wire.order_signing import SignatureType
 
@@ -33,6 +35,7 @@ _BEACON_TAIL = (
 )
 
 
+@lru_cache(maxsize=4_096)
 def wallet_of(owner: str, signature_type: SignatureType) -> str:
     """Return the address that funds this owner's orders of this type; of deposit wallets the beacon one. Raises ValueError."""
     if signature_type == SignatureType.EOA:
@@ -48,7 +51,7 @@ def owns_wallet(owner: str, wallet: str, signature_type: SignatureType) -> bool:
     """Whether orders of this type made by ``wallet`` may be signed by ``owner``. Raises ValueError for what is no address."""
     address = checksum_address(wallet)
     if signature_type == SignatureType.DEPOSIT_WALLET:
-        return address in (deposit_wallet(owner), upgradeable_deposit_wallet(owner))
+        return address in (wallet_of(owner, signature_type), upgradeable_deposit_wallet(owner))
     return address == wallet_of(owner, signature_type)
 
 
@@ -70,6 +73,7 @@ def deposit_wallet(owner: str) -> str:
     return _deposit_wallet(owner, _BEACON_HEAD, DEPOSIT_WALLET_BEACON, _BEACON_TAIL)
 
 
+@lru_cache(maxsize=4_096)
 def upgradeable_deposit_wallet(owner: str) -> str:
     """Return the deposit wallet that the factory made before it had a beacon."""
     return _deposit_wallet(owner, _UPGRADEABLE_HEAD, DEPOSIT_WALLET_IMPLEMENTATION, _UPGRADEABLE_TAIL)

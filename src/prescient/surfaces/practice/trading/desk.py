@@ -28,7 +28,6 @@ from prescient.wire.order_signing import (
     ExchangeContract,
     SignatureType,
     contract_for,
-    order_id,
     verify_order,
 )
 from prescient.wire.orders import OrderMalformed, PostedOrder, decode_order, split_orders
@@ -93,14 +92,14 @@ class OrderDesk:
             return NO_ORDERBOOK
         contract = contract_for(posted.order.token_id, found[0].negative_risk, self._chain_id)
         try:
-            verify_order(posted.order, posted.signature, contract, key.address)
+            order_id = verify_order(posted.order, posted.signature, contract, key.address)
         except (SignatureInvalid, ValueError):
             return OTHER_VERSION if self._is_for_another_version(posted, contract, key) else INVALID_SIGNATURE
         self._floor.enter(found[0])
         order = posted.order
         return self._floor.place(
             OrderRequest(
-                order_id(order, contract),
+                order_id,
                 checksum_address(order.maker),
                 posted.owner,
                 str(order.token_id),

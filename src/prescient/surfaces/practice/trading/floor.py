@@ -30,47 +30,21 @@ from prescient.exchange.placing import take
 from prescient.exchange.rejections import Rejection
 from prescient.exchange.settlement import Trade, TradeStatus
 from prescient.exchange.snapshot import load, save
-from prescient.surfaces.practice.book import Take, UnifiedBook
+from prescient.surfaces.practice.book import Take
 from prescient.surfaces.practice.history import record_price, record_volume
 from prescient.surfaces.practice.moments import DAY_MS
 from prescient.surfaces.practice.state import MarketState
 from prescient.surfaces.practice.traders import print_trade
+from prescient.surfaces.practice.trading.engine_book import EngineBook
 from prescient.surfaces.practice.world import Exhibit
 from prescient.wire.eip712 import checksum_address
 
 # More than all markets together can ask for; play money.
 BOTTOMLESS_MICRO = 10**18
+# With more changed levels than this the whole book is read anew.
+SINGLE_CHANGES_MAX = 6
 # How long orders and trades that are over can still be asked for.
 KEPT_MS = 30 * DAY_MS
-
-
-class EngineBook(UnifiedBook, dict=True):
-    """A world's book whose truth is in the engine; the lists are what it shows now, and what a checkpoint keeps."""
-
-    def attach(self, floor: Floor, market: MarketState) -> None:
-        self.__dict__["floor"], self.__dict__["market"] = floor, market
-
-    @property
-    def _floor(self) -> Floor:
-        return cast("Floor", self.__dict__["floor"])
-
-    @property
-    def _market(self) -> MarketState:
-        return cast("MarketState", self.__dict__["market"])
-
-    def quote(self, bid_prices: list[int], bid_sizes: list[int], ask_prices: list[int], ask_sizes: list[int]) -> None:
-        """The makers take down what they showed and put up this instead."""
-        bids = list(zip(bid_prices, bid_sizes, strict=True))
-        self._floor.requote(self._market, bids, list(zip(ask_prices, ask_sizes, strict=True)))
-
-    def take(self, is_buy: bool, size_micro: int, limit_micro: int) -> Take:
-        """A taker of the world matches whatever rests, users' orders among them."""
-        return self._floor.take(self._market, is_buy, size_micro, limit_micro)
-
-    def show(self, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
-        """Take over the engine's levels, best first."""
-        self.bid_prices, self.bid_sizes = [price for price, _ in reversed(bids)], [size for _, size in reversed(bids)]
-        self.ask_prices, self.ask_sizes = [price for price, _ in reversed(asks)], [size for _, size in reversed(asks)]
 
 
 class FloorState(msgspec.Struct):
@@ -279,18 +253,18 @@ class Floor:
     def _hear(self) -> dict[str, Placed | Rejection]:
         """Write down what happened: trades, prints, the books as they are now; return the answers of delays that ended."""
         answers: dict[str, Placed | Rejection] = {}
-        touched: dict[str, None] = {}
+        touched: dict[str, list[LevelChanged]] = {}
         events = self.engine.drain_events()
         for event in events:
             if isinstance(event, LevelChanged):
-                touched[event.condition_id] = None
+                touched.setdefault(event.condition_id, []).append(event)
             elif isinstance(event, TradeEvent):
                 if event.status is TradeStatus.MATCHED:
                     self._note(event.trade)
             elif isinstance(event, DelayOver):
                 answers[event.order_id] = event.answer
-        for condition_id in touched:
-            self._show(self._markets[condition_id])
+        for condition_id, changes in touched.items():
+            self._show(self._markets[condition_id], changes)
         if events:
             for listener in self.listeners:
                 listener(events)
@@ -314,13 +288,18 @@ class Floor:
         if market.maker is not None and trade.account_id != self.house:
             market.maker.inventory_micro += -trade.size_micro if is_buy else trade.size_micro
 
-    def _show(self, market: MarketState) -> None:
-        bids, asks = self.engine.levels(market.token_ids[0])
+    def _show(self, market: MarketState, changes: list[LevelChanged]) -> None:
+        """Bring a shown book up to date: level by level after an order, as a whole after the makers have quoted."""
         book = cast("EngineBook", market.book)
-        book.show(
-            [(level.price_micro, level.size_micro) for level in bids],
-            [(level.price_micro, level.size_micro) for level in asks],
-        )
+        if len(changes) <= SINGLE_CHANGES_MAX:
+            for change in changes:
+                book.change(change.ladder, change.points * POINT_MICRO, change.size_micro)
+        else:
+            bids, asks = self.engine.levels(market.token_ids[0])
+            book.show(
+                [(level.price_micro, level.size_micro) for level in bids],
+                [(level.price_micro, level.size_micro) for level in asks],
+            )
         market.revision += 1
         market.changed_ms = max(market.changed_ms, self.now_ms)
         record_price(market, market.changed_ms // 1000, book.midpoint_micro)

@@ -1,0 +1,70 @@
+"""The book that everybody sees is the engine's, after whatever users and the world's traders do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from prescient.domain.market import Side
+from prescient.domain.order import OrderType
+from prescient.exchange.orders import OrderRequest
+from prescient.surfaces.practice.state import MarketState
+from prescient.surfaces.practice.trading.floor import Floor
+from prescient.surfaces.practice.world import World
+
+from .conftest import START
+
+USER = "0x" + "1" * 40
+
+
+def shown(market: MarketState) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    bids, asks = market.book.sides(0)
+    return bids[::-1], asks[::-1]
+
+
+def in_engine(floor: Floor, market: MarketState) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    bids, asks = floor.engine.levels(market.token_ids[0])
+    return [tuple(level) for level in bids], [tuple(level) for level in asks]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_is_shown_is_what_the_engine_holds(seed: int) -> None:
+    world, random = World(seed, 20, START), Random(seed)
+    floor = Floor(world, lambda: world.now_ms)
+    floor.engine.deposit(USER, 10**12)
+    markets = [market for market in world.register.markets.values() if market.trading][:6]
+    for market in markets:
+        floor.enter(market)
+    open_ids: list[str] = []
+    matched = 0
+    for number in range(400):
+        market = random.choice(markets)
+        draw = random.random()
+        if draw < 0.15 and open_ids:
+            floor.engine.cancel(USER, open_ids.pop(random.randrange(len(open_ids))), floor.now_ms)
+            floor.attend()
+        elif draw < 0.25:
+            world.step(world.now + timedelta(minutes=random.randrange(1, 90)))
+            floor.attend()
+        else:
+            order_id = f"0x{number:064x}"
+            cents, size, first = random.randrange(1, 100), random.randrange(5, 40), random.random() < 0.5
+            floor.place(
+                OrderRequest(
+                    order_id,
+                    USER,
+                    "key",
+                    market.token_ids[0 if first else 1],
+                    Side.BUY,
+                    OrderType.GTC,
+                    cents * size * 10_000,
+                    size * 1_000_000,
+                )
+            )
+            open_ids.append(order_id)
+        for each in markets:
+            assert shown(each) == in_engine(floor, each), number
+        matched = len(floor.trades_of.get(USER, ()))
+    assert matched > 20, "users and the world have met"
