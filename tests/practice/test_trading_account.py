@@ -131,3 +131,24 @@ def test_an_order_that_is_answered_with_an_error_may_be_in_the_book() -> None:
     mine = order_id(posted.order, contract_for(posted.order.token_id, False))
     assert [order["id"] for order in venue.send("GET", "/data/orders")[1]["data"]] == [mine]
     assert venue.post(posted) == (400, {"error": f"order {mine} is invalid. Duplicated."})
+
+
+@pytest.mark.fidelity(
+    "The first heartbeat may carry an id of the client's own; a refused one does not extend the deadline",
+    area="Limits and modes",
+    evidence="specification",
+    source="clob-openapi, HeartbeatRequest; the SDK's manual",
+)
+def test_the_first_heartbeat_may_bring_an_id_and_a_refused_one_does_not_count() -> None:
+    venue = Venue()
+    assert venue.post(venue.order())[1]["status"] == "live"
+    first = b'{"heartbeat_id":"550e8400-e29b-41d4-a716-446655440000"}'
+    status, answer = venue.send("POST", "/v1/heartbeats", first)
+    assert status == 200
+    venue.machine_s += 6
+    text = "Invalid Heartbeat ID"
+    refused = {"heartbeat_id": answer["heartbeat_id"], "error_msg": text, "error": text}
+    assert venue.send("POST", "/v1/heartbeats", first) == (400, refused)
+    venue.machine_s += 5
+    assert venue.send("GET", "/data/orders")[1]["data"] == []
+    assert venue.send("POST", "/v1/heartbeats", first)[0] == 200

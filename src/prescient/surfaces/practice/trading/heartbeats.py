@@ -30,13 +30,12 @@ class Heartbeats:
         self._pulses: dict[str, Pulse] = {}
 
     def beat(self, key: ApiKey, given: str, now_s: float) -> Answer:
-        """Take a heartbeat that names the one before; the first names none. Another id is refused with the expected one."""
+        """Take a heartbeat that names the one before; the first names none, or any. Another is refused with the expected one."""
         key_id = key.credentials.key
         pulse = self._pulses.get(key_id)
-        expected = pulse.heartbeat_id if pulse is not None else ""
-        if given != expected:
+        if pulse is not None and given != pulse.heartbeat_id:
             text = "Invalid Heartbeat ID"
-            return json_answer(HeartbeatMessage(expected, error_msg=text, error=text), 400)
+            return json_answer(HeartbeatMessage(pulse.heartbeat_id, error_msg=text, error=text), 400)
         count = pulse.count + 1 if pulse is not None else 0
         digits = hashlib.sha256(f"{key_id}/{count}".encode()).hexdigest()
         heartbeat_id = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
