@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import structlog
 
 from prescient.domain.errors import InvalidRequest, PrescientError
 from prescient.settings import Settings
+from prescient.surfaces.collector import settle_collector
 from prescient.surfaces.practice.checkpoint import checkpoint_path, kept_world, read_checkpoint
 from prescient.surfaces.practice.moments import parse_moment_ms, rfc3339, to_datetime
 from prescient.surfaces.practice.recorded import Catalogue
@@ -82,9 +82,7 @@ def open_kept(path: Path, seed: int, start: datetime, *, speed: float = 0.0, por
 
 
 async def _serve(server: PracticeServer, stop: asyncio.Event, ready: Callable[[PracticeServer], None]) -> None:
-    # What the world is made of stays; the collector need not walk through it again and again.
-    gc.collect()
-    gc.freeze()
+    settle_collector()
     await server.start()
     try:
         world = server.world

@@ -34,7 +34,7 @@ log = structlog.get_logger("prescient.practice")
 
 LOOPBACK = "127.0.0.1"
 # Work on the world gives way to requests after this long.
-SLICE_S = 0.02
+SLICE_S = 0.005
 CHECKPOINT_INTERVAL_S = 30.0
 # Sooner when so much came in: it is repeated after a crash.
 JOURNAL_MAX_BYTES = 32 * 1024 * 1024
