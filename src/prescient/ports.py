@@ -6,10 +6,13 @@ The core sees only these protocols; ``wiring`` picks the classes. Fakes in tests
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from prescient.domain.booking import Booking as Booking
+from prescient.domain.booking import OrderUpdate
 from prescient.domain.cycle import CycleReport, CycleRequest, StepReport
 from prescient.domain.ledger import Transfer
 from prescient.domain.market import Event, Market, MarketFigures, MarketState, OrderBook, PricePoint, TradingRules
@@ -24,6 +27,11 @@ from prescient.domain.order import (
     Trade,
 )
 from prescient.domain.portfolio import Mark, NewPortfolio, Portfolio, PortfolioStatus, Position, Snapshot
+from prescient.domain.records import Claim as Claim
+from prescient.domain.records import Collected as Collected
+from prescient.domain.records import ComponentHealth as ComponentHealth
+from prescient.domain.records import MarketSnapshot as MarketSnapshot
+from prescient.domain.resting import RestingOrder
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Decision, MarketView, Pass, Proposal, Signal
 from prescient.domain.stream import StreamEvent
@@ -112,6 +120,38 @@ class Venue(Protocol):
         """Find out what became of an order whose answer was lost. Never sends it again."""
 
 
+class RestingVenue(Protocol):
+    """Where orders rest at a venue that fills them from what it is told. What it answers is booked before it is asked on.
+
+    Nothing here waits: memory alone changes. ``turn`` keeps the updates of one market in their order until they are booked.
+    """
+
+    def turn(self, condition_id: str) -> AbstractAsyncContextManager[None]: ...
+
+    def condition_of(self, event: StreamEvent) -> str | None:
+        """The market with orders of ours that an event is about, or None: nobody needs to hear it."""
+
+    def observe(self, event: StreamEvent) -> list[OrderUpdate]: ...
+
+    def sweep(self, condition_id: str) -> list[OrderUpdate]:
+        """What has ended by itself: expired orders, and those that an order of the same portfolio came to."""
+
+    def opened(self, order_id: str) -> list[OrderUpdate]:
+        """An accepted order is booked: from now on it may fill. Returns its end if it ended meanwhile."""
+
+    def cancel(self, order_id: str) -> OrderUpdate | None:
+        """Take an order off the book; None if it does not rest here (any more)."""
+
+    def forget(self, order_id: str) -> None:
+        """Let go of an order whose booking failed."""
+
+    async def restore(self, kept: Sequence[tuple[ApprovedOrder, RestingOrder]]) -> None:
+        """Hold exactly these orders from now on, with a gap before now. Raises VenueUnavailable."""
+
+    def states(self) -> dict[str, RestingOrder]:
+        """All resting orders by id, as they stand."""
+
+
 class Strategy(Protocol):
     """One file, pure: looks at one market and proposes, or says why not. See strategies/majority.py."""
 
@@ -135,54 +175,6 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     unit: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """The answer to asking for a cycle: it is ours to run, or it ran before under this key."""
-
-    report: CycleReport
-    replayed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class MarketSnapshot:
-    """One ``market_snapshots`` row: an outcome's best prices and depth at one moment. ``source`` is "cycle" or "mark"."""
-
-    time: datetime
-    source: str
-    market_id: str
-    token_id: str
-    best_bid_micro: int | None
-    best_ask_micro: int | None
-    bid_depth_micro: int
-    ask_depth_micro: int
-    catalogue_price_micro: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ComponentHealth:
-    """Whether one of our services answers, and what it said if it does not work."""
-
-    online: bool
-    url: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """All that one answered order changes, committed as one transaction or not at all."""
-
-    order_id: str
-    status: OrderStatus
-    transfers: tuple[Transfer, ...]
-    trade: Trade | None
-    position: Position | None
-    signal_id: str
-    reason: str = ""
-    consumption: Consumption | None = None
-    # The position that the new one was computed from (empty for a first fill). None: not compared.
-    before: Position | None = None
 
 
 class Store(Protocol):
@@ -279,6 +271,12 @@ class Store(Protocol):
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         """Orders without a final status, oldest first: what a restart must resolve."""
 
+    async def resting_orders(self) -> list[tuple[ApprovedOrder, RestingOrder]]:
+        """Orders that rest at a venue of ours, oldest first, as they were kept last."""
+
+    async def save_resting(self, states: Sequence[RestingOrder], now: datetime) -> None:
+        """Keep places in queues between two bookings; an order that was filled or ended since changes nothing."""
+
     async def consumption(self, token_id: str, side: str) -> Consumption: ...
     async def trades(self, portfolio_id: int | None, limit: int) -> list[Trade]: ...
     async def fills(self, order_id: str) -> list[Fill]: ...
@@ -296,6 +294,18 @@ class Store(Protocol):
         before: Position | None = None,
     ) -> bool:
         """Book a resolved position once; False if these transfers were booked before. Raises PositionMoved like ``book``."""
+
+    async def swap(
+        self,
+        portfolio_id: int,
+        transfers: Sequence[Transfer],
+        changes: Sequence[tuple[Position, Position]],
+        now: datetime,
+    ) -> bool:
+        """Book positions that turn into one another or into cash, as (before, after); False if booked before.
+
+        Raises PositionMoved like ``book``, InvariantBroken.
+        """
 
     async def snapshot(self, portfolio_id: int, cycle_id: str, now: datetime) -> Snapshot:
         """Check the identities, then write the day's row and an equity point. Raises InvariantBroken."""
@@ -357,16 +367,6 @@ class Lease(Protocol):
     async def release(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What collect hands on: counts; the rows lie in the store."""
-
-    events: int
-    markets: int
-    skipped: int
-    closed: int = 0
-
-
 class Stages(Protocol):
     """The six verbs. ``trading.stages`` runs them here, ``adapters.http_stages`` asks the services that do."""
 
@@ -392,3 +392,6 @@ class Desk:
     strategies: dict[str, Strategy]
     # What the source of markets is called ("polymarket", "practice seed 7"), for status pages.
     source: str = ""
+    # Where orders rest, and what is told of the markets they rest in. None: this source has no stream, so none may rest.
+    resting: RestingVenue | None = None
+    stream: MarketStream | None = None

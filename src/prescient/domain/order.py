@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from prescient.domain.market import Side
+from prescient.domain.resting import RestingOrder
 
 
 class OrderType(StrEnum):
@@ -32,6 +33,8 @@ class OrderStatus(StrEnum):
     UNKNOWN = "UNKNOWN"
 
 
+# Answered and in the book: it ends by a fill, a cancel or its time, not by asking the venue what became of it.
+RESTING_STATUSES = frozenset({OrderStatus.OPEN, OrderStatus.PARTIALLY_FILLED})
 TERMINAL_STATUSES = frozenset(
     {OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.EXPIRED, OrderStatus.REJECTED, OrderStatus.REFUSED}
 )
@@ -58,6 +61,9 @@ class OrderIntent:
     size_micro: int = 0
     # Orders that only make sense together (both legs of a complete set) carry one group id.
     group_id: str = ""
+    # Only for orders that may rest: refused rather than matched at once, and the venue's second of its end (0: none).
+    post_only: bool = False
+    expiration_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,8 @@ class Accepted:
     model: tuple[tuple[str, str], ...] = ()
     consumption: Consumption | None = None
     reason: str = ""
+    # What is left of the order waits in this place; the status is then OPEN or PARTIALLY_FILLED.
+    resting: RestingOrder | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,10 @@
-"""Resting orders: an order's place in its queue as it is kept over restarts, and what becomes of it as others trade."""
+"""Resting orders: an order's place in its queue as it is kept over restarts, and what a maker's fill costs it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from prescient.domain.market import Side
-from prescient.domain.order import ApprovedOrder, Fill, OrderStatus
 from prescient.domain.values import MICRO, multiply_down, multiply_up
 
 
@@ -53,8 +51,8 @@ class RestingOrder:
         """Its price on that ladder, where the highest is the best."""
         return self.price_micro if self.side is Side.BUY else MICRO - self.price_micro
 
-    def filled(self, size_micro: int) -> tuple[RestingOrder, Fill]:
-        """Return the order after a maker's fill, and the fill: at its own price, without a fee.
+    def filled(self, size_micro: int) -> tuple[RestingOrder, int]:
+        """Return the order after a maker's fill at its own price, and the dollars that change hands; makers pay no fee.
 
         Money is the difference of the remainder's value before and after, so over all fills it is rounded once, against us.
         """
@@ -70,20 +68,4 @@ class RestingOrder:
         after = replace(
             self, filled_micro=self.filled_micro + size_micro, fill_count=self.fill_count + 1, held_cash_micro=held
         )
-        return after, Fill(self.price_micro, size_micro, cost, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class OrderUpdate:
-    """A resting order was filled, in part or whole, or ended. ``resting`` is as it stands after this update.
-
-    ``released_micro`` of its reserved cash come free with it. ``fill`` is None for an end without a fill.
-    """
-
-    order: ApprovedOrder
-    resting: RestingOrder
-    status: OrderStatus
-    fill: Fill | None
-    released_micro: int
-    time: datetime
-    reason: str = ""
+        return after, cost

@@ -276,7 +276,8 @@ class MarketQueue:
         if size <= 0:
             self.orders[order.order_id] = order
             return 0
-        after, fill = order.filled(size)
+        after, cost = order.filled(size)
+        fill = Fill(order.price_micro, size, cost, 0)
         if after.left_micro == 0:
             self.leave(order.order_id)
             status = OrderStatus.FILLED

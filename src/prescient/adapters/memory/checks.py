@@ -5,6 +5,7 @@ from __future__ import annotations
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.order import ApprovedOrder, Fill, Trade
 from prescient.domain.portfolio import Mark, Position
+from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Signal
 from prescient.domain.values import MICRO
 
@@ -25,6 +26,18 @@ def check_order(order: ApprovedOrder) -> None:
         size=intent.size_micro,
         reserved_cash=order.reserved_cash_micro,
         reserved_shares=order.reserved_shares_micro,
+    )
+
+
+def check_resting(state: RestingOrder, order_id: str) -> None:
+    if state.order_id != order_id or state.filled_micro > state.size_micro:
+        raise InvariantBroken(f"the place in the queue is not that of order {order_id}; nothing was booked")
+    _amounts(
+        order_id,
+        filled=state.filled_micro,
+        ahead=state.ahead_micro,
+        shown=state.shown_micro,
+        held_cash=state.held_cash_micro,
     )
 
 

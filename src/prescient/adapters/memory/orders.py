@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from prescient.adapters.memory.checks import check_order, check_position, check_signal, check_trade
+from prescient.adapters.memory.checks import check_order, check_position, check_resting, check_signal, check_trade
 from prescient.adapters.memory.tables import (
     Balances,
     OrderRow,
@@ -30,6 +30,7 @@ from prescient.domain.order import (
     Refused,
     Trade,
 )
+from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Signal
 from prescient.ports import Booking
 
@@ -116,7 +117,7 @@ class OrderMethods(StoreBase):
         order.reason = booking.reason
         order.updated_at = now
         if booking.trade is not None:
-            order.trade = booking.trade
+            order.fills += booking.trade.fills
             tables.trade_ids.add(booking.trade.trade_id)
             tables.trades.append(booking.trade)
             row.trades.append(booking.trade)
@@ -124,12 +125,25 @@ class OrderMethods(StoreBase):
             write_position(row, booking.position, now)
         if booking.consumption is not None:
             _remember(tables, booking.consumption, booking.trade.time if booking.trade else now)
+        order.resting = None if booking.status in TERMINAL_STATUSES else booking.resting
         if booking.status in TERMINAL_STATUSES:
             tables.open_orders.pop(booking.order_id, None)
 
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         rows = [self._tables.orders[order_id] for order_id in self._tables.open_orders]
         return [(row.approved, row.status) for row in rows if row.approved is not None]
+
+    async def resting_orders(self) -> list[tuple[ApprovedOrder, RestingOrder]]:
+        rows = [self._tables.orders[order_id] for order_id in self._tables.open_orders]
+        return [(row.approved, row.resting) for row in rows if row.approved is not None and row.resting is not None]
+
+    async def save_resting(self, states: Sequence[RestingOrder], now: datetime) -> None:
+        for state in states:
+            row = self._tables.orders.get(state.order_id)
+            if row is not None and row.resting is not None and row.resting.fill_count == state.fill_count:
+                row.resting = replace(
+                    row.resting, ahead_micro=state.ahead_micro, shown_micro=state.shown_micro, in_gap=state.in_gap
+                )
 
     async def consumption(self, token_id: str, side: str) -> Consumption:
         kept = self._tables.consumption.get((token_id, side))
@@ -146,7 +160,7 @@ class OrderMethods(StoreBase):
 
     async def fills(self, order_id: str) -> list[Fill]:
         order = self._tables.orders.get(order_id)
-        return list(order.trade.fills) if order and order.trade else []
+        return list(order.fills) if order else []
 
 
 def _remember(tables: Tables, taken: Consumption, time: datetime) -> None:
@@ -170,13 +184,15 @@ def _insert(tables: Tables, row: OrderRow) -> None:
 def _check_parts(tables: Tables, row: PortfolioRow, booking: Booking, deltas: Balances) -> None:
     """Refuse a booking whose trade or position is not this portfolio's, or whose trade is known already."""
     portfolio_id = row.portfolio.portfolio_id
-    trade, position = booking.trade, booking.position
+    trade, position, resting = booking.trade, booking.position, booking.resting
     if trade is not None and trade.trade_id in tables.trade_ids:
         raise InvariantBroken(f"trade {trade.trade_id} is booked already; nothing was booked again")
     if trade is not None and (trade.portfolio_id != portfolio_id or trade.order_id != booking.order_id):
         raise InvariantBroken(f"trade {trade.trade_id} is not of order {booking.order_id}; nothing was booked")
     if trade is not None:
         check_trade(trade)
+    if resting is not None:
+        check_resting(resting, booking.order_id)
     if position is not None:
         shares = row.shares.get(position.token_id, 0) + deltas.get((SHARES, position.token_id), 0)
         check_position(position, portfolio_id, shares)

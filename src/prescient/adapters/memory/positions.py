@@ -77,6 +77,28 @@ class PositionMethods(StoreBase):
         write_position(row, position, now)
         return True
 
+    async def swap(
+        self,
+        portfolio_id: int,
+        transfers: Sequence[Transfer],
+        changes: Sequence[tuple[Position, Position]],
+        now: datetime,
+    ) -> bool:
+        tables = self._tables
+        row = tables.row(portfolio_id)
+        for before, _ in changes:
+            refuse_moved(row, before)
+        if any(transfer.transfer_id in tables.transfer_ids for transfer in transfers):
+            return False
+        deltas = checked_deltas(tables, row, transfers)
+        for _, after in changes:
+            shares = row.shares.get(after.token_id, 0) + deltas.get((SHARES, after.token_id), 0)
+            check_position(after, portfolio_id, shares)
+        write_transfers(tables, row, transfers, deltas, now)
+        for _, after in changes:
+            write_position(row, after, now)
+        return True
+
     async def trade_counts(self, portfolio_id: int | None) -> dict[int, tuple[int, int, int]]:
         counts: dict[int, tuple[int, int, int]] = {}
         for row in _rows(self._tables, portfolio_id):

@@ -12,8 +12,9 @@ from prescient.domain.cycle import CycleReport
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound, PositionMoved, StoreUnavailable
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD, Transfer
 from prescient.domain.market import Event, Market
-from prescient.domain.order import ApprovedOrder, Consumption, OrderIntent, OrderStatus, Refused, Trade
+from prescient.domain.order import ApprovedOrder, Consumption, Fill, OrderIntent, OrderStatus, Refused, Trade
 from prescient.domain.portfolio import Portfolio, Position, Snapshot
+from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Decision, Signal
 
 Balances = dict[tuple[str, str], int]
@@ -48,7 +49,8 @@ class OrderRow:
     updated_at: datetime
     reason: str = ""
     refused: Refused | None = None
-    trade: Trade | None = None
+    fills: list[Fill] = field(default_factory=list)
+    resting: RestingOrder | None = None
 
 
 class DecisionBatch(NamedTuple):

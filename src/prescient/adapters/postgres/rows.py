@@ -92,6 +92,8 @@ ORDER = (
     _o.amount,
     _o.size,
     _o.group_id,
+    _o.post_only,
+    _o.expiration_s,
 )
 
 _t = tables.trades.c
@@ -192,6 +194,8 @@ def intent_values(intent: OrderIntent) -> dict[str, Any]:
         "amount": intent.amount_micro,
         "size": intent.size_micro,
         "group_id": intent.group_id,
+        "post_only": intent.post_only,
+        "expiration_s": intent.expiration_s,
     }
 
 

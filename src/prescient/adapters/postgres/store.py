@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prescient.adapters.postgres.anchor import Anchor
 from prescient.adapters.postgres.connection import Database
+from prescient.adapters.postgres.resting import RestingMethods
 from prescient.adapters.postgres.store_catalogue import CatalogueMethods
 from prescient.adapters.postgres.store_cycles import CycleMethods
 from prescient.adapters.postgres.store_decisions import DecisionMethods
@@ -23,6 +24,7 @@ class PostgresStore(
     DecisionMethods,
     SignalMethods,
     OrderMethods,
+    RestingMethods,
     PositionMethods,
     HistoryMethods,
     LeaseMethods,

@@ -120,3 +120,35 @@ class PositionMethods(StorePart):
             return True
 
         return await self._database.transact_raw(pay)
+
+    async def swap(
+        self,
+        portfolio_id: int,
+        transfers: Sequence[Transfer],
+        changes: Sequence[tuple[Position, Position]],
+        now: datetime,
+    ) -> bool:
+        """Book positions that turn into one another or into cash; False if these transfers were booked before.
+
+        Raises PortfolioNotFound, PositionMoved, InvariantBroken.
+        """
+        if any(after.portfolio_id != portfolio_id for _, after in changes):
+            raise InvariantBroken(f"a position is not of portfolio {portfolio_id}")
+
+        async def turn(connection: Raw) -> bool:
+            await lock_portfolio(connection, portfolio_id)
+            ids = [transfer.transfer_id for transfer in transfers]
+            booked = False
+            for before, _ in changes:
+                found = await connection.fetchrow(BOOKED_BEFORE, ids, portfolio_id, before.token_id)
+                assert found is not None
+                refuse_moved(found["standing"], before)
+                booked = booked or found["booked"]
+            if booked:
+                return False
+            await append_transfers(connection, portfolio_id, transfers)
+            for _, after in changes:
+                await write_position(connection, after, now)
+            return True
+
+        return await self._database.transact_raw(turn)

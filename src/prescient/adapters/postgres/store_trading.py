@@ -18,6 +18,7 @@ from prescient.adapters.postgres.money import (
     write_position,
 )
 from prescient.adapters.postgres.part import StorePart
+from prescient.adapters.postgres.resting import keep_place
 from prescient.adapters.postgres.rows import ORDER, TRADE, order_of, trade_of
 from prescient.adapters.postgres.tables import consumption, fills, orders, trades
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound
@@ -40,9 +41,9 @@ FINAL = sorted(status.value for status in TERMINAL_STATUSES)
 PLACE = """
 INSERT INTO orders (order_id, portfolio_id, signal_id, condition_id, token_id, side, order_type, limit_price, amount,
                     size, group_id, status, reserved_cash, reserved_shares, reason, refusal_code, refusal_limit,
-                    refusal_number, created_at, updated_at)
+                    refusal_number, created_at, updated_at, post_only, expiration_s)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8::bigint * 0.000001, $9::bigint * 0.000001, $10::bigint * 0.000001, $11, $12,
-        $13::bigint * 0.000001, $14::bigint * 0.000001, $15, $16, $17, $18, $19, $19)
+        $13::bigint * 0.000001, $14::bigint * 0.000001, $15, $16, $17, $18, $19, $19, $20, $21)
 ON CONFLICT DO NOTHING
 RETURNING order_id
 """
@@ -138,6 +139,8 @@ class OrderMethods(StorePart):
                 if booking.position.portfolio_id != portfolio_id:
                     raise InvariantBroken(f"position in {booking.position.token_id} is not of portfolio {portfolio_id}")
                 await write_position(connection, booking.position, now)
+            if booking.resting is not None:
+                await keep_place(connection, booking.resting, booking.status, now)
             if booking.consumption is not None:
                 taken = booking.consumption
                 levels = [[price, *amounts] for price, amounts in taken.levels.items()]
@@ -152,7 +155,7 @@ class OrderMethods(StorePart):
         statement = statement.where(orders.c.status.not_in(FINAL)).order_by(orders.c.sequence)
         async with self._database.reading() as connection:
             rows = (await connection.execute(statement)).all()
-        return [(order_of(row[:11], row[12], row[13]), OrderStatus(row[11])) for row in rows]
+        return [(order_of(row[:-3], row[-2], row[-1]), OrderStatus(row[-3])) for row in rows]
 
     async def consumption(self, token_id: str, side: str) -> Consumption:
         """What was taken from one side of a book; empty if nothing was."""
@@ -209,6 +212,8 @@ async def _place(
         refused.limit if refused else "",
         refused.number if refused else "",
         now,
+        intent.post_only,
+        intent.expiration_s,
     )
     return placed is not None
 

@@ -139,6 +139,23 @@ orders = Table(
     Column("order_hash", LargeBinary),
     Column("signed_body", LargeBinary),
     *_times("created_at", "updated_at"),
+    *_flags("post_only"),
+    Column("expiration_s", BigInteger, nullable=False),
+)
+
+resting_orders = Table(
+    "resting_orders",
+    metadata,
+    Column("order_id", Text, primary_key=True),
+    *_texts("first_token_id", "second_token_id"),
+    Column("joined_ms", BigInteger, nullable=False),
+    Column("expires_ms", BigInteger, nullable=False),
+    *_money("size", "filled"),
+    Column("fill_count", Integer, nullable=False),
+    *_money("ahead", "shown", "held_cash"),
+    *_flags("in_gap"),
+    Column("model", JSONB, nullable=False),
+    *_times("updated_at"),
 )
 
 trades = Table(
