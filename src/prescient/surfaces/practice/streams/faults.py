@@ -17,6 +17,8 @@ class FaultySocket(Protocol):
     number: int
     channel: ChannelName
     stalled: bool
+    tokens: set[str]
+    sent_frames: int
 
     def abort(self) -> None: ...
 
@@ -24,7 +26,7 @@ class FaultySocket(Protocol):
 
 
 class SocketSeen(msgspec.Struct, frozen=True):
-    """An open connection, by the number that faults name it with (they count up from 1)."""
+    """An open connection, by the number that faults name it with (they count up from 1). User sockets have no tokens."""
 
     number: int
     channel: str
@@ -55,6 +57,13 @@ class StreamFaults:
     def busy(self) -> bool:
         """Whether single frames are tampered with."""
         return self.doubled_share > 0 or self.reordered_share > 0
+
+    def sockets(self) -> list[SocketSeen]:
+        """The open connections, oldest first."""
+        return [
+            SocketSeen(socket.number, socket.channel, len(socket.tokens), socket.stalled, socket.sent_frames)
+            for socket in self._sockets.values()
+        ]
 
     def stall_sockets(self, channel: ChannelName, number: int | None = None) -> int:
         """Let open sockets of a channel, or one of them, fall silent; PING is still answered. Returns how many."""

@@ -64,10 +64,11 @@ class MarketChannel:
             if not first:
                 socket.answer(NOTHING_NEW_FRAME)
             return
-        joined = [token_id for token_id in fresh if not self._faults.loses_token() and self._join(socket, token_id)]
-        if not request.initial_dump or len(socket.tokens) > SNAPSHOT_TOKENS_MAX or self._faults.skips_snapshot():
+        kept = [token_id for token_id in fresh if not self._faults.loses_token()]
+        joined = [token_id for token_id in kept if self._join(socket, token_id)]
+        if not request.initial_dump or not kept or len(socket.tokens) > SNAPSHOT_TOKENS_MAX:
             return
-        if len(joined) < len(fresh) and not joined and self._faults.lost_share:
+        if self._faults.skips_snapshot():
             return
         socket.put(text_frame(b"[" + b",".join(self._first_books(joined)) + b"]"))
 
