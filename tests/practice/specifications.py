@@ -60,7 +60,7 @@ class Frames:
 
     def __init__(self, recorded_data: Path, name: str) -> None:
         self.file = name
-        self.document: dict[str, Any] = json.loads((recorded_data / "specs" / f"{name}.json").read_bytes())
+        self.document: dict[str, Any] = _with_nulls(json.loads((recorded_data / "specs" / f"{name}.json").read_bytes()))
 
     def messages(self) -> dict[str, Any]:
         found: dict[str, Any] = self.document["components"]["messages"]
