@@ -16,6 +16,7 @@ from typing import IO, Any
 import pytest
 
 from prescient.surfaces.practice.trading.accounts import practice_wallets
+from tests.conftest import REPOSITORY
 from tests.running import Installation
 
 FIELDS = {
@@ -102,16 +103,41 @@ def test_people_get_lines_that_place_an_order_as_they_are_printed(tmp_path: Path
         assert "worth nothing" in said and "never to hold real money" in said
         wallet = practice_wallets(7)[0]
         assert wallet.private_key in said and wallet.address in said
-        done = subprocess.run(
-            [sys.executable, "-c", "\n".join(example)], capture_output=True, text=True, timeout=60, check=False
-        )
+        done = run_python("\n".join(example))
         assert done.returncode == 0, done.stderr
         assert "'status': 'live'" in done.stdout and "'success': True" in done.stdout
         # Twice is two orders: nothing in the lines is used up.
-        again = subprocess.run(
-            [sys.executable, "-c", "\n".join(example)], capture_output=True, text=True, timeout=60, check=False
-        )
+        again = run_python("\n".join(example))
         assert again.returncode == 0 and again.stdout != done.stdout
+
+
+def blocks_of_the_page() -> list[str]:
+    """The two ways that docs/practice-exchange.md shows to point a Python bot at the exchange."""
+    page = (REPOSITORY / "docs" / "practice-exchange.md").read_text(encoding="utf-8")
+    section = page.partition("## Point a bot at it")[2].partition("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)[:2]
+
+
+def test_the_examples_of_the_documentation_run(tmp_path: Path) -> None:
+    client_example, sdk_example = blocks_of_the_page()
+    with practice(tmp_path, "--json", "--port", "0", "--fresh") as process:
+        known = json.loads(output_of(process).readline())
+        markets = get(f"{known['clob_url']}/sampling-markets")["data"]
+        calm = [each for each in markets if each["accepting_orders"] and 0.2 < each["tokens"][0]["price"] < 0.8]
+        token_id = max(calm, key=lambda each: each["end_date_iso"] or "")["tokens"][0]["token_id"]
+        given = f"known, token_id, wallet = {known!r}, {token_id!r}, {known['wallets'][3]!r}\n"
+        here = client_example.replace("http://127.0.0.1:8010/clob", known["clob_url"])
+        done = run_python(given + here + "print(client.get_open_orders())")
+        assert done.returncode == 0 and "'status': 'LIVE'" in done.stdout, done.stderr
+        body = "".join(
+            f"    {line}\n" for line in [*sdk_example.splitlines(), "print(await client.get_closed_only_mode())"]
+        )
+        done = run_python(f"import asyncio\n{given}async def main():\n{body}asyncio.run(main())")
+        assert done.returncode == 0 and "False" in done.stdout, done.stderr
+
+
+def run_python(text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_a_recorded_catalogue_says_that_it_can_only_be_read(tmp_path: Path, recorded_data: Path) -> None:
