@@ -234,10 +234,11 @@ class Floor:
         if state.stage is MarketStage.RESOLVED:
             return
         if market.closed:
-            self.engine.close_market(condition_id, now_ms)
             if market.payouts_micro:
                 payout = Payout(condition_id, tuple(market.token_ids), tuple(market.payouts_micro))
                 self.engine.resolve_market(payout, now_ms)
+            else:
+                self.engine.close_market(condition_id, now_ms)
             return
         self._follow_tick(market)
         if market.trading and state.stage is MarketStage.WAITING:
