@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -87,7 +88,7 @@ class Trader:
         self.trading = trading_of(server)
         self.wallet = wallet_of_type(self.trading, wallet_type)
         claim = WalletClaim(self.wallet.address, 0, number)
-        keys = self.trading._door.keys
+        keys = self.trading.door.keys
         key = keys.create(claim) or keys.derive(claim)
         assert key is not None
         self.key: ApiKey = key
@@ -152,3 +153,12 @@ async def rest_book(server: PracticeServer, token_id: str) -> dict[str, Any]:
         assert answer.status == 200, await answer.text()
         content: dict[str, Any] = await answer.json()
         return content
+
+
+async def eventually(reached: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    for _ in range(int(WAIT_S / 0.01)):
+        if reached():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came to that")

@@ -17,7 +17,7 @@ from prescient.surfaces.practice.streams.hub import MESSAGE_MAX_BYTES
 from prescient.surfaces.practice.world import World
 
 from .conftest import START
-from .stream_client import StreamClient, Trader, connect
+from .stream_client import StreamClient, Trader, connect, eventually
 from .trading_venue import open_exchange, quiet_market, trading_of
 
 NONSENSE = [
@@ -165,11 +165,8 @@ async def test_who_leaves_is_forgotten(server: PracticeServer) -> None:
         await user.say(trader.login())
         await user.rest()
         assert len(streams._open) == 2 and streams.market._boards and streams.user._readers
-    for _ in range(100):
-        if not streams._open:
-            break
-        await asyncio.sleep(0.01)
-    assert not streams._open and not streams.market._boards and not streams.user._readers
+    await eventually(lambda: not streams._open)
+    assert not streams.market._boards and not streams.user._readers
     assert not streams.market._custom and not streams.faults._sockets
 
 
