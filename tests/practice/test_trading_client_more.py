@@ -287,6 +287,13 @@ def test_an_order_whose_answer_never_comes_is_in_the_book(
     assert [order["price"] for order in client.get_open_orders()] == ["0.02"]
 
 
+@pytest.mark.fidelity(
+    "Positions of the venue's next protocol trade on its exchange of version 3",
+    area="Orders",
+    evidence="specification",
+    source="changelog; no market of that version was seen by 2026-10",
+    seam="there are no such markets; their orders are refused as unknown",
+)
 def test_orders_by_position_and_with_a_builders_code(client: ClobClient, market: MarketState) -> None:
     code = "0x" + "12" * 32
     placed = client.create_and_post_order(buy(market, 2, builder_code=code, metadata="0x" + "34" * 32))
