@@ -39,7 +39,7 @@ from prescient.wire.http import HttpResponse
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 EVENTS = 300
-# Two portfolios for each of the three strategies, with different sizes and filters.
+# All three strategies; the first one with two portfolios of different sizes and habits.
 PORTFOLIOS = (
     ("majority, small", "majority", 10_000, {}),
     (
@@ -48,10 +48,13 @@ PORTFOLIOS = (
         50_000,
         {"trade_size_usd": 250, "add_to_positions": True, "max_trades_per_cycle": 5},
     ),
-    ("momentum, runbook", "momentum", 10_000, {"min_confidence": 0.75, "market_types": ["politics", "crypto"]}),
-    ("momentum, wide", "momentum", 20_000, {"min_confidence": 0.6, "trade_size_usd": 50}),
-    ("sets", "complete_set", 10_000, {}),
-    ("sets, eager", "complete_set", 10_000, {"min_edge_usd": 0}),
+    (
+        "momentum",
+        "momentum",
+        20_000,
+        {"min_confidence": 0.6, "trade_size_usd": 50, "market_types": ["politics", "crypto", "sports"]},
+    ),
+    ("sets", "complete_set", 10_000, {"min_edge_usd": 0}),
 )
 
 

@@ -1,4 +1,4 @@
-"""Thirty simulated days, hourly cycles, six portfolios: every invariant at every snapshot, and twice the same from one seed."""
+"""Thirty simulated days, hourly cycles, four portfolios: every invariant at every snapshot, and twice the same from one seed."""
 
 from __future__ import annotations
 

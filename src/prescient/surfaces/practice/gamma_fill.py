@@ -157,10 +157,8 @@ def refresh_event(shape: EventShape, event: EventState) -> None:
     shape.volume = shape.volume1yr = event_volume_micro(event) / MICRO
     shape.open_interest = shape.volume // 4
     changed_ms = max(market.changed_ms for market in event.markets)
-    spans = [volumes_micro(market.volume, changed_ms) for market in event.markets]
-    shape.volume24hr = sum(span[0] for span in spans) / MICRO
-    shape.volume1wk = sum(span[1] for span in spans) / MICRO
-    shape.volume1mo = sum(span[2] for span in spans) / MICRO
+    days, weeks, months = zip(*[volumes_micro(market.volume, changed_ms) for market in event.markets], strict=True)
+    shape.volume24hr, shape.volume1wk, shape.volume1mo = sum(days) / MICRO, sum(weeks) / MICRO, sum(months) / MICRO
     shape.updated_at = rfc3339(changed_ms)
     shape.competitive = max(_competitive(market.book.midpoint_micro) for market in event.markets)
     if event.closed:
@@ -175,13 +173,13 @@ def market_liquidity_micro(market: MarketState) -> int:
 def event_liquidity_micro(event: EventState) -> int:
     if event.told_liquidity_micro >= 0:
         return event.told_liquidity_micro
-    return sum(market.book.worth_micro() for market in event.markets if not market.closed)
+    return sum([market.book.worth_micro() for market in event.markets if not market.closed])
 
 
 def event_volume_micro(event: EventState) -> int:
     if event.told_volume_micro >= 0:
         return event.told_volume_micro
-    return sum(market.volume.total_micro for market in event.markets)
+    return sum([market.volume.total_micro for market in event.markets])
 
 
 def tag_shapes(tags: dict[str, tuple[int, str]]) -> list[TagShape]:

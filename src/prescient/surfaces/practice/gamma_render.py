@@ -32,7 +32,7 @@ class GammaRenderer:
         self._recorded_markets = recorded_markets or {}
         self._recorded_listed = recorded_listed or {}
         self._market_shapes: dict[int, MarketShape] = {}
-        self._event_shapes: dict[int, EventShape] = {}
+        self._event_shapes: dict[int, tuple[tuple[int, ...], EventShape]] = {}
         self._markets: dict[int, tuple[int, bytes]] = {}
         self._events: dict[int, tuple[tuple[int, ...], bytes]] = {}
         self._stubs: dict[int, tuple[tuple[int, ...], bytes]] = {}
@@ -74,7 +74,7 @@ class GammaRenderer:
         cached = self._events.get(event.number)
         if cached is not None and cached[0] == revisions:
             return cached[1]
-        shape = self._event_shape(event)
+        shape = self._event_shape(event, revisions)
         shape.markets = [Raw(self.market(market)) for market in event.markets]
         shape.tags = gamma_fill.event_tags(event)
         content = _encode(shape)
@@ -92,11 +92,14 @@ class GammaRenderer:
             self._events.pop(number, None)
             self._stubs.pop(number, None)
 
-    def _event_shape(self, event: EventState) -> EventShape:
-        shape = self._event_shapes.get(event.number)
-        if shape is None:
-            shape = self._event_shapes[event.number] = gamma_fill.new_event(event)
+    def _event_shape(self, event: EventState, revisions: tuple[int, ...]) -> EventShape:
+        """The event's own fields, as of its markets' revisions."""
+        kept = self._event_shapes.get(event.number)
+        if kept is not None and kept[0] == revisions:
+            return kept[1]
+        shape = gamma_fill.new_event(event) if kept is None else kept[1]
         gamma_fill.refresh_event(shape, event)
+        self._event_shapes[event.number] = (revisions, shape)
         return shape
 
     def _tags(self, event: EventState) -> bytes:
@@ -114,6 +117,6 @@ class GammaRenderer:
         revisions = tuple([market.revision for market in event.markets])
         cached = self._stubs.get(event.number)
         if cached is None or cached[0] != revisions:
-            cached = (revisions, _encode(self._event_shape(event)))
+            cached = (revisions, _encode(self._event_shape(event, revisions)))
             self._stubs[event.number] = cached
         return cached[1]

@@ -148,9 +148,10 @@ class GammaRoutes:
 
 
 def _keyset_answer(name: bytes, pieces: list[bytes], cursor: str | None) -> Answer:
-    """The last page carries no cursor."""
+    """The last page carries no cursor. A page has megabytes: it is put together in one copy."""
     tail = b"]}" if cursor is None else b'],"next_cursor":"' + cursor.encode() + b'"}'
-    return raw_answer(b'{"' + name + b'":[' + b",".join(pieces) + tail)
+    head = b'{"' + name + b'":['
+    return raw_answer(b"".join([head, *[part for piece in pieces for part in (piece, b",")][:-1], tail]))
 
 
 def _speaks(event: EventState, wanted: list[str]) -> bool:

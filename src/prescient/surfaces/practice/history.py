@@ -85,10 +85,14 @@ def volumes_micro(volume: Volume, now_ms: int) -> tuple[int, int, int]:
     """Dollars traded in the last day, week and month. Looking changes nothing."""
     if not volume.by_hour:
         return 0, 0, 0
-    hour = max(now_ms // HOUR_MS, volume.hour)
-    days = hour // 24 - volume.hour // 24
-    day = sum(volume.by_hour[hour - volume.hour :])
-    return day, max(day, sum(volume.by_day[max(DAYS_KEPT - 7, 0) + days :])), max(day, sum(volume.by_day[days:]))
+    hour, by_day = now_ms // HOUR_MS, volume.by_day
+    if hour <= volume.hour:
+        day, week, month = sum(volume.by_hour), sum(by_day[-7:]), sum(by_day)
+    else:
+        days = hour // 24 - volume.hour // 24
+        day, month = sum(volume.by_hour[hour - volume.hour :]), sum(by_day[days:])
+        week = sum(by_day[days - 7 :]) if days < 7 else 0
+    return day, max(day, week), max(day, month)
 
 
 def invent_past(market: MarketState, now_ms: int, rng: Random) -> None:
