@@ -4,7 +4,7 @@ VENUE ?= practice
 
 BIN := .venv/bin
 
-.PHONY: run test setup setup-dev format lint types floors unit bench lock clean
+.PHONY: run test setup setup-dev format lint types floors unit fidelity fuzz bench lock clean
 
 # `exec`: the program takes the place of the shell, so that Ctrl-C and SIGTERM reach it, and make waits for its end.
 run: setup
@@ -35,6 +35,21 @@ floors:
 unit:
 	$(BIN)/pytest -n 2 --dist loadscope -m "not both_cores"
 	$(BIN)/pytest -m both_cores
+
+# Every figure of docs/performance.md, on a machine with nothing else to do (about a quarter of an hour).
+bench: setup-dev
+	$(BIN)/python -m bench.cycle
+	$(BIN)/python -m bench.memory
+	$(BIN)/python -m bench.matching
+	$(BIN)/python -m bench.signing
+
+# Prove every rule of the venue that has a test, and write docs/fidelity.md.
+fidelity: setup-dev
+	$(BIN)/python -m tests.fidelity_table
+
+# Ask the practice exchange whatever its OpenAPI document allows and forbids, longer than `make test` does.
+fuzz: setup-dev
+	PRESCIENT_SCHEMATHESIS_EXAMPLES=500 $(BIN)/pytest -q tests/practice/test_schemathesis.py
 
 # Rewrite the hashed requirement files from pyproject.toml.
 lock:
