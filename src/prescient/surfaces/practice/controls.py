@@ -8,14 +8,12 @@ from typing import TypeVar
 import msgspec
 
 from prescient.surfaces.practice.answers import Answer, WireError, json_answer
-from prescient.surfaces.practice.faults import Fault, Faults
 from prescient.surfaces.practice.moments import SECOND_MS, rfc3339
 from prescient.surfaces.practice.world import Exhibit
 
 T = TypeVar("T")
 Control = Callable[[bytes], Answer]
 ADVANCE_MAX_S = 400 * 86_400
-FAULT_COUNT_MAX = 1_000_000
 
 
 class _Advance(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,22 +26,23 @@ class Controls:
     ``speed`` is how many seconds of the world pass in one of ours; 0 while it stands still.
     """
 
-    def __init__(self, world: Exhibit, now_ms: Callable[[], int], faults: Faults, speed: float = 0.0) -> None:
+    def __init__(self, world: Exhibit, now_ms: Callable[[], int], speed: float = 0.0) -> None:
         self.speed = speed
         self._world = world
         self._now_ms = now_ms
-        self._faults = faults
         self._table: dict[str, Control] = {}
+        self._states: dict[str, Callable[[], object]] = {}
         self.add("GET /practice/time", lambda body: self.time_answer())
         self.add("GET /practice/status", lambda body: self._status())
         self.add("POST /practice/advance", self._advance)
-        self.add("GET /practice/faults", lambda body: self._waiting())
-        self.add("DELETE /practice/faults", lambda body: self._clear_faults())
-        self.add("POST /practice/faults", self._add_fault)
 
     def add(self, action: str, control: Control) -> None:
         """Let ``action`` ("POST /practice/deposit") be answered by ``control``, which gets the request's body."""
         self._table[action] = control
+
+    def tell(self, name: str, state: Callable[[], object]) -> None:
+        """Let the status say what ``state`` returns, under this name."""
+        self._states[name] = state
 
     def answer(self, method: str, path: str, body: bytes) -> Answer:
         """Answer a control. Raises WireError where the body makes no sense."""
@@ -89,25 +88,9 @@ class Controls:
                 "markets": len(register.markets),
                 "open_markets": sum(not market.closed for market in markets),
                 "accepting_orders": sum(market.accepting_orders and market.active for market in markets),
-                "faults": len(self._faults.waiting()),
             }
+            | {name: state() for name, state in self._states.items()}
         )
-
-    # Faults
-
-    def _waiting(self, status: int = 200) -> Answer:
-        return json_answer({"faults": self._faults.waiting()}, status)
-
-    def _clear_faults(self) -> Answer:
-        self._faults.clear()
-        return self._waiting()
-
-    def _add_fault(self, body: bytes) -> Answer:
-        fault = read_control(body, Fault, 'a fault such as {"path": "/gamma/events*", "kind": "429", "count": 3}')
-        if not 1 <= fault.count <= FAULT_COUNT_MAX:
-            raise control_refused(f"count must be between 1 and {FAULT_COUNT_MAX}")
-        self._faults.add(fault)
-        return self._waiting(201)
 
 
 def read_control(body: bytes, kind: type[T], example: str) -> T:

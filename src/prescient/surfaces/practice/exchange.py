@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 
@@ -9,17 +10,18 @@ from prescient.surfaces.practice.answers import Answer, WireError, json_answer, 
 from prescient.surfaces.practice.clob_render import ClobRenderer
 from prescient.surfaces.practice.clob_routes import ClobRoutes
 from prescient.surfaces.practice.controls import Controls
-from prescient.surfaces.practice.faults import Faults, spoil
+from prescient.surfaces.practice.faults import Fault, Faults
+from prescient.surfaces.practice.faulty.controls import FaultControls
+from prescient.surfaces.practice.faulty.ordeal import Asked, Ordeals
 from prescient.surfaces.practice.gamma_render import GammaRenderer
 from prescient.surfaces.practice.gamma_routes import GammaRoutes
 from prescient.surfaces.practice.journal import changes
+from prescient.surfaces.practice.modes import Modes
+from prescient.surfaces.practice.moments import SECOND_MS
 from prescient.surfaces.practice.openapi import describe
 from prescient.surfaces.practice.query import Query
 from prescient.surfaces.practice.trading.routes import TradingSide
 from prescient.surfaces.practice.world import Exhibit
-
-# With these a request never gets as far as the exchange; with all others what it asked for happens all the same.
-STOPPED_BEFORE = ("429", "html")
 
 
 class PracticeExchange:
@@ -45,13 +47,19 @@ class PracticeExchange:
         # Called with method, path, query, body and headers before a request may change what the exchange remembers.
         self.before_change: Callable[[str, str, str, bytes, Mapping[str, str]], None] | None = None
         self.faults = Faults()
+        self.ordeals = Ordeals(self._do, trading.machine_s if trading is not None else time.monotonic)
         now_ms = now_ms or (lambda: world.now_ms)
-        self.controls = Controls(world, now_ms, self.faults, speed)
+        self.controls = Controls(world, now_ms, speed)
+        self.controls.tell("faults", lambda: len(self.faults.waiting()))
+        FaultControls(world, trading, self.faults, self.ordeals).add_to(self.controls)
         self.controls.add("GET /practice/openapi.json", lambda body: self._described())
+        if trading is not None:
+            Modes(trading.floor).add_to(self.controls)
+            self.controls.add("POST /practice/watch", trading.streams.watch)
         self._gamma_renderer = gamma or GammaRenderer(world.register)
         self._clob_renderer = clob or ClobRenderer(world.register)
         self._gamma = GammaRoutes(world, self._gamma_renderer)
-        self._clob = ClobRoutes(world, self._clob_renderer, now_ms)
+        self._clob = ClobRoutes(world, self._clob_renderer, self._skewed(now_ms))
 
     def handle(
         self,
@@ -65,25 +73,51 @@ class PracticeExchange:
 
         Names in ``headers`` are lower case; only the trading side looks at them.
         """
+        return self.answer(Asked(method, path, query, body, headers or {}), self.struck(method, path))
+
+    def struck(self, method: str, path: str) -> Fault | None:
+        """The fault that waits for this request, used up by one; the controls have none."""
+        if not self.faults.armed or path.startswith("/practice"):
+            return None
+        return self.faults.strike(path, method)
+
+    def answer(self, asked: Asked, fault: Fault | None = None) -> Answer:
+        """Answer a request with its fault; see ``handle``."""
+        self._do_late()
+        return self._do(asked) if fault is None else self.ordeals.go(fault, asked)
+
+    def attend(self) -> None:
+        """Let everything happen that is due although nobody asks."""
+        if self.trading is not None:
+            self.trading.attend()
+        self._do_late()
+
+    def _do_late(self) -> None:
+        """Do what was answered before it was done, if it is due; while a checkpoint is taken it waits."""
+        if self.ordeals.has_late and not (self.trading is not None and self.trading.standing):
+            self.ordeals.do_late()
+
+    def _do(self, asked: Asked) -> Answer:
+        """Answer a request as if nothing were wrong."""
+        method, path, query, body, headers = asked
         area, _, _ = path.strip("/").partition("/")
         if area == "practice":
             self._write_down(area, method, path, query, body, headers)
             return self._spoken(lambda: self.controls.answer(method, path, body))
-        route = self._route(area, method, path.removeprefix(f"/{area}"), Query(query), body, headers or {})
+        route = self._route(area, method, path.removeprefix(f"/{area}"), Query(query), body, headers)
         if route is None:
             return text_answer("404 page not found\n", 404)
-        fault = self.faults.strike(path)
-        if fault is not None and fault.kind in STOPPED_BEFORE:
-            return spoil(fault, text_answer(""))
         self._write_down(area, method, path, query, body, headers)
-        answer = self._spoken(route)
-        return answer if fault is None else spoil(fault, answer)
+        return self._spoken(route)
 
     def perform(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Do what a request asks, with no fault in its way: so a journal is repeated."""
         area, _, _ = path.strip("/").partition("/")
         if area == "practice":
-            return self._spoken(lambda: self.controls.answer(method, path, body))
+            answer = self._spoken(lambda: self.controls.answer(method, path, body))
+            # What requests would have met was for those of then.
+            self.faults.calm()
+            return answer
         route = self._route(area, method, path.removeprefix(f"/{area}"), Query(query), body, headers)
         return text_answer("404 page not found\n", 404) if route is None else self._spoken(route)
 
@@ -104,11 +138,11 @@ class PracticeExchange:
         path: str,
         query: str | Sequence[tuple[str, str]],
         body: bytes,
-        headers: Mapping[str, str] | None,
+        headers: Mapping[str, str],
     ) -> None:
         """Let whoever keeps a journal write a request down before it changes anything."""
         if self.before_change is not None and self.trading is not None and changes(area, method, path, body):
-            self.before_change(method, path, query if isinstance(query, str) else urlencode(query), body, headers or {})
+            self.before_change(method, path, query if isinstance(query, str) else urlencode(query), body, headers)
 
     def _route(
         self, area: str, method: str, below: str, query: Query, body: bytes, headers: Mapping[str, str]
@@ -133,6 +167,11 @@ class PracticeExchange:
         self._clob_renderer.forget_gone()
         if self.trading is not None:
             self.trading.floor.tidy()
+
+    def _skewed(self, now_ms: Callable[[], int]) -> Callable[[], int]:
+        """The time as /time tells it: wrong when a fault wants it so."""
+        trading = self.trading
+        return now_ms if trading is None else lambda: now_ms() + trading.door.skew_s * SECOND_MS
 
     def _described(self) -> Answer:
         return json_answer(describe(self.world, trading=self.trading is not None))

@@ -16,6 +16,7 @@ from prescient.surfaces.practice.answers import Answer, WireError, json_answer
 from prescient.surfaces.practice.checkpoint import Kept, write_checkpoint
 from prescient.surfaces.practice.clock import TICK_S, WorldClock
 from prescient.surfaces.practice.exchange import PracticeExchange
+from prescient.surfaces.practice.faulty.ordeal import Asked
 from prescient.surfaces.practice.journal import (
     Journal,
     Request,
@@ -192,7 +193,7 @@ class PracticeServer:
             await asyncio.sleep(ATTENTION_S)
             self.clock.hold()
             try:
-                self.exchange.trading.attend()
+                self.exchange.attend()
             finally:
                 self.clock.release()
 
@@ -293,21 +294,34 @@ class PracticeServer:
         else:
             headers = {name.lower(): value for name, value in request.headers.items()}
             answer = await self._ask(method, path, request.query_string, body, headers)
-        if answer.status == 0:
-            return await self._stay_silent(request)
+        if answer.status <= 0:
+            return await self._stay_silent(request, at_once=answer.status < 0)
         if "Content-Length" in answer.headers:
             return await self._break_off(request, answer)
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
     async def _ask(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Let the exchange answer at one moment: no clock moves while it does."""
+        fault = self.exchange.struck(method, path)
+        if fault is not None and fault.kind == "held":
+            await self._linger(fault.number("seconds"))
+            fault = None
         if method not in ("GET", "HEAD") and not self._gate.is_set():
             await self._gate.wait()
         self.clock.hold()
         try:
-            return self.exchange.handle(method, path, query, body, headers)
+            answer = self.exchange.answer(Asked(method, path, query, body, headers), fault)
         finally:
             self.clock.release()
+        if fault is not None and fault.kind == "slow":
+            await self._linger(fault.number("seconds"))
+        return answer
+
+    async def _linger(self, seconds: float) -> None:
+        """Let a request wait, unless the server stops."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._silenced.wait()
 
     async def _control(self, method: str, path: str, body: bytes) -> Answer:
         if (method, path.rstrip("/")) != ("POST", "/practice/advance"):
@@ -320,9 +334,10 @@ class PracticeServer:
             return error.answer
         return self.exchange.controls.time_answer()
 
-    async def _stay_silent(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Never answer: until the other side gives up, or the server stops."""
-        await self._silenced.wait()
+    async def _stay_silent(self, request: web.BaseRequest, at_once: bool) -> web.StreamResponse:
+        """Never answer: hang up at once, or when the other side gives up or the server stops."""
+        if not at_once:
+            await self._silenced.wait()
         if request.transport is not None:
             request.transport.abort()
         return web.Response(status=503)

@@ -18,6 +18,7 @@ from prescient.exchange.rejections import (
 )
 from prescient.surfaces.practice.answers import Answer, WireError, json_answer
 from prescient.surfaces.practice.trading.accounts import ApiKey, wallets_of
+from prescient.surfaces.practice.trading.balances import BalanceCache
 from prescient.surfaces.practice.trading.floor import Floor
 from prescient.surfaces.practice.trading.render import Renderer, refused
 from prescient.surfaces.practice.world import Exhibit
@@ -50,11 +51,14 @@ class OrderDesk:
     proxy or a Safe; everybody may trade with a deposit wallet.
     """
 
-    def __init__(self, world: Exhibit, floor: Floor, renderer: Renderer, known: set[str], chain_id: int) -> None:
+    def __init__(
+        self, world: Exhibit, floor: Floor, renderer: Renderer, known: set[str], balances: BalanceCache, chain_id: int
+    ) -> None:
         self._world = world
         self._floor = floor
         self._render = renderer
         self._known = known
+        self._balances = balances
         self._chain_id = chain_id
 
     def post_one(self, key: ApiKey, body: bytes) -> Answer:
@@ -97,7 +101,7 @@ class OrderDesk:
             return OTHER_VERSION if self._is_for_another_version(posted, contract, key) else INVALID_SIGNATURE
         self._floor.enter(found[0])
         order = posted.order
-        return self._floor.place(
+        return self._take(
             OrderRequest(
                 order_id,
                 checksum_address(order.maker),
@@ -111,6 +115,14 @@ class OrderDesk:
                 posted.post_only,
             )
         )
+
+    def _take(self, request: OrderRequest) -> Placed | Rejection:
+        """Give an order to the engine, unless the venue believes that its account has not got enough."""
+        if self._balances.frozen:
+            refusal = self._balances.refuse(self._floor.engine.account(request.account_id), request)
+            if refusal is not None:
+                return refusal
+        return self._floor.place(request)
 
     def _is_for_another_version(self, posted: PostedOrder, contract: ExchangeContract, key: ApiKey) -> bool:
         """Whether a signature that is no good here is good for an exchange of another version (assumed: so the venue's text)."""

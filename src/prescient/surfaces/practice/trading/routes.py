@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from prescient.exchange.accounts import UNLIMITED_MICRO, Holding
+from prescient.exchange.accounts import COLLATERAL, UNLIMITED_MICRO, Account, Holding
 from prescient.exchange.orders import Order, OrderState, Restriction
 from prescient.exchange.settlement import Trade
 from prescient.surfaces.practice.answers import Answer, clob_invalid, clob_missing, json_answer
@@ -18,12 +18,14 @@ from prescient.surfaces.practice.moments import SECOND_MS
 from prescient.surfaces.practice.query import Query
 from prescient.surfaces.practice.streams.hub import Streams
 from prescient.surfaces.practice.trading.accounts import ApiKey, KeyRing, PracticeWallet, practice_wallets, wallets_of
+from prescient.surfaces.practice.trading.balances import BalanceCache
 from prescient.surfaces.practice.trading.desk import OrderDesk
 from prescient.surfaces.practice.trading.door import Door
 from prescient.surfaces.practice.trading.floor import Floor
 from prescient.surfaces.practice.trading.heartbeats import Heartbeats
 from prescient.surfaces.practice.trading.keeping import VERSION, Part, TradingState, decode_state, encode_state
-from prescient.surfaces.practice.trading.render import Renderer, scores
+from prescient.surfaces.practice.trading.modes import refuse_request
+from prescient.surfaces.practice.trading.render import Renderer, refused, scores
 from prescient.surfaces.practice.world import Exhibit
 from prescient.wire.order_messages import (
     END_CURSOR,
@@ -79,11 +81,12 @@ class TradingSide:
         self._known: set[str] = set()
         for wallet in self.wallets:
             self.fund(wallet.funder, FUNDS_MICRO)
-        self._door = Door(KeyRing(world.seed), chain_id, lambda: self.floor.now_ms, machine_s)
+        self.door = Door(KeyRing(world.seed), chain_id, lambda: self.floor.now_ms, machine_s)
         self._render = Renderer(world.seed, self.floor.market_of)
-        self._desk = OrderDesk(world, self.floor, self._render, self._known, chain_id)
+        self.balances = BalanceCache(machine_s)
+        self._desk = OrderDesk(world, self.floor, self._render, self._known, self.balances, chain_id)
         self._heartbeats = Heartbeats()
-        self.streams = Streams(world, self.floor, self._render, self._door.keys)
+        self.streams = Streams(world, self.floor, self._render, self.door.keys)
         # Pieces with a memory of their own, by name, for checkpoints.
         self.parts: dict[str, Part] = {}
         # While a checkpoint is taken, nothing may happen.
@@ -103,8 +106,8 @@ class TradingSide:
             "GET /data/orders": lambda key, query, body: self._orders(key, query),
             "GET /data/trades": lambda key, query, body: self._trades(key, query),
             "GET /balance-allowance": lambda key, query, body: self._balance(key, query),
-            "GET /balance-allowance/update": lambda key, query, body: json_answer({}),
-            "PUT /balance-allowance/update": lambda key, query, body: json_answer({}),
+            "GET /balance-allowance/update": lambda key, query, body: self._update_balance(key, query),
+            "PUT /balance-allowance/update": lambda key, query, body: self._update_balance(key, query),
             "GET /notifications": lambda key, query, body: json_answer([]),
             "DELETE /notifications": lambda key, query, body: json_answer("OK"),
             "POST /v1/heartbeats": lambda key, query, body: self._beat(key, body),
@@ -132,14 +135,14 @@ class TradingSide:
     def remember(self) -> bytes:
         """Everything that a checkpoint must keep, as bytes."""
         parts = {name: part.remember() for name, part in self.parts.items()}
-        keys, pulses = self._door.keys.remember(), self._heartbeats.remember()
+        keys, pulses = self.door.keys.remember(), self._heartbeats.remember()
         return encode_state(TradingState(VERSION, self.floor.remember(), keys, sorted(self._known), pulses, parts))
 
     def recall(self, kept: bytes) -> None:
         """Go on from what was kept, in the world of the same checkpoint. Raises ValueError for anything else."""
         state = decode_state(kept)
         self.floor.recall(state.floor)
-        self._door.keys.recall(state.keys)
+        self.door.keys.recall(state.keys)
         self._heartbeats.recall(state.pulses)
         self._known.clear()
         self._known.update(state.known)
@@ -158,18 +161,21 @@ class TradingSide:
     def answer(self, method: str, path: str, query: Query, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Answer a request of the trading side; names in ``headers`` are lower case. Raises WireError."""
         action = f"{method} {path.rstrip('/')}"
+        refusal = refuse_request(self.floor, action)
+        if refusal is not None:
+            return refused(refusal)
         if action in ("POST /auth/api-key", "GET /auth/derive-api-key"):
             return self._make_key(headers, method == "POST")
         if action == "GET /auth/api-keys" and not headers.get("poly_api_key"):
             # The specification wants the wallet's signature here, the official client sends a key's.
-            return self._keys(self._door.claim(headers).address)
+            return self._keys(self.door.claim(headers).address)
         route = self._by_key.get(action)
         if route is None and action.startswith("GET /data/order/"):
-            key = self._door.key(method, path, headers, body)
+            key = self.door.key(method, path, headers, body)
             return json_answer(self._render.order(self._own_order(key, path.rpartition("/")[2])))
         if route is None:
             raise clob_missing("404 page not found")
-        return route(self._door.key(method, path, headers, body), query, body)
+        return route(self.door.key(method, path, headers, body), query, body)
 
     def relayer_answer(self, method: str, path: str, query: Query) -> Answer:
         """Answer the relayer: a client asks whether a wallet exists before it trades. Raises WireError."""
@@ -181,18 +187,18 @@ class TradingSide:
     # Keys
 
     def _make_key(self, headers: Mapping[str, str], new: bool) -> Answer:
-        claim = self._door.claim(headers)
-        key = self._door.keys.create(claim) if new else self._door.keys.derive(claim)
+        claim = self.door.claim(headers)
+        key = self.door.keys.create(claim) if new else self.door.keys.derive(claim)
         if key is None:
             raise clob_invalid("Could not create api key" if new else "Could not derive api key!")
         made = key.credentials
         return json_answer(ApiKeyMessage(made.key, made.secret, made.passphrase))
 
     def _keys(self, address: str) -> Answer:
-        return json_answer(ApiKeysMessage(self._door.keys.of_address(address)))
+        return json_answer(ApiKeysMessage(self.door.keys.of_address(address)))
 
     def _delete_key(self, key: ApiKey) -> Answer:
-        self._door.keys.delete(key.credentials.key)
+        self.door.keys.delete(key.credentials.key)
         return json_answer("OK")
 
     def _closed_only(self, key: ApiKey) -> Answer:
@@ -235,7 +241,8 @@ class TradingSide:
 
     # The account
 
-    def _balance(self, key: ApiKey, query: Query) -> Answer:
+    def _asked_holding(self, key: ApiKey, query: Query) -> tuple[Account, str]:
+        """Whose balance of what is asked for. Raises WireError."""
         kind, token_id = query.text("asset_type"), query.text("token_id")
         if kind not in ("COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2"):
             raise clob_invalid("Invalid asset type")
@@ -245,10 +252,18 @@ class TradingSide:
         if number not in ("0", "1", "2", "3"):
             raise clob_invalid("Invalid signature type")
         account = self.floor.engine.account(self._wallet(key.address, SignatureType(int(number))))
-        holding = account.collateral if kind == "COLLATERAL" else account.shares.get(token_id, Holding())
+        return account, COLLATERAL if kind == "COLLATERAL" else token_id
+
+    def _update_balance(self, key: ApiKey, query: Query) -> Answer:
+        self.balances.update(*self._asked_holding(key, query))
+        return json_answer({})
+
+    def _balance(self, key: ApiKey, query: Query) -> Answer:
+        account, asset = self._asked_holding(key, query)
+        holding = account.collateral if asset == COLLATERAL else account.shares.get(asset, Holding())
         allowance = UNLIMITED_MICRO if holding.allowance_micro is None else holding.allowance_micro
         spenders = {contract.address: str(allowance) for contract in EXCHANGES[self._chain_id]}
-        return json_answer(BalanceAllowanceMessage(str(holding.balance_micro), spenders))
+        return json_answer(BalanceAllowanceMessage(str(self.balances.shown_micro(account, asset)), spenders))
 
     def _wallet(self, address: str, kind: SignatureType) -> str:
         """The owner's wallet of this kind; of two deposit wallets the one that has been funded."""

@@ -1,0 +1,94 @@
+"""Every fault that waits for its request, every one that holds, and the weather."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import msgspec
+from msgspec import UNSET
+
+from prescient.surfaces.practice.faulty.kinds import KINDS, Group
+from prescient.surfaces.practice.faulty.order import Fault, check_fault
+from prescient.surfaces.practice.faulty.weather import Weather, WeatherOrder
+
+
+class Faults:
+    """The faults that wait for their request, oldest first, those that hold, and the weather."""
+
+    def __init__(self) -> None:
+        # Looked at for every request, so it is one attribute.
+        self.armed = False
+        self.weather: Weather | None = None
+        # How often each kind has struck.
+        self.struck: dict[str, int] = {}
+        self._waiting: list[Fault] = []
+        self._standing: dict[str, Fault] = {}
+
+    def add(self, fault: Fault) -> None:
+        """Let a fault wait, or hold; of those that hold, the last of a kind counts. Raises FaultRefused."""
+        check_fault(fault)
+        if KINDS[fault.kind].strikes:
+            self._waiting.append(fault)
+        else:
+            self._standing[fault.kind] = fault
+        self._arm()
+
+    def clear(self, kind: str = "") -> None:
+        """Drop all faults and the weather, or the faults of one kind."""
+        self._waiting = [fault for fault in self._waiting if kind and fault.kind != kind]
+        self._standing = {name: fault for name, fault in self._standing.items() if kind and name != kind}
+        if not kind:
+            self.weather = None
+            self.struck = {}
+        self._arm()
+
+    def calm(self) -> None:
+        """Drop what waits for requests, weather included; what holds stays."""
+        self._waiting, self.weather = [], None
+        self._arm()
+
+    def rain(self, order: WeatherOrder) -> None:
+        """Let requests draw their faults from a seed, from now on."""
+        self.weather = Weather(order)
+        self._arm()
+
+    def waiting(self) -> list[Fault]:
+        """Everything that waits or holds."""
+        return [*self._waiting, *self._standing.values()]
+
+    def standing(self, kind: str) -> Fault | None:
+        return self._standing.get(kind)
+
+    def all_standing(self) -> list[Fault]:
+        return list(self._standing.values())
+
+    def strike(self, path: str, method: str = "GET") -> Fault | None:
+        """The fault for this request, used up by one, or None."""
+        fault = self._due(path, method)
+        if fault is not None:
+            self.struck[fault.kind] = self.struck.get(fault.kind, 0) + 1
+        return fault
+
+    def _due(self, path: str, method: str) -> Fault | None:
+        # Weather draws for every request, so that what is ordered besides does not shift it.
+        drawn = self.weather.draw(method, path) if self.weather is not None else None
+        for fault in self._waiting:
+            if fault.method in (UNSET, method) and fnmatchcase(path, fault.path):
+                fault.count -= 1
+                if fault.count <= 0:
+                    self._waiting.remove(fault)
+                    self._arm()
+                return fault
+        return None if drawn is None else Fault(path, drawn.kind, seconds=drawn.seconds)
+
+    def _arm(self) -> None:
+        self.armed = bool(self._waiting) or self.weather is not None
+
+    # What a checkpoint keeps: only what holds. The others are for the requests of this process.
+
+    def remember(self) -> bytes:
+        return msgspec.msgpack.encode(list(self._standing.values()))
+
+    def recall(self, kept: bytes) -> None:
+        found = msgspec.msgpack.decode(kept, type=list[Fault])
+        self._standing = {fault.kind: fault for fault in found if KINDS[fault.kind].group is not Group.STREAM}
