@@ -4,90 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 import pytest
 from py_clob_client_v2.client import ClobClient
 from py_clob_client_v2.clob_types import AssetType, BalanceAllowanceParams, MarketOrderArgsV2, OrderArgsV2, OrderType
 
 from prescient.exchange.snapshot import load, save
-from prescient.surfaces.practice.checkpoint import CheckpointRefused, checkpoint_path, read_checkpoint
-from prescient.surfaces.practice.journal import Journal, Request, journal_path, read_journal
-from prescient.surfaces.practice.opening import open_kept
+from prescient.surfaces.practice.checkpoint import checkpoint_path, read_checkpoint
 from prescient.surfaces.practice.server import PracticeServer
 from prescient.surfaces.practice.state import MarketState
-from prescient.surfaces.practice.world import World
+from prescient.surfaces.practice.trading.keeping import decode_state, encode_state
 from tests.running import Installation
 
 from .conftest import START
-from .trading_venue import client_of, quiet_market, trading_of, wallet_of_type
-
-SEED = 7
-
-
-def reopen(folder: Path, speed: float = 0.0) -> PracticeServer:
-    return open_kept(checkpoint_path(folder, SEED), SEED, START, speed=speed)
-
-
-def copy_of(folder: Path, target: Path) -> Path:
-    """What a killed process leaves behind is the files as they are now."""
-    shutil.copytree(folder, target)
-    return target
-
-
-def market_of(server: PracticeServer) -> MarketState:
-    assert isinstance(server.world, World)
-    return quiet_market(server.world)
-
-
-async def on_thread(work: Callable[[], Any]) -> Any:
-    return await asyncio.to_thread(work)
-
-
-async def advance(server: PracticeServer, seconds: float) -> None:
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{server.url}/practice/advance", json={"seconds": seconds}) as response,
-    ):
-        assert response.status == 200
-
-
-def engine_bytes(server: PracticeServer) -> bytes:
-    return save(trading_of(server).floor.engine)
-
-
-def money_in(server: PracticeServer) -> int:
-    """All dollars there are: on accounts, behind shares, in the venue's pots."""
-    core = trading_of(server).floor.engine.core
-    on_accounts = sum(account.collateral.balance_micro for account in core.accounts.values())
-    locked = sum(market.state.locked_micro for market in core.markets.values())
-    return on_accounts + locked + core.fees_micro + core.rounding_micro
-
-
-def trade_a_little(client: ClobClient, market: MarketState) -> dict[str, Any]:
-    """Rest two orders, cancel one, buy at once; what the client was told."""
-    token = market.token_ids[0]
-
-    def rest(price: float) -> str:
-        return str(
-            client.create_and_post_order(OrderArgsV2(token_id=token, price=price, size=20, side="BUY"))["orderID"]
-        )
-
-    resting, canceled = rest(0.02), rest(0.03)
-    client.cancel_orders([canceled])
-    args = MarketOrderArgsV2(token_id=token, amount=12, side="BUY", order_type=OrderType.FOK)
-    bought = client.create_and_post_market_order(args)
-    assert bought["status"] == "matched"
-    beat = client.post_heartbeat()["heartbeat_id"]
-    return {"resting": resting, "canceled": canceled, "trades": bought["tradeIDs"], "beat": beat}
+from .trading_kept import SEED, advance, copy_of, engine_bytes, market_of, money_in, on_thread, reopen, trade_a_little
+from .trading_venue import client_of, trading_of, wallet_of_type
 
 
 def seen_by(client: ClobClient, market: MarketState) -> dict[str, Any]:
@@ -207,89 +144,74 @@ def settled(state: bytes) -> bytes:
     return save(exchange)
 
 
-async def test_a_record_that_was_cut_off_was_never_answered(tmp_path: Path) -> None:
+async def test_orders_that_come_while_checkpoints_are_taken_are_neither_lost_nor_doubled(tmp_path: Path) -> None:
+    server = reopen(tmp_path / "home")
+    await server.start()
+    try:
+        market, wallet = market_of(server), wallet_of_type(trading_of(server), "eoa")
+        client = await on_thread(lambda: client_of(server, wallet))
+        args = OrderArgsV2(token_id=market.token_ids[0], price=0.02, size=10, side="BUY")
+        orders = await on_thread(lambda: [client.create_order(args) for _ in range(160)])
+        first = read_checkpoint(checkpoint_path(tmp_path / "home", SEED))
+
+        def post_all(part: list[Any]) -> list[str]:
+            return [client.post_order(order)["orderID"] for order in part]
+
+        posting = [asyncio.create_task(asyncio.to_thread(post_all, orders[start::4])) for start in range(4)]
+        while not all(task.done() for task in posting):
+            await advance(server, 0)
+        accepted = {order_id for task in posting for order_id in await task}
+        last = read_checkpoint(checkpoint_path(tmp_path / "home", SEED))
+        state, money = engine_bytes(server), money_in(server)
+        left = copy_of(tmp_path / "home", tmp_path / "left")
+    finally:
+        await server.stop()
+    assert first is not None and last is not None and last.number >= first.number + 3, "checkpoints fell in between"
+    again = reopen(left)
+    assert engine_bytes(again) == state and money_in(again) == money
+    found = {order.order_id for order in trading_of(again).floor.engine.open_orders(wallet.funder)}
+    assert found == accepted and len(found) == 160
+
+
+async def test_a_heartbeat_that_stopped_cancels_once_and_for_all(tmp_path: Path) -> None:
     server = reopen(tmp_path / "home")
     await server.start()
     try:
         market, wallet = market_of(server), wallet_of_type(trading_of(server), "eoa")
         client = await on_thread(lambda: client_of(server, wallet))
         await on_thread(lambda: trade_a_little(client, market))
-        before = engine_bytes(server)
-        args = OrderArgsV2(token_id=market.token_ids[0], price=0.04, size=20, side="BUY")
-        await on_thread(lambda: client.create_and_post_order(args))
-        left = copy_of(tmp_path / "home", tmp_path / "left")
-    finally:
-        await server.stop()
-    path = checkpoint_path(left, SEED)
-    kept = read_checkpoint(path)
-    assert kept is not None
-    journal = journal_path(path, kept.number)
-    journal.write_bytes(journal.read_bytes()[:-5])
-    assert engine_bytes(reopen(left)) == before
-
-
-async def test_a_crash_between_a_checkpoint_and_its_file_repeats_both_journals(tmp_path: Path) -> None:
-    """The journal has been changed, the file not yet written: the old checkpoint and two journals tell everything."""
-    server = reopen(tmp_path / "home")
-    await server.start()
-    path = checkpoint_path(tmp_path / "home", SEED)
-    try:
-        market, wallet = market_of(server), wallet_of_type(trading_of(server), "eoa")
-        client = await on_thread(lambda: client_of(server, wallet))
-        args = OrderArgsV2(token_id=market.token_ids[0], price=0.04, size=20, side="BUY")
-        await on_thread(lambda: client.create_and_post_order(args))
-        kept = read_checkpoint(path)
-        assert kept is not None
-        old_file, old_journal = path.read_bytes(), journal_path(path, kept.number).read_bytes()
-        await advance(server, 0)
-        newer = read_checkpoint(path)
-        assert newer is not None and newer.number == kept.number + 1
-        assert not journal_path(path, kept.number).exists()
-        await on_thread(lambda: client.create_and_post_order(args))
+        assert len(trading_of(server).floor.engine.open_orders(wallet.funder)) == 1
+        server.clock.hold(machine_s=server.clock.machine_s() + 11)
+        trading_of(server).attend()
+        server.clock.release()
+        assert trading_of(server).floor.engine.open_orders(wallet.funder) == []
         state = engine_bytes(server)
         left = copy_of(tmp_path / "home", tmp_path / "left")
     finally:
         await server.stop()
-    checkpoint_path(left, SEED).write_bytes(old_file)
-    journal_path(checkpoint_path(left, SEED), kept.number).write_bytes(old_journal)
-    assert engine_bytes(reopen(left)) == state
+    again = reopen(left)
+    assert engine_bytes(again) == state
 
 
-def test_a_journal_of_something_else_stops_the_start(tmp_path: Path) -> None:
-    path = checkpoint_path(tmp_path, SEED)
-
-    async def once() -> None:
-        server = reopen(tmp_path)
-        await server.start()
-        await server.stop()
-
-    asyncio.run(once())
-    kept = read_checkpoint(path)
+async def test_a_restart_is_no_silence_of_the_client(tmp_path: Path) -> None:
+    server = reopen(tmp_path)
+    await server.start()
+    market, wallet = market_of(server), wallet_of_type(trading_of(server), "eoa")
+    client = await on_thread(lambda: client_of(server, wallet))
+    told = await on_thread(lambda: trade_a_little(client, market))
+    await server.stop()
+    # As if it had been down for a day.
+    kept = read_checkpoint(checkpoint_path(tmp_path, SEED))
     assert kept is not None
-    broken = msgspec.structs.replace(kept, trading=b"\x01nonsense")
-    path.write_bytes(msgspec.msgpack.encode(broken))
-    with pytest.raises(CheckpointRefused, match="Move the file and its journals away"):
-        reopen(tmp_path)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="sizes of files are limited by POSIX")
-def test_a_full_disk_leaves_no_half_record(tmp_path: Path) -> None:
-    import resource
-
-    journal = Journal(tmp_path / "world.journal-1")
-    record = Request(1, 2.0, -1, "POST", "/clob/order", "", b"x" * 100, {"poly_address": "0x1"})
-    journal.write(record)
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    try:
-        # The next record fits by half, as on a disk that is filling up.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (journal.size_bytes * 3 // 2, hard))
-        with pytest.raises(OSError, match="File too large"):
-            journal.write(record)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    journal.write(record)
-    journal.close()
-    assert list(read_journal(journal.path)) == [record, record]
+    state = decode_state(kept.trading)
+    for pulse in state.pulses:
+        pulse.last_s -= 86_400
+    kept = msgspec.structs.replace(kept, trading=encode_state(state))
+    checkpoint_path(tmp_path, SEED).write_bytes(msgspec.msgpack.encode(kept))
+    again = reopen(tmp_path)
+    trading_of(again).attend()
+    orders = trading_of(again).floor.engine.open_orders(wallet.funder)
+    assert [order.order_id for order in orders] == [told["resting"]]
 
 
 @pytest.mark.slow

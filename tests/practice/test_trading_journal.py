@@ -1,0 +1,102 @@
+"""The journal of the practice exchange: cut off, changed with a checkpoint that was never finished, on a full disk."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from py_clob_client_v2.clob_types import OrderArgsV2
+
+from prescient.surfaces.practice.checkpoint import CheckpointRefused, checkpoint_path, read_checkpoint
+from prescient.surfaces.practice.journal import Journal, Request, journal_path, read_journal
+
+from .trading_kept import SEED, advance, copy_of, engine_bytes, market_of, on_thread, reopen, trade_a_little
+from .trading_venue import client_of, trading_of, wallet_of_type
+
+
+async def test_a_record_that_was_cut_off_was_never_answered(tmp_path: Path) -> None:
+    server = reopen(tmp_path / "home")
+    await server.start()
+    try:
+        market, wallet = market_of(server), wallet_of_type(trading_of(server), "eoa")
+        client = await on_thread(lambda: client_of(server, wallet))
+        await on_thread(lambda: trade_a_little(client, market))
+        before = engine_bytes(server)
+        args = OrderArgsV2(token_id=market.token_ids[0], price=0.04, size=20, side="BUY")
+        await on_thread(lambda: client.create_and_post_order(args))
+        left = copy_of(tmp_path / "home", tmp_path / "left")
+    finally:
+        await server.stop()
+    path = checkpoint_path(left, SEED)
+    kept = read_checkpoint(path)
+    assert kept is not None
+    journal = journal_path(path, kept.number)
+    journal.write_bytes(journal.read_bytes()[:-5])
+    assert engine_bytes(reopen(left)) == before
+
+
+async def test_a_crash_between_a_checkpoint_and_its_file_repeats_both_journals(tmp_path: Path) -> None:
+    """The journal has been changed, the file not yet written: the old checkpoint and two journals tell everything."""
+    server = reopen(tmp_path / "home")
+    await server.start()
+    path = checkpoint_path(tmp_path / "home", SEED)
+    try:
+        market, wallet = market_of(server), wallet_of_type(trading_of(server), "eoa")
+        client = await on_thread(lambda: client_of(server, wallet))
+        args = OrderArgsV2(token_id=market.token_ids[0], price=0.04, size=20, side="BUY")
+        await on_thread(lambda: client.create_and_post_order(args))
+        kept = read_checkpoint(path)
+        assert kept is not None
+        old_file, old_journal = path.read_bytes(), journal_path(path, kept.number).read_bytes()
+        await advance(server, 0)
+        newer = read_checkpoint(path)
+        assert newer is not None and newer.number == kept.number + 1
+        assert not journal_path(path, kept.number).exists()
+        await on_thread(lambda: client.create_and_post_order(args))
+        state = engine_bytes(server)
+        left = copy_of(tmp_path / "home", tmp_path / "left")
+    finally:
+        await server.stop()
+    checkpoint_path(left, SEED).write_bytes(old_file)
+    journal_path(checkpoint_path(left, SEED), kept.number).write_bytes(old_journal)
+    assert engine_bytes(reopen(left)) == state
+
+
+def test_a_journal_of_something_else_stops_the_start(tmp_path: Path) -> None:
+    path = checkpoint_path(tmp_path, SEED)
+
+    async def once() -> None:
+        server = reopen(tmp_path)
+        await server.start()
+        await server.stop()
+
+    asyncio.run(once())
+    kept = read_checkpoint(path)
+    assert kept is not None
+    broken = msgspec.structs.replace(kept, trading=b"\x01nonsense")
+    path.write_bytes(msgspec.msgpack.encode(broken))
+    with pytest.raises(CheckpointRefused, match="Move the file and its journals away"):
+        reopen(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sizes of files are limited by POSIX")
+def test_a_full_disk_leaves_no_half_record(tmp_path: Path) -> None:
+    import resource
+
+    journal = Journal(tmp_path / "world.journal-1")
+    record = Request(1, 2.0, -1, "POST", "/clob/order", "", b"x" * 100, {"poly_address": "0x1"})
+    journal.write(record)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        # The next record fits by half, as on a disk that is filling up.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (journal.size_bytes * 3 // 2, hard))
+        with pytest.raises(OSError, match="File too large"):
+            journal.write(record)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    journal.write(record)
+    journal.close()
+    assert list(read_journal(journal.path)) == [record, record]
