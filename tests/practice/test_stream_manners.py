@@ -132,7 +132,8 @@ async def test_a_client_that_never_reads_is_cut_off_and_others_are_not() -> None
         async with connect(server.market_ws_url) as reader, connect(server.market_ws_url) as sleeper:
             await reader.subscribe(*market.token_ids)
             await sleeper.say({"assets_ids": market.token_ids, "type": "market"})
-            transport = sleeper.socket._response.connection.transport  # type: ignore[union-attr]  # a real client's
+            transport = sleeper.socket._response.connection.transport  # type: ignore[union-attr]  # it is connected
+            assert isinstance(transport, asyncio.Transport)
             await sleeper.next()
             transport.pause_reading()
             # The system keeps some megabytes for each connection; less is enough to show what happens beyond.

@@ -41,8 +41,8 @@ def market(server: PracticeServer) -> MarketState:
 def streaming(server: PracticeServer) -> Environment:
     """Like the environment for trading, with the addresses of both websockets."""
     config = environment_of(server)._config
-    addresses = {"clob_market_ws_url": server.market_ws_url, "clob_user_ws_url": server.user_ws_url}
-    return _create_environment(name="practice", config=dataclasses.replace(config, **addresses))
+    config = dataclasses.replace(config, clob_market_ws_url=server.market_ws_url, clob_user_ws_url=server.user_ws_url)
+    return _create_environment(name="practice", config=config)
 
 
 async def until(handle: Any, wanted: Callable[[Any], bool]) -> Any:
@@ -90,7 +90,6 @@ async def test_the_sdk_reads_books_changes_and_prints(server: PracticeServer, ma
         assert better.ok
         best = await of_type(handle, "best_bid_ask")
         assert (best.best_bid, best.best_ask, best.spread) == (ask - Decimal("0.01"), ask, Decimal("0.01"))
-        assert handle.dropped == 0 and reader._ctx is not None
         await handle.close()
 
 
