@@ -12,6 +12,7 @@ from .rejection_cases import (
     L1,
     L2,
     NO_BOOK,
+    PAYLOAD,
     POST_ONLY,
     SIGNATURE,
     SIGNER,
@@ -36,6 +37,7 @@ from .rejection_cases import (
 )
 from .trading_user import NOW_S
 
+FILE = "clob-openapi"
 LOG_INS = [
     Case("no log-in", "A request without L2 headers is refused", L2, signed_l2("GET", "/", POLY_ADDRESS=""), 401),
     Case("a key of another", "An API key is good with its own address only", L2, stolen_key, 401),
@@ -169,8 +171,70 @@ READS = [
     Case(
         "a cancel of no market",
         "A market or a token is named",
-        "Invalid payload",
+        PAYLOAD,
         body("DELETE", "/cancel-market-orders", b"{}"),
+        source=FILE,
+    ),
+    Case("a cancel of nothing", "A cancel names its order", PAYLOAD, body("DELETE", "/order", b"{}"), source=FILE),
+    Case("cancels that are none", "Cancels are an array of ids", PAYLOAD, body("DELETE", "/orders", b"x"), source=FILE),
+    Case(
+        "1001 cancels",
+        "1,000 orders are cancelled at once",
+        "Too many orders in payload, max allowed: 1000",
+        body("DELETE", "/orders", b"[" + b",".join([b'"0x1"'] * 1_001) + b"]"),
+        source=FILE,
+    ),
+    Case(
+        "an order by no id", "An order is read by its id", "Invalid orderID", body("GET", "/data/order/x"), source=FILE
+    ),
+    Case(
+        "orders from nowhere",
+        "Orders are listed from a cursor",
+        "invalid order params payload",
+        body("GET", "/data/orders", query="next_cursor=!"),
+        source=FILE,
+    ),
+    Case(
+        "trades since nothing",
+        "Times of trades are seconds",
+        "Invalid trade params payload",
+        body("GET", "/data/trades", query="after=x"),
+        source=FILE,
+    ),
+    Case(
+        "a wallet of no kind",
+        "There are four signature types",
+        "Invalid signature_type",
+        body("GET", "/balance-allowance", query="asset_type=COLLATERAL&signature_type=4"),
+        source=FILE,
+    ),
+    Case(
+        "an asset of no kind",
+        "Assets are collateral or conditional",
+        "Invalid asset type",
+        body("GET", "/balance-allowance", query="asset_type=GOLD"),
+        source=FILE,
+    ),
+    Case(
+        "scoring of no order",
+        "Scoring is asked by an order's id",
+        "Invalid order_id",
+        body("GET", "/order-scoring", query="order_id=x"),
+        source=FILE,
+    ),
+    Case(
+        "scoring of no orders",
+        "Scoring is asked by orders' ids",
+        "Invalid orderID",
+        body("POST", "/orders-scoring", b'["x"]'),
+        source=FILE,
+    ),
+    Case(
+        "scoring of nothing",
+        "Scoring of many takes an array",
+        "Invalid payload",
+        body("POST", "/orders-scoring", b"{}"),
+        source=FILE,
     ),
     Case(
         "an unknown order",

@@ -27,7 +27,7 @@ def test_others_neither_see_nor_cancel_an_order() -> None:
     assert venue.send("DELETE", "/order", body) == (200, missing)
     assert venue.send("DELETE", "/cancel-all")[1]["canceled"] == []
     assert venue.send("DELETE", "/order", b'{"orderID":"x"}') == (400, {"error": "Invalid orderID"})
-    assert venue.send("DELETE", "/cancel-market-orders", b"{}") == (400, {"error": "Invalid payload"})
+    assert venue.send("DELETE", "/cancel-market-orders", b"{}") == (400, {"error": "Invalid order payload"})
 
 
 @pytest.mark.fidelity(
@@ -72,7 +72,7 @@ def test_a_heartbeat_that_stops_takes_the_keys_orders_along() -> None:
         ("asset_type=GOLD", "Invalid asset type"),
         ("asset_type=CONDITIONAL", "Invalid token id"),
         ("asset_type=CONDITIONAL&token_id=x", "Invalid token id"),
-        ("asset_type=COLLATERAL&signature_type=4", "Invalid signature type"),
+        ("asset_type=COLLATERAL&signature_type=4", "Invalid signature_type"),
     ],
 )
 def test_a_balance_of_nothing_is_refused(query: str, text: str) -> None:
@@ -105,8 +105,9 @@ def test_an_order_near_the_middle_of_a_rewarded_market_scores() -> None:
     bid = market.book.best_bid_micro // 10_000
     near, small, far = venue.order(bid, 10), venue.order(bid, 9), venue.order(2, 100)
     ids = [venue.post(posted)[1]["orderID"] for posted in (near, small, far)]
-    body = json.dumps([*ids, "unknown"]).encode()
-    scoring = dict(zip([*ids, "unknown"], [True, False, False, False], strict=True))
+    unknown = "0x" + "a" * 64
+    body = json.dumps([*ids, unknown]).encode()
+    scoring = dict(zip([*ids, unknown], [True, False, False, False], strict=True))
     assert venue.send("POST", "/orders-scoring", body) == (200, scoring)
     assert venue.send("GET", "/order-scoring", query=f"order_id={ids[0]}") == (200, {"scoring": True})
 

@@ -213,13 +213,14 @@ def _read_batch(body: bytes) -> list[dict[str, Any]]:
     return asked
 
 
-def read_cursor(text: str) -> int:
+def read_cursor(text: str, malformed: str = "invalid next_cursor") -> int:
+    """Return where a page begins. Raises WireError; ``malformed`` is the text for what is no cursor at all."""
     if text == "":
         return 0
     try:
         start = int(b64decode(text, validate=True))
     except ValueError:
-        raise clob_invalid("invalid next_cursor") from None
+        raise clob_invalid(malformed) from None
     if start < 0:
         raise clob_invalid("next item should be greater than or equal to 0")
     return start

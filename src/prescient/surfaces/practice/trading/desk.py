@@ -41,7 +41,7 @@ NOT_THE_SIGNER = Rejection("not_the_signer", "the order signer address has to be
 NOT_ALLOWED = Rejection("maker_not_allowed", "maker address not allowed, please use the deposit wallet flow")
 INVALID_SIGNATURE = Rejection("invalid_signature", "invalid signature")
 OTHER_VERSION = Rejection("other_version", "invalid order version")
-INVALID_BODY = Rejection("invalid_body", "Invalid payload")
+TOO_MANY_CANCELS = Rejection("too_many_cancels", f"Too many orders in payload, max allowed: {CANCELS_MAX}")
 
 
 class OrderDesk:
@@ -155,7 +155,7 @@ class OrderDesk:
     def cancel_one(self, key: ApiKey, body: bytes) -> Answer:
         """``DELETE /order``."""
         asked = _read(body, CancelOrderBody)
-        if not _is_order_id(asked.order_id):
+        if not is_order_id(asked.order_id):
             return refused(INVALID_ORDER_ID)
         return self._cancel(key, [asked.order_id])
 
@@ -163,10 +163,8 @@ class OrderDesk:
         """``DELETE /orders``."""
         order_ids = _read(body, list[str])
         if len(order_ids) > CANCELS_MAX:
-            return json_answer(
-                {"error": f"Too many orders in payload: {len(order_ids)}, max allowed: {CANCELS_MAX}"}, 400
-            )
-        if not all(map(_is_order_id, order_ids)):
+            return refused(TOO_MANY_CANCELS)
+        if not all(map(is_order_id, order_ids)):
             return refused(INVALID_ORDER_ID)
         return self._cancel(key, order_ids)
 
@@ -178,7 +176,7 @@ class OrderDesk:
         """``DELETE /cancel-market-orders``."""
         asked = _read(body, CancelMarketBody)
         if not asked.market and not asked.asset_id:
-            return refused(INVALID_BODY)
+            return refused(INVALID_PAYLOAD)
         return self._cancel(key, self._open_ids(key, asked.market, asked.asset_id))
 
     def _open_ids(self, key: ApiKey, condition_id: str = "", token_id: str = "") -> list[str]:
@@ -216,8 +214,8 @@ def _read(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise WireError(refused(INVALID_BODY)) from error
+        raise WireError(refused(INVALID_PAYLOAD)) from error
 
 
-def _is_order_id(text: str) -> bool:
+def is_order_id(text: str) -> bool:
     return len(text) == 66 and text.startswith("0x") and all(digit in "0123456789abcdefABCDEF" for digit in text[2:])

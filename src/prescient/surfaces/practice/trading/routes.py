@@ -19,7 +19,7 @@ from prescient.surfaces.practice.query import Query
 from prescient.surfaces.practice.streams.hub import Streams
 from prescient.surfaces.practice.trading.accounts import ApiKey, KeyRing, PracticeWallet, practice_wallets, wallets_of
 from prescient.surfaces.practice.trading.balances import BalanceCache
-from prescient.surfaces.practice.trading.desk import OrderDesk
+from prescient.surfaces.practice.trading.desk import OrderDesk, is_order_id
 from prescient.surfaces.practice.trading.door import Door
 from prescient.surfaces.practice.trading.floor import Floor
 from prescient.surfaces.practice.trading.heartbeats import Heartbeats
@@ -40,6 +40,7 @@ from prescient.wire.wallets import upgradeable_deposit_wallet, wallet_of
 T = TypeVar("T")
 FUNDS_MICRO = 10_000_000_000
 PAGE_LENGTH = 100
+BAD_TRADES_QUERY = "Invalid trade params payload"
 READABLE = (OrderState.LIVE, OrderState.MATCHED, OrderState.DELAYED)
 AREAS = frozenset(
     (
@@ -208,6 +209,8 @@ class TradingSide:
     # Orders and trades
 
     def _own_order(self, key: ApiKey, order_id: str) -> Order:
+        if not is_order_id(order_id):
+            raise clob_invalid("Invalid orderID")
         order = self.floor.engine.order(order_id)
         if order is None or order.account_id not in wallets_of(key.address) or order.status not in READABLE:
             raise clob_missing("Order not found")
@@ -221,7 +224,7 @@ class TradingSide:
             for order in self.floor.engine.open_orders(account_id)
             if _fits(wanted, (order.order_id, order.condition_id, order.token_id))
         ]
-        return _page(query, found, self._render.order)
+        return _page(query, found, self._render.order, "invalid order params payload")
 
     def _trades(self, key: ApiKey, query: Query) -> Answer:
         """Trades of the asker, newest first (assumed); ``after`` and ``before`` are seconds, both included."""
@@ -237,7 +240,7 @@ class TradingSide:
             moment_s = trade.matched_ms // SECOND_MS
             if after <= moment_s and (before is None or moment_s <= before) and _made_by(trade, query):
                 found.append(trade)
-        return _page(query, found, lambda trade: self._render.trade(trade, accounts))
+        return _page(query, found, lambda trade: self._render.trade(trade, accounts), BAD_TRADES_QUERY)
 
     # The account
 
@@ -250,7 +253,7 @@ class TradingSide:
             raise clob_invalid("Invalid token id")
         number = query.text("signature_type", "0")
         if number not in ("0", "1", "2", "3"):
-            raise clob_invalid("Invalid signature type")
+            raise clob_invalid("Invalid signature_type")
         account = self.floor.engine.account(self._wallet(key.address, SignatureType(int(number))))
         return account, COLLATERAL if kind == "COLLATERAL" else token_id
 
@@ -278,13 +281,18 @@ class TradingSide:
         return self._heartbeats.beat(key, given or "", self.machine_s())
 
     def _scoring(self, key: ApiKey, query: Query) -> Answer:
-        return json_answer({"scoring": self._is_scoring(key, query.text("order_id"))})
+        order_id = query.text("order_id")
+        if not is_order_id(order_id):
+            raise clob_invalid("Invalid order_id")
+        return json_answer({"scoring": self._is_scoring(key, order_id)})
 
     def _all_scoring(self, key: ApiKey, body: bytes) -> Answer:
         try:
             order_ids = msgspec.json.decode(body, type=list[str])
         except msgspec.MsgspecError as error:
             raise clob_invalid("Invalid payload") from error
+        if not all(map(is_order_id, order_ids)):
+            raise clob_invalid("Invalid orderID")
         return json_answer({order_id: self._is_scoring(key, order_id) for order_id in order_ids})
 
     def _is_scoring(self, key: ApiKey, order_id: str) -> bool:
@@ -305,7 +313,7 @@ def _fits(wanted: tuple[str, ...], has: tuple[str, ...]) -> bool:
 def _moment_s(query: Query, name: str) -> int | None:
     text = query.text(name)
     if text and not is_number(text):
-        raise clob_invalid(f"invalid {name}")
+        raise clob_invalid(BAD_TRADES_QUERY)
     return int(text) if text else None
 
 
@@ -315,8 +323,8 @@ def _made_by(trade: Trade, query: Query) -> bool:
     return not asked or asked in (trade.account_id.lower(), *(maker.account_id.lower() for maker in trade.makers))
 
 
-def _page(query: Query, found: Sequence[T], render: Callable[[T], object]) -> Answer:
-    start = read_cursor(query.text("next_cursor"))
+def _page(query: Query, found: Sequence[T], render: Callable[[T], object], malformed: str) -> Answer:
+    start = read_cursor(query.text("next_cursor"), malformed)
     page = found[start : start + PAGE_LENGTH]
     end = start + PAGE_LENGTH
     cursor = END_CURSOR if end >= len(found) else b64encode(str(end).encode()).decode()
