@@ -287,6 +287,9 @@ class PracticeServer:
         trading = self.exchange.trading
         if trading is not None and trading.streams.serves(path):
             return await trading.streams.serve(request, self._ask)
+        refused = await self._queue(request) if self.exchange.limits.addresses.on else None
+        if refused is not None:
+            return web.Response(status=refused.status, headers=refused.headers, body=refused.body)
         body = await request.read() if request.body_exists else b""
         if path.startswith("/practice"):
             refused = _refuse_stranger(request)
@@ -316,6 +319,18 @@ class PracticeServer:
         if fault is not None and fault.kind == "slow":
             await self._linger(fault.number("seconds"))
         return answer
+
+    async def _queue(self, request: web.BaseRequest) -> Answer | None:
+        """Let a request wait for its turn at its address's limits; the refusal if that would take too long."""
+        if request.path.startswith("/practice"):
+            return None
+        limits, now_s = self.exchange.limits, time.monotonic()
+        queued = limits.queue_s(request.remote or "", request.method, request.path, now_s)
+        if isinstance(queued, Answer):
+            return queued
+        if queued > 0:
+            await self._linger(queued)
+        return None
 
     async def _linger(self, seconds: float) -> None:
         """Let a request wait, unless the server stops."""

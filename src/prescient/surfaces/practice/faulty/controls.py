@@ -12,6 +12,7 @@ from prescient.surfaces.practice.faulty.ordeal import Ordeals
 from prescient.surfaces.practice.faulty.order import Fault, FaultRefused, check_fault
 from prescient.surfaces.practice.faulty.registry import Faults
 from prescient.surfaces.practice.faulty.standing import Conditions
+from prescient.surfaces.practice.faulty.streaming import StreamTroubles
 from prescient.surfaces.practice.faulty.weather import WeatherOrder
 from prescient.surfaces.practice.trading.routes import TradingSide
 from prescient.surfaces.practice.world import Exhibit
@@ -31,6 +32,7 @@ class FaultControls:
         self._ordeals = ordeals
         self._conditions = Conditions(trading, faults, world.seed) if trading is not None else None
         self._happenings = Happenings(world, trading) if trading is not None else None
+        self._streams = StreamTroubles(trading.streams.faults) if trading is not None else None
         if trading is not None and self._conditions is not None:
             trading.parts["faults"] = self._conditions
 
@@ -65,11 +67,15 @@ class FaultControls:
         if group in (Group.REQUEST, Group.ANSWER):
             self._faults.add(fault)
             return
-        if self._conditions is None or self._happenings is None:
+        if self._conditions is None or self._happenings is None or self._streams is None:
             raise FaultRefused(f"{fault.kind} needs an exchange that takes orders; this one can only be read")
         if group is Group.MARKET:
             self._happenings.happen(fault)
             return
+        if group is Group.STREAM:
+            self._streams.begin(fault)
+            if fault.kind == "dropped_socket":
+                return
         self._faults.add(fault)
         self._conditions.apply()
 
@@ -80,6 +86,7 @@ class FaultControls:
         self._faults.clear(kind)
         if not kind:
             self._ordeals.forget()
-        if self._conditions is not None:
+        if self._conditions is not None and self._streams is not None:
             self._conditions.apply()
+            self._streams.end(kind)
         return self._told()

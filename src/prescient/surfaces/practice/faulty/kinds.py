@@ -59,7 +59,9 @@ RETRY = Parameter("retry_after_s", "What Retry-After says.", 1, 0, 3_600)
 STATUS = Parameter("status", "The HTTP status.", 500, 500, 599)
 MARKET = Parameter("market", "Condition id or slug; the first open market if none is named.", "")
 ADDRESS = Parameter("address", "The account; all practice wallets if none is named.", "")
-TOKEN = Parameter("token_id", "One token only; every token if none is named.", "")
+TOKEN = Parameter("token_id", "The token.", "")
+CHANNEL = Parameter("channel", "market or user.", "market")
+SOCKET = Parameter("socket", "One connection by its number, from 1; all if 0.", 0, 0, 1_000_000)
 RATE = Parameter("rate", "Share of those that it strikes.", 1.0, 0.0, 1.0)
 SERVER_ERROR = "Internal server error"
 
@@ -221,7 +223,28 @@ _MARKET = (
         "empty_book", Group.MARKET, "Takes the makers' levels away until they look again.", "an empty side", (MARKET,)
     ),
 )
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (*_REQUEST, *_ANSWER, *_STANDING, *_MARKET)}
+_STREAM = (
+    Kind(
+        "stalled_socket",
+        Group.STREAM,
+        "Lets open connections fall silent; PING is still answered.",
+        "a feed that stalls while the connection looks alive",
+        (CHANNEL, SOCKET),
+    ),
+    Kind("dropped_socket", Group.STREAM, "Breaks open connections off.", "a storm of disconnects", (CHANNEL, SOCKET)),
+    Kind("stalled_token", Group.STREAM, "Says nothing more about one token.", "one asset that stalls", (TOKEN,)),
+    Kind(
+        "missing_snapshot",
+        Group.STREAM,
+        "Leaves out the first books of the next subscriptions.",
+        "changes that come before a snapshot",
+        (Parameter("count", "How many subscriptions.", 1, 1, 1_000_000),),
+    ),
+    Kind("lost_tokens", Group.STREAM, "Forgets a share of subscribed tokens.", "a subscription in part", (RATE,)),
+    Kind("doubled_frames", Group.STREAM, "Sends a share of frames twice.", "messages that repeat", (RATE,)),
+    Kind("reordered_frames", Group.STREAM, "Swaps a share of frames with the next.", "messages out of order", (RATE,)),
+)
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (*_REQUEST, *_ANSWER, *_STANDING, *_MARKET, *_STREAM)}
 # What rains in seeded weather unless kinds are named: troubles that pass by themselves.
 WEATHER = (
     "425",

@@ -36,6 +36,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     minimum_size: float | UnsetType = UNSET
     fee_rate: float | UnsetType = UNSET
     price: float | UnsetType = UNSET
+    channel: str | UnsetType = UNSET
+    socket: int | UnsetType = UNSET
 
     def number(self, name: str) -> float:
         """A parameter's value: the given one, or its kind's default."""

@@ -22,21 +22,24 @@ class Faults:
         # How often each kind has struck.
         self.struck: dict[str, int] = {}
         self._waiting: list[Fault] = []
-        self._standing: dict[str, Fault] = {}
+        self._standing: dict[tuple[str, str], Fault] = {}
 
     def add(self, fault: Fault) -> None:
-        """Let a fault wait, or hold; of those that hold, the last of a kind counts. Raises FaultRefused."""
+        """Let a fault wait, or hold; of those that hold, the last of a kind counts, for each whom it names.
+
+        Raises FaultRefused.
+        """
         check_fault(fault)
         if KINDS[fault.kind].strikes:
             self._waiting.append(fault)
         else:
-            self._standing[fault.kind] = fault
+            self._standing[_named(fault)] = fault
         self._arm()
 
     def clear(self, kind: str = "") -> None:
         """Drop all faults and the weather, or the faults of one kind."""
         self._waiting = [fault for fault in self._waiting if kind and fault.kind != kind]
-        self._standing = {name: fault for name, fault in self._standing.items() if kind and name != kind}
+        self._standing = {name: fault for name, fault in self._standing.items() if kind and name[0] != kind}
         if not kind:
             self.weather = None
             self.struck = {}
@@ -57,10 +60,11 @@ class Faults:
         return [*self._waiting, *self._standing.values()]
 
     def standing(self, kind: str) -> Fault | None:
-        return self._standing.get(kind)
+        """What holds of this kind; of several, the first."""
+        return next(iter(self.all_standing(kind)), None)
 
-    def all_standing(self) -> list[Fault]:
-        return list(self._standing.values())
+    def all_standing(self, kind: str) -> list[Fault]:
+        return [fault for name, fault in self._standing.items() if name[0] == kind]
 
     def strike(self, path: str, method: str = "GET") -> Fault | None:
         """The fault for this request, used up by one, or None."""
@@ -91,4 +95,10 @@ class Faults:
 
     def recall(self, kept: bytes) -> None:
         found = msgspec.msgpack.decode(kept, type=list[Fault])
-        self._standing = {fault.kind: fault for fault in found if KINDS[fault.kind].group is not Group.STREAM}
+        self._standing = {_named(fault): fault for fault in found if KINDS[fault.kind].group is not Group.STREAM}
+
+
+def _named(fault: Fault) -> tuple[str, str]:
+    """A fault that holds, by its kind and whom it strikes."""
+    named = [each for each in (fault.address, fault.token_id, fault.channel) if each is not UNSET]
+    return fault.kind, str(named[0]) if named else ""

@@ -62,13 +62,11 @@ class Conditions:
             engine.account(account_id).restriction = Restriction.NONE
         self._restricted = []
         for kind, restriction in RESTRICTIONS.items():
-            fault = self._faults.standing(kind)
-            if fault is None:
-                continue
-            named = fault.words("address")
-            for account_id in [named] if named else [wallet.funder for wallet in self._trading.wallets]:
-                engine.account(account_id).restriction = restriction
-                self._restricted.append(account_id)
+            for fault in self._faults.all_standing(kind):
+                named = fault.words("address")
+                for account_id in [named] if named else [wallet.funder for wallet in self._trading.wallets]:
+                    engine.account(account_id).restriction = restriction
+                    self._restricted.append(account_id)
 
     def _fate(self, trade: Trade) -> SettlementPlan:
         """How a trade settles: one number from 0 to 1 per trade decides, the same one for the same seed."""
