@@ -205,15 +205,13 @@ class FakeStreamVenue:
         return self.silent or number <= self.silent_up_to
 
     def _seen_by(self, frame: Any, connection: Connection) -> Any:
-        """The part of a frame about tokens that this client follows."""
+        """A frame as this client gets it. Who follows one token of a market hears the changes of both."""
         if not isinstance(frame, dict) or "price_changes" not in frame:
             token = frame.get("asset_id") if isinstance(frame, dict) else None
             return None if token is not None and (token not in connection.tokens or token in self.mute) else frame
-        changes = [
-            change
-            for change in frame["price_changes"]
-            if change["asset_id"] in connection.tokens and change["asset_id"] not in self.mute
-        ]
+        if not any(change["asset_id"] in connection.tokens for change in frame["price_changes"]):
+            return None
+        changes = [change for change in frame["price_changes"] if change["asset_id"] not in self.mute]
         return {**frame, "price_changes": changes} if changes else None
 
     async def serve(self, request: web.Request) -> web.StreamResponse:

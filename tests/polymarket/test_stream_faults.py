@@ -120,6 +120,24 @@ async def test_doubled_and_reordered_frames_end_in_the_true_books() -> None:
     assert len(consumer.of(PrintSeen)) == 1
 
 
+async def test_a_token_counts_from_its_own_socket_alone() -> None:
+    """The tokens of a market on two sockets: both carry the changes of both, each at a pace of its own."""
+    venue = FakeStreamVenue(1)
+    market = venue.markets[0]
+    async with streaming(venue, replace(SHORT, tokens_per_socket=1)) as (stream, consumer):
+        await stream.follow(venue.tokens)
+        await eventually(lambda: consumer.has_all(venue))
+        frames = [market.set(Side.BUY, "0.3", str(size)) for size in (3, 0, 5, 0, 7, 0)]
+        same_ms = [frame | {"timestamp": str(market.time_ms)} for frame in frames]
+        for connection in venue.connections:
+            for frame in same_ms:
+                await venue.send(frame, to=connection)
+        await eventually(lambda: consumer.has_all(venue) and len(consumer.of(LevelSeen)) == 12)
+        await asyncio.sleep(0.05)
+    assert len(venue.connections) == 2 and len(consumer.of(LevelSeen)) == 12
+    assert not consumer.of(GapSeen)
+
+
 async def test_frames_swapped_without_moving_the_best_price_make_no_gap() -> None:
     venue = FakeStreamVenue(1)
     market = venue.markets[0]

@@ -50,6 +50,9 @@ OLD_ANSWERS_MAX = 3
 class BookKeeper:
     """Owns the books of all followed tokens. ``receive`` takes frames of any socket; nothing in a frame raises.
 
+    Every ``price_change`` names both tokens of its market, to whoever follows one of them. A token's messages count from
+    its own socket alone: those of two sockets would come in an order of their own.
+
     ``on_doubt`` is called when a book is wanted by REST at once. ``counts`` says how often what happened.
     """
 
@@ -67,11 +70,14 @@ class BookKeeper:
         self._prints: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._resolved: OrderedDict[str, None] = OrderedDict()
         self._logged: set[str] = set()
+        # Whose frame is at hand.
+        self._source: object = None
 
     # --- frames
 
-    def receive(self, frame: Frame, now_s: float) -> None:
-        """Take one frame of a socket."""
+    def receive(self, frame: Frame, source: object, now_s: float) -> None:
+        """Take one frame of the socket ``source``."""
+        self._source = source
         try:
             message = decode_price_change(frame)
         except ITEM_ERRORS:
@@ -120,7 +126,7 @@ class BookKeeper:
     # --- changes: the hot path
 
     def _take_changes(self, message: PriceChangeMessage, now_s: float) -> None:
-        assets, waiting, changes = self.assets, self._queue.waiting, message.price_changes
+        assets, waiting, changes, source = self.assets, self._queue.waiting, message.price_changes, self._source
         try:
             time_ms = self._time(message.timestamp)
         except ValueError as error:
@@ -130,7 +136,7 @@ class BookKeeper:
         size_text, size = "0", 0
         for change in changes:
             asset = assets.get(change.asset_id)
-            if asset is None:
+            if asset is None or asset.socket is not source:
                 continue
             side = change.side
             book = asset.book
@@ -187,8 +193,13 @@ class BookKeeper:
             raise ValueError("timestamp lies in the future")
         return time_ms
 
+    def _asset(self, token_id: str) -> Asset | None:
+        """A followed token, if the frame at hand is from its own socket."""
+        asset = self.assets.get(token_id)
+        return asset if asset is not None and asset.socket is self._source else None
+
     def _take_book(self, event: BookEvent, now_s: float) -> None:
-        asset = self.assets.get(event.asset_id)
+        asset = self._asset(event.asset_id)
         if asset is None:
             return
         book = book_of(event)
@@ -205,7 +216,7 @@ class BookKeeper:
         self.load(asset, book, now_s)
 
     def _take_trade(self, event: LastTradeEvent, now_s: float) -> None:
-        asset = self.assets.get(event.asset_id)
+        asset = self._asset(event.asset_id)
         if asset is None:
             return
         time_ms, price, size = self._time(event.timestamp), LEVEL_PRICES[event.price], micro_from_text(event.size)
@@ -224,7 +235,7 @@ class BookKeeper:
             self._queue.waiting.append(PrintSeen(asset.token_id, price, size, side, time_ms))
 
     def _take_tick(self, event: TickSizeEvent, now_s: float) -> None:
-        asset = self.assets.get(event.asset_id)
+        asset = self._asset(event.asset_id)
         if asset is None:
             return
         time_ms, tick = self._time(event.timestamp), read_tick(event.new_tick_size)
@@ -238,7 +249,7 @@ class BookKeeper:
 
     def _take_best(self, event: BestBidAskEvent, now_s: float) -> None:
         """Best prices by themselves may run ahead of the changes: they can confirm a book, and make us look, no more."""
-        asset = self.assets.get(event.asset_id)
+        asset = self._asset(event.asset_id)
         if asset is None or not asset.known or self._time(event.timestamp) < asset.book.time_ms:
             return
         book = asset.book
@@ -341,7 +352,7 @@ class BookKeeper:
         """Count a message that was left out; what it may have said of a book makes that book doubtful."""
         self.counts[f"malformed {malformed.kind}"] += 1
         self._log_once(malformed)
-        asset = self.assets.get(malformed.token_id)
+        asset = self._asset(malformed.token_id)
         if asset is not None and asset.known and malformed.kind in BOOK_KINDS:
             self.doubt(asset, "a message about it could not be read", now_s)
 

@@ -220,7 +220,7 @@ class StreamSocket:
             self._pong_s = now_s
             return
         self.heard_s = now_s
-        self.keeper.receive(message, now_s)
+        self.keeper.receive(message, self, now_s)
 
     def lost(self, reason: str) -> None:
         """The connection is over: nothing is known about its tokens until there is another."""
