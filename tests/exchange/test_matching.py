@@ -344,9 +344,9 @@ def test_a_fee_never_exceeds_what_a_sale_brings() -> None:
     floor = Floor(FeeSchedule(rate_micro=MICRO), tick="0.0001")
     floor.fund("ann", "bob")
     floor.buy("ann", "0.0001", 10)
-    placed = floor.sell("bob", "0.0001", "0.06")
+    placed = floor.sell("bob", "0.0001", "0.16")
     trade = floor.exchange.trade(placed.trade_ids[0])
-    assert trade is not None and trade.cost_micro == trade.fee_micro == 6
+    assert trade is not None and trade.cost_micro == trade.fee_micro == 16
 
 
 def test_a_busy_price_does_not_grow_with_the_orders_that_left_it() -> None:
@@ -358,4 +358,22 @@ def test_a_busy_price_does_not_grow_with_the_orders_that_left_it() -> None:
         floor.exchange.cancel("ann", placed.order_id, floor.now_ms)
     level = floor.exchange.market(MARKET).ladders[0].levels[5_000]
     assert level.count == 1 and len(level.queue) < 50
+    check_books(floor.exchange)
+
+
+def test_a_maker_that_is_cut_short_has_paid_its_limit_rounded_once() -> None:
+    """Whoever made 2.702702 shares at 0.37 (0.99999974) and cancels has paid a dollar, or was paid a micro less."""
+    floor = Floor()
+    floor.fund("ann", "bob", dollars=100)
+    sale = floor.sell("ann", "0.37", 100)
+    floor.taken(floor.market_request("bob", Side.BUY, 1, "2.7027"))
+    floor.settle()
+    floor.exchange.cancel("ann", sale.order_id, floor.now_ms)
+    assert floor.dollars("ann").balance_micro == 100 * MICRO + 999_999
+    purchase = floor.buy("ann", "0.63", 100, token=NO)
+    floor.taken(floor.market_request("bob", Side.BUY, 1, "2.7027"))
+    floor.settle()
+    floor.exchange.cancel("ann", purchase.order_id, floor.now_ms)
+    made = 2_702_702
+    assert floor.dollars("ann").balance_micro == 100 * MICRO + 999_999 - (made * 63 + 99) // 100
     check_books(floor.exchange)

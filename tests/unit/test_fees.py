@@ -37,8 +37,10 @@ POLITICS = FeeSchedule(rate_micro=40_000)
         (POLITICS, "0.1", "0.001", "0"),
         # 0.08 x 0.0625 x 0.001 x 0.999 = 0.000004995 -> just below half a step
         (FeeSchedule(rate_micro=62_500), "0.08", "0.001", "0"),
-        # exactly half a step rounds up: 0.0008 x 0.025 x 0.25 = 0.000005
-        (FeeSchedule(rate_micro=25_000), "0.0008", "0.5", "0.00001"),
+        # below the smallest fee nothing is charged, also above half a step: 0.0015 x 0.025 x 0.25 = 0.000009375
+        (FeeSchedule(rate_micro=25_000), "0.0015", "0.5", "0"),
+        # exactly the smallest fee: 0.0016 x 0.025 x 0.25 = 0.00001
+        (FeeSchedule(rate_micro=25_000), "0.0016", "0.5", "0.00001"),
         # exactly one and a half steps: 0.0024 x 0.025 x 0.25 = 0.000015
         (FeeSchedule(rate_micro=25_000), "0.0024", "0.5", "0.00002"),
         # a squared curve: 100 x 0.25 x (0.25)^2 = 1.5625
@@ -73,7 +75,9 @@ def test_the_fee_is_the_formula_in_decimals(rate: int, exponent: int, size: int,
     distance = (exact * 100_000) % 1 - Decimal("0.5")
     fee = taker_fee(FeeSchedule(rate, exponent), size, price)
     assert fee % FEE_STEP_MICRO == 0
-    if abs(distance) > Decimal("1e-9"):
+    if exact < Decimal("0.00001"):
+        assert fee == 0
+    elif abs(distance) > Decimal("1e-9"):
         assert fee == int(exact.quantize(Decimal("0.00001"), ROUND_HALF_UP) * MICRO)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from prescient.domain.market import FeeSchedule
 from prescient.domain.values import MICRO
 
-# The venue rounds a fee to five decimals of a dollar; what rounds to nothing is not charged.
+# The venue rounds a fee to five decimals of a dollar; a fee below the smallest, 0.00001, is not charged.
 FEE_STEP_MICRO = 10
 
 
 def taker_fee(fees: FeeSchedule, size_micro: int, price_micro: int) -> int:
     """Return the fee in micro-dollars for a taker's match of ``size_micro`` shares at ``price_micro``.
 
-    ``shares x rate x (p(1-p))^exponent``, computed exactly, rounded half up to five decimals.
+    ``shares x rate x (p(1-p))^exponent``, computed exactly; below 0.00001 nothing, else rounded half up to five
+    decimals.
     """
     assert size_micro >= 0 and 0 <= price_micro <= MICRO
     if fees.rate_micro == 0:
@@ -20,6 +21,8 @@ def taker_fee(fees: FeeSchedule, size_micro: int, price_micro: int) -> int:
     curve: int = (price_micro * (MICRO - price_micro)) ** fees.exponent
     numerator = size_micro * fees.rate_micro * curve
     denominator: int = MICRO * (MICRO * MICRO) ** fees.exponent
+    if numerator < denominator * FEE_STEP_MICRO:
+        return 0
     steps = (2 * numerator + denominator * FEE_STEP_MICRO) // (2 * denominator * FEE_STEP_MICRO)
     fee = steps * FEE_STEP_MICRO
     assert fee >= 0

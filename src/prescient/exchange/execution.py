@@ -136,16 +136,19 @@ def _fill_maker(
 ) -> MakerFill:
     """Give a maker its part: what it owes moves from held back to matched, at its own price.
 
-    What a maker pays or gets is the difference of its remainder's value before and after, so that over all its fills
-    it pays its limit rounded up once, or gets it rounded down once.
+    What a maker pays or gets is the difference of the value of all that it made, before and after, so that it has paid
+    its limit rounded up once over all its fills, or got it rounded down once, also when the rest is cancelled.
     """
     maker_id, side = maker.account_id, maker.side
+    before = maker.made_micro
+    maker.made_micro = made = before + size
     account = core.accounts[maker_id]
     if side is BUY:
         points = maker.points
         holding = account.collateral
-        reserve = -(-left * points // POINTS)
-        cost = owed = -(-(left + size) * points // POINTS) - reserve
+        paid = -(-made * points // POINTS)
+        cost = owed = paid + (-before * points // POINTS)
+        reserve = -(-(made + left) * points // POINTS) - paid
         if left and market.has_fees:
             # A fee schedule can change under a resting order; what it holds back never grows by a fill.
             reserve = min(reserve + market.fee(left, points), maker.reserved_micro - cost)
@@ -154,7 +157,7 @@ def _fill_maker(
         points = POINTS - maker.points
         holding = account.shares[maker.token_id]
         reserve, owed = left, size
-        cost = (left + size) * points // POINTS - left * points // POINTS
+        cost = made * points // POINTS - before * points // POINTS
         kind = DIRECT if taker_buys else MERGE
     holding.active_micro += reserve - maker.reserved_micro
     holding.matched_micro += owed

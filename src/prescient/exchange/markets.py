@@ -18,7 +18,7 @@ from prescient.exchange.unified import Ladder
 GRIDS = {
     tick // POINT_MICRO: frozenset(range(tick // POINT_MICRO, POINTS, tick // POINT_MICRO)) for tick in TICKS_MICRO
 }
-# A fee as (factor, half, divisor): steps = (size x factor + half) // divisor.
+# A fee as (factor, half, divisor): steps = (size x factor + half) // divisor, and none below a whole step.
 FeeTerms = tuple[int, int, int]
 
 
@@ -134,7 +134,8 @@ class Market:
         if terms is None:
             terms = self.fee_terms[points] = fee_terms(self.state.fees, points)
         factor, half, divisor = terms
-        return (size_micro * factor + half) // divisor * FEE_STEP_MICRO
+        exact = size_micro * factor
+        return (exact + half) // divisor * FEE_STEP_MICRO if exact >= divisor else 0
 
 
 def fee_terms(fees: FeeSchedule, points: int) -> FeeTerms:

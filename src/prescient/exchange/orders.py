@@ -83,6 +83,8 @@ class Order(msgspec.Struct, gc=False):
     matched_micro: int = 0
     closed_ms: int = 0
     trade_ids: list[int] | None = None
+    # The part of ``matched_micro`` that was matched while it rested; its limit is rounded once over all of it.
+    made_micro: int = 0
 
     @property
     def remaining_micro(self) -> int:
