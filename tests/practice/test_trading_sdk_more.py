@@ -75,6 +75,20 @@ async def test_every_kind_of_order(client: AsyncSecureClient, market: MarketStat
 
 
 @pytest.mark.fidelity(
+    "A market BUY that names the best ask as its worst price fills, whatever cents it spends",
+    area="Matching",
+    evidence="official client",
+    source=f"{SDK}, which repaired its rounding after py-sdk issue 291",
+)
+async def test_market_buys_reach_the_price_that_they_name(client: AsyncSecureClient, market: MarketState) -> None:
+    for cents in range(101, 121):
+        spent = await client.place_market_order(
+            token_id=market.token_ids[0], amount=Decimal(cents) / 100, side="BUY", max_price=ask_of(market)
+        )
+        assert spent.ok and spent.status == "matched", cents
+
+
+@pytest.mark.fidelity(
     "The refusals of a batch's legs are the texts that the SDK knows, each with its own code",
     area="Rejections",
     evidence="official client",
