@@ -16,9 +16,11 @@ from prescient.surfaces.practice.faulty.ordeal import Asked, Ordeals
 from prescient.surfaces.practice.gamma_render import GammaRenderer
 from prescient.surfaces.practice.gamma_routes import GammaRoutes
 from prescient.surfaces.practice.journal import changes
+from prescient.surfaces.practice.limits import Limits
 from prescient.surfaces.practice.modes import Modes
 from prescient.surfaces.practice.moments import SECOND_MS
 from prescient.surfaces.practice.openapi import describe
+from prescient.surfaces.practice.outside import Outside
 from prescient.surfaces.practice.query import Query
 from prescient.surfaces.practice.trading.routes import TradingSide
 from prescient.surfaces.practice.world import Exhibit
@@ -50,12 +52,17 @@ class PracticeExchange:
         self.ordeals = Ordeals(self._do, trading.machine_s if trading is not None else time.monotonic)
         now_ms = now_ms or (lambda: world.now_ms)
         self.controls = Controls(world, now_ms, speed)
+        self.limits = Limits(trading.limits if trading is not None else None)
+        self.limits.add_to(self.controls)
         self.controls.tell("faults", lambda: len(self.faults.waiting()))
         FaultControls(world, trading, self.faults, self.ordeals).add_to(self.controls)
         self.controls.add("GET /practice/openapi.json", lambda body: self._described())
         if trading is not None:
+            trading.parts["limits"] = self.limits
             Modes(trading.floor).add_to(self.controls)
             self.controls.add("POST /practice/watch", trading.streams.watch)
+        # The chain, its relayer and the Data API belong to the trading side.
+        self.outside = Outside(world, trading, self.controls) if trading is not None else None
         self._gamma_renderer = gamma or GammaRenderer(world.register)
         self._clob_renderer = clob or ClobRenderer(world.register)
         self._gamma = GammaRoutes(world, self._gamma_renderer)
@@ -147,14 +154,15 @@ class PracticeExchange:
     def _route(
         self, area: str, method: str, below: str, query: Query, body: bytes, headers: Mapping[str, str]
     ) -> Callable[[], Answer] | None:
-        """What answers a path of the catalogue, the order-book API or the relayer; None where there is nothing."""
+        """What answers a path of the catalogue, the order-book API, the Data API or the chain; None where there is nothing."""
         trading = self.trading
-        if trading is not None:
+        if trading is not None and self.outside is not None:
             trading.attend()
+            outside = self.outside.route(area, method, below, query, body, headers)
+            if outside is not None:
+                return outside
             if area == "clob" and trading.owns(below):
                 return lambda: trading.answer(method, below, query, body, headers)
-            if area == "relayer":
-                return lambda: trading.relayer_answer(method, below, query)
         if area == "gamma":
             return lambda: self._gamma.answer(method, below, query, body)
         if area == "clob":

@@ -83,6 +83,8 @@ class MarketShape(msgspec.Struct, rename="camel", kw_only=True):
     new: bool = False
     featured: bool
     submitted_by: str = msgspec.field(name="submitted_by", default=SUBMITTER)
+    # The venue's first protocol; clients need to be told before they split, merge or redeem.
+    version: str = "v1"
     archived: bool = False
     resolved_by: str = RESOLVER
     restricted: bool

@@ -18,6 +18,7 @@ from prescient.exchange.rejections import (
 )
 from prescient.surfaces.practice.answers import Answer, WireError, json_answer
 from prescient.surfaces.practice.trading.accounts import ApiKey, wallets_of
+from prescient.surfaces.practice.trading.approvals import Approvals
 from prescient.surfaces.practice.trading.balances import BalanceCache
 from prescient.surfaces.practice.trading.floor import Floor
 from prescient.surfaces.practice.trading.render import Renderer, refused
@@ -52,12 +53,20 @@ class OrderDesk:
     """
 
     def __init__(
-        self, world: Exhibit, floor: Floor, renderer: Renderer, known: set[str], balances: BalanceCache, chain_id: int
+        self,
+        world: Exhibit,
+        floor: Floor,
+        renderer: Renderer,
+        known: set[str],
+        approvals: Approvals,
+        balances: BalanceCache,
+        chain_id: int,
     ) -> None:
         self._world = world
         self._floor = floor
         self._render = renderer
         self._known = known
+        self._approvals = approvals
         self._balances = balances
         self._chain_id = chain_id
 
@@ -100,11 +109,14 @@ class OrderDesk:
         except (SignatureInvalid, ValueError):
             return OTHER_VERSION if self._is_for_another_version(posted, contract, key) else INVALID_SIGNATURE
         self._floor.enter(found[0])
-        order = posted.order
+        order, maker = posted.order, checksum_address(posted.order.maker)
+        refusal = self._approvals.refuse(maker, contract.address, order.side, order.maker_amount_micro)
+        if refusal is not None:
+            return refusal
         return self._take(
             OrderRequest(
                 order_id,
-                checksum_address(order.maker),
+                maker,
                 posted.owner,
                 str(order.token_id),
                 order.side,

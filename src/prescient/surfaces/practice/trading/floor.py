@@ -105,7 +105,7 @@ class Floor:
         """Bring a market into the engine, with its makers' levels; one that is in already stays as it is."""
         if market.condition_id in self._markets or len(market.token_ids) != 2 or market.tick_micro not in TICKS_MICRO:
             return
-        self.engine.list_market(_spec(market, self.now_ms))
+        self.engine.list_market(_spec(market, self._group(market), self.now_ms))
         shown, book = market.book, EngineBook()
         book.attach(self, market)
         self._markets[market.condition_id], market.book = market, book
@@ -126,6 +126,10 @@ class Floor:
     def tidy(self) -> None:
         """Let go of orders and trades that ended long ago."""
         self.engine.forget(self.now_ms - KEPT_MS)
+
+    def find(self, condition_id: str) -> MarketState | None:
+        """The market of a condition, in the engine or not; also one that the world has dropped since it was traded."""
+        return self._markets.get(condition_id) or self._world.register.markets_by_condition.get(condition_id)
 
     def market_of(self, condition_id: str) -> MarketState:
         return self._markets[condition_id]
@@ -227,6 +231,11 @@ class Floor:
 
     # Keeping both in step
 
+    def _group(self, market: MarketState) -> str:
+        """The negative-risk event whose markets convert into one another; empty for any other market."""
+        event = self._world.register.events.get(market.event_number)
+        return event.negative_risk_market_id if event is not None and market.negative_risk else ""
+
     def _follow(self, market: MarketState) -> None:
         """Take over what the world did to a market outside its book."""
         condition_id, now_ms = market.condition_id, self.now_ms
@@ -312,8 +321,8 @@ def _address(name: str) -> str:
     return checksum_address(hashlib.sha256(f"prescient practice/{name}".encode()).digest()[:20])
 
 
-def _spec(market: MarketState, now_ms: int) -> MarketSpec:
-    """A market's terms for the engine. A game that has begun clears nothing more; conversions are not offered yet."""
+def _spec(market: MarketState, group: str, now_ms: int) -> MarketSpec:
+    """A market's terms for the engine; ``group`` is its negative-risk event. A game that has begun clears nothing more."""
     fees = FeeSchedule(
         round(market.fees.rate * MICRO),
         int(market.fees.exponent),
@@ -330,4 +339,5 @@ def _spec(market: MarketState, now_ms: int) -> MarketSpec:
         seconds_delay=market.seconds_delay,
         game_start_ms=market.game_start_ms if market.game_start_ms > now_ms else 0,
         waiting=not market.trading,
+        event_id=group,
     )

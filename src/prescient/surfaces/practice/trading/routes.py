@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
-from prescient.exchange.accounts import COLLATERAL, UNLIMITED_MICRO, Account, Holding
+from prescient.exchange.accounts import COLLATERAL, Account
 from prescient.exchange.orders import Order, OrderState, Restriction
 from prescient.exchange.settlement import Trade
 from prescient.surfaces.practice.answers import Answer, clob_invalid, clob_missing, json_answer
@@ -18,6 +18,7 @@ from prescient.surfaces.practice.moments import SECOND_MS
 from prescient.surfaces.practice.query import Query
 from prescient.surfaces.practice.streams.hub import Streams
 from prescient.surfaces.practice.trading.accounts import ApiKey, KeyRing, PracticeWallet, practice_wallets, wallets_of
+from prescient.surfaces.practice.trading.approvals import Approvals
 from prescient.surfaces.practice.trading.balances import BalanceCache
 from prescient.surfaces.practice.trading.desk import OrderDesk, is_order_id
 from prescient.surfaces.practice.trading.door import Door
@@ -26,6 +27,7 @@ from prescient.surfaces.practice.trading.heartbeats import Heartbeats
 from prescient.surfaces.practice.trading.keeping import VERSION, Part, TradingState, decode_state, encode_state
 from prescient.surfaces.practice.trading.modes import refuse_request
 from prescient.surfaces.practice.trading.render import Renderer, refused, scores
+from prescient.surfaces.practice.trading.signer_limits import SignerLimits
 from prescient.surfaces.practice.world import Exhibit
 from prescient.wire.order_messages import (
     END_CURSOR,
@@ -40,6 +42,7 @@ from prescient.wire.wallets import upgradeable_deposit_wallet, wallet_of
 T = TypeVar("T")
 FUNDS_MICRO = 10_000_000_000
 PAGE_LENGTH = 100
+BAD_TRADES_QUERY = "Invalid trade params payload"
 BAD_TRADES_QUERY = "Invalid trade params payload"
 READABLE = (OrderState.LIVE, OrderState.MATCHED, OrderState.DELAYED)
 AREAS = frozenset(
@@ -80,12 +83,14 @@ class TradingSide:
         self.machine_s = machine_s
         self._chain_id = chain_id
         self._known: set[str] = set()
+        self.approvals = Approvals(self.floor)
         for wallet in self.wallets:
             self.fund(wallet.funder, FUNDS_MICRO)
         self.door = Door(KeyRing(world.seed), chain_id, lambda: self.floor.now_ms, machine_s)
         self._render = Renderer(world.seed, self.floor.market_of)
         self.balances = BalanceCache(machine_s)
-        self._desk = OrderDesk(world, self.floor, self._render, self._known, self.balances, chain_id)
+        self.limits = SignerLimits(machine_s)
+        self._desk = OrderDesk(world, self.floor, self._render, self._known, self.approvals, self.balances, chain_id)
         self._heartbeats = Heartbeats()
         self.streams = Streams(world, self.floor, self._render, self.door.keys)
         # Pieces with a memory of their own, by name, for checkpoints.
@@ -118,9 +123,22 @@ class TradingSide:
         }
 
     def fund(self, account_id: str, amount_micro: int) -> None:
-        """Give an account play dollars, and let it trade with the kind of wallet that it is."""
+        """Give an account play dollars and every approval, and let it trade with the kind of wallet that it is."""
         self.floor.engine.deposit(account_id, amount_micro)
+        self.approvals.grant_all(account_id)
+        self.know(account_id)
+
+    def know(self, account_id: str) -> None:
+        """Let an account trade with the kind of wallet that it is, as those from before the deposit wallets may."""
         self._known.add(account_id)
+
+    def is_known(self, account_id: str) -> bool:
+        """Whether a wallet, named by its address as checksummed, has been here all along."""
+        return account_id in self._known
+
+    def transaction_hash(self, trade_id: int) -> str:
+        """The hash under which a trade is told on the chain."""
+        return self._render.transaction_hash(trade_id)
 
     def attend(self) -> None:
         """Let everything happen that is due, before anybody looks."""
@@ -176,14 +194,10 @@ class TradingSide:
             return json_answer(self._render.order(self._own_order(key, path.rpartition("/")[2])))
         if route is None:
             raise clob_missing("404 page not found")
-        return route(self.door.key(method, path, headers, body), query, body)
-
-    def relayer_answer(self, method: str, path: str, query: Query) -> Answer:
-        """Answer the relayer: a client asks whether a wallet exists before it trades. Raises WireError."""
-        if f"{method} {path.rstrip('/')}" != "GET /deployed":
-            raise clob_missing("404 page not found")
-        known = {account_id.lower() for account_id in self._known}
-        return json_answer({"deployed": query.text("address").lower() in known})
+        key = self.door.key(method, path, headers, body)
+        if not self.limits.on:
+            return route(key, query, body)
+        return self.limits.meter(key.address, action, body, lambda: route(key, query, body))
 
     # Keys
 
@@ -263,9 +277,8 @@ class TradingSide:
 
     def _balance(self, key: ApiKey, query: Query) -> Answer:
         account, asset = self._asked_holding(key, query)
-        holding = account.collateral if asset == COLLATERAL else account.shares.get(asset, Holding())
-        allowance = UNLIMITED_MICRO if holding.allowance_micro is None else holding.allowance_micro
-        spenders = {contract.address: str(allowance) for contract in EXCHANGES[self._chain_id]}
+        told, contracts = self.approvals.told, EXCHANGES[self._chain_id]
+        spenders = {each.address: str(told(account.account_id, asset, each.address)) for each in contracts}
         return json_answer(BalanceAllowanceMessage(str(self.balances.shown_micro(account, asset)), spenders))
 
     def _wallet(self, address: str, kind: SignatureType) -> str:
