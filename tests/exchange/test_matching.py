@@ -59,6 +59,7 @@ def test_two_orders_meet_in_every_way(
     check_books(floor.exchange)
 
 
+@pytest.mark.fidelity("Price improvement is the taker's", area="Matching", evidence="specification")
 def test_placed_amounts_are_what_was_matched() -> None:
     floor = Floor()
     floor.fund("ann", "bob")

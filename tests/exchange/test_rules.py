@@ -39,6 +39,12 @@ def test_every_tick_takes_its_grid_and_nothing_else(tick: str) -> None:
         assert refusal.text.endswith(f") breaks minimum tick size rule: {tick}")
 
 
+@pytest.mark.fidelity(
+    "The price of an order is dollars by shares",
+    area="Orders",
+    evidence="field report",
+    source="py-clob-client-v2 issue 59",
+)
 def test_the_price_is_computed_from_the_amounts_and_printed_as_the_venue_does() -> None:
     floor = Floor()
     floor.fund("ann")
@@ -231,6 +237,12 @@ def test_expirations() -> None:
     assert floor.order(placed).expiration_s == soonest_s
 
 
+@pytest.mark.fidelity(
+    "Post-only is for GTC and GTD alone",
+    area="Orders",
+    evidence="specification",
+    source="clob-openapi, SendOrder",
+)
 def test_post_only_is_refused_when_it_crosses_and_for_market_orders() -> None:
     floor = Floor()
     floor.fund("ann", "bob")
@@ -244,6 +256,12 @@ def test_post_only_is_refused_when_it_crosses_and_for_market_orders() -> None:
     assert floor.refused(market).code == "invalid_payload"
 
 
+@pytest.mark.fidelity(
+    "A hash is spent once, also after a cancel",
+    area="Orders",
+    evidence="specification",
+    source="error codes",
+)
 def test_an_order_comes_once() -> None:
     floor = Floor()
     floor.fund("ann")
@@ -324,6 +342,12 @@ def test_a_restart_and_the_post_only_window_after_it() -> None:
     assert isinstance(modes(floor)[0], Placed)
 
 
+@pytest.mark.fidelity(
+    "Cancel-only lets cancels through, disabled lets nothing through",
+    area="Limits and modes",
+    evidence="specification",
+    source="matching engine",
+)
 def test_cancel_only_and_disabled() -> None:
     floor = Floor()
     floor.fund("ann")
