@@ -134,7 +134,7 @@ class RestingVenue(Protocol):
     def observe(self, event: StreamEvent) -> list[OrderUpdate]: ...
 
     def sweep(self, condition_id: str) -> list[OrderUpdate]:
-        """What has ended by itself: expired orders, and those that an order of the same portfolio came to."""
+        """What has ended by itself: expired orders, and those that an order of ours came to (markets in ``waiting``)."""
 
     def opened(self, order_id: str) -> list[OrderUpdate]:
         """An accepted order is booked: from now on it may fill. Returns its end if it ended meanwhile."""
@@ -148,8 +148,10 @@ class RestingVenue(Protocol):
     async def restore(self, kept: Sequence[tuple[ApprovedOrder, RestingOrder]]) -> None:
         """Hold exactly these orders from now on, with a gap before now. Raises VenueUnavailable."""
 
-    def states(self) -> dict[str, RestingOrder]:
-        """All resting orders by id, as they stand."""
+    def states(self) -> dict[str, RestingOrder]: ...
+    def waiting(self) -> set[str]: ...
+    async def tidy(self) -> None:
+        """Let go of the markets in which nothing rests any more."""
 
 
 class Strategy(Protocol):

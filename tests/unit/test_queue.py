@@ -189,9 +189,9 @@ def test_nothing_fills_across_a_gap_and_the_place_is_kept() -> None:
     assert queue.see(printed(50, 500, time_ms=2_002)) == []
     assert queue.see(printed(40, 500, time_ms=2_003)) == []
     queue.see(book({50: 500}, {52: 100}))
-    assert not queue.known and queue.orders["a"].in_gap
+    assert not queue.is_known() and queue.orders["a"].in_gap
     queue.see(book(mirror({52: 100}), mirror({50: 500}), NO))
-    assert queue.known and not queue.orders["a"].in_gap
+    assert queue.is_known() and not queue.orders["a"].in_gap
     assert queue.orders["a"].ahead_micro == 40 * SHARE
     queue.see(GapSeen((YES,), "reconnected", 2_004))
     queue.see(book({50: 15}, {52: 100}))
@@ -226,7 +226,7 @@ def test_a_tick_change_takes_off_what_is_off_the_grid() -> None:
     (gone,) = queue.see(TickSeen(YES, CENT, 3_000))
     assert (gone.order.order_id, gone.status, gone.order.held_cash_micro) == ("off", OrderStatus.CANCELED, 0)
     assert gone.held_before_micro == 10 * 50 * CENT
-    assert list(queue.orders) == ["on"] and not queue.known
+    assert list(queue.orders) == ["on"] and not queue.is_known()
 
 
 def test_a_resolution_ends_everything_also_what_is_not_booked_yet() -> None:

@@ -65,19 +65,31 @@ def reservation(portfolio_id: int, order_id: str, amount_micro: int, time: datet
     return _moves(group, portfolio_id, "reserve", time, [("hold", USD, CASH, RESERVED, amount_micro)])
 
 
-def release(portfolio_id: int, order_id: str, amount_micro: int, time: datetime) -> list[Transfer]:
-    """Give the whole reservation back; fills are then paid from cash in the same transaction."""
+def release(portfolio_id: int, order_id: str, amount_micro: int, time: datetime, part: str = "") -> list[Transfer]:
+    """Give a reservation back; fills are then paid from cash in the same transaction.
+
+    ``part`` names a part of it that comes free while the order rests on; without it, it is the end of the reservation.
+    """
     assert amount_micro >= 0
-    group = f"release:{order_id}"
+    group = f"release:{order_id}" + (f":{part}" if part else "")
     return _moves(group, portfolio_id, "release", time, [("free", USD, RESERVED, CASH, amount_micro)])
 
 
 def fills(
-    portfolio_id: int, order_id: str, token_id: str, side: Side, matched: Iterable[Fill], time: datetime
+    portfolio_id: int,
+    order_id: str,
+    token_id: str,
+    side: Side,
+    matched: Iterable[Fill],
+    time: datetime,
+    first_number: int = 0,
 ) -> list[Transfer]:
-    """Book the fills of one order: money one way, shares the other, fees apart."""
+    """Book the fills of one order: money one way, shares the other, fees apart.
+
+    ``first_number`` is how many fills the order had before: each has a number, so that it is booked once.
+    """
     transfers: list[Transfer] = []
-    for number, fill in enumerate(matched):
+    for number, fill in enumerate(matched, first_number):
         assert fill.size_micro > 0 and fill.cost_micro >= 0 and fill.fee_micro >= 0
         group = f"fill:{order_id}:{number}"
         money, shares = (CASH, VENUE), (VENUE, SHARES)

@@ -118,3 +118,32 @@ def with_taken(memory: Consumption, levels: Sequence[Level], taken: dict[int, in
         result[key] = (before + size, displayed[price])
         assert result[key][0] <= displayed[price]
     return Consumption(memory.token_id, memory.side, result)
+
+
+def with_level(memory: Consumption, price_micro: int, displayed_micro: int, deeper: Sequence[Level]) -> Consumption:
+    """Take in that one level has changed, message by message: what we took stays taken until the level grows.
+
+    When others take from a level of which we took before, they would not have found those shares: what the level can no
+    longer hold against us moves on to the next worse levels, ``deeper``, as their orders would have. Prices are those of
+    the memory, the first token's.
+    """
+    taken, seen = memory.levels.get(price_micro, (0, 0))
+    if not taken:
+        return memory
+    levels = dict(memory.levels)
+    del levels[price_micro]
+    if displayed_micro > seen:
+        return Consumption(memory.token_id, memory.side, levels)
+    kept = min(taken, displayed_micro)
+    if kept:
+        levels[price_micro] = kept, displayed_micro
+    excess = taken - kept
+    for price, displayed in deeper:
+        if excess == 0:
+            break
+        before, _ = levels.get(price, (0, 0))
+        moved = min(excess, max(displayed - before, 0))
+        if moved:
+            levels[price] = before + moved, displayed
+        excess -= moved
+    return Consumption(memory.token_id, memory.side, levels)

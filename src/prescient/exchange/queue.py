@@ -17,6 +17,7 @@ us would still be there. Those are ``spared`` at that level and stand before who
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from prescient.domain.market import OrderBook, Side
@@ -82,8 +83,7 @@ class MarketQueue:
         # Not in the books yet: what reaches them is not credited, and what ends them is told when they are.
         self._held_back: dict[str, str] = {}
 
-    @property
-    def known(self) -> bool:
+    def is_known(self) -> bool:
         """Whether the whole book was seen since the last gap."""
         return not self._unknown
 
@@ -91,6 +91,15 @@ class MarketQueue:
         """What a level displays now, and what our fills have spared there."""
         place = ladder, price_micro
         return self._levels.get(place, 0) + self._spared.get(place, 0)
+
+    def level(self, token_index: int, side: Side, price_micro: int) -> tuple[Place, int]:
+        """Where one price of one token's book lies in the unified book, and what it displays."""
+        place = self._place(token_index, side, price_micro)
+        return place, self._levels.get(place, 0)
+
+    def places(self) -> dict[Place, int]:
+        """Everything that is displayed."""
+        return dict(self._levels)
 
     def join(self, order: RestingOrder) -> RestingOrder:
         """Put an order behind all that its level displays; nothing is credited until ``opened``.
@@ -111,9 +120,13 @@ class MarketQueue:
             return []
         if reason:
             return [self._end(order_id, OrderStatus.CANCELED, reason)]
-        if self.known:
+        if self.is_known():
             self._take_place(self.orders[order_id])
         return []
+
+    def is_open(self, order_id: str) -> bool:
+        """Whether an order rests here and is in the books."""
+        return order_id in self.orders and order_id not in self._held_back
 
     def restore(self, order: RestingOrder) -> None:
         """Take in an order from the books. What happened meanwhile is unknown: a gap."""
@@ -136,7 +149,7 @@ class MarketQueue:
         elif isinstance(event, BookSeen):
             self._book(event.book, event.time_ms)
         elif isinstance(event, GapSeen):
-            self._lose(set(event.token_ids) & set(self.token_ids))
+            self._lose(event.token_ids)
         elif isinstance(event, MarketResolvedSeen):
             return self._end_all(list(self.orders), RESOLVED)
         else:
@@ -189,14 +202,14 @@ class MarketQueue:
         index = self.token_ids.index(book.token_id)
         told = {self._place(index, Side.BUY, level.price_micro): level.size_micro for level in book.bids}
         told |= {self._place(index, Side.SELL, level.price_micro): level.size_micro for level in book.asks}
-        if self.known:
+        if self.is_known():
             for place in self._levels.keys() | told.keys():
                 if self._levels.get(place, 0) != told.get(place, 0):
                     self._level(place, told.get(place, 0), time_ms)
             return
         self._levels = {place: size for place, size in told.items() if size}
         self._unknown.discard(book.token_id)
-        if self.known:
+        if self.is_known():
             for order in list(self.orders.values()):
                 self._take_place(order)
 
@@ -209,10 +222,11 @@ class MarketQueue:
         shown = self._levels.get(place, 0)
         self.orders[order.order_id] = replace(order, ahead_micro=ahead, shown_micro=shown, in_gap=False)
 
-    def _lose(self, token_ids: set[str]) -> None:
-        if not token_ids:
+    def _lose(self, token_ids: Iterable[str]) -> None:
+        lost = set(self.token_ids).intersection(token_ids)
+        if not lost:
             return
-        self._unknown |= token_ids
+        self._unknown |= lost
         self._falls.clear()
         self._printed.clear()
         for order in list(self.orders.values()):
@@ -298,7 +312,7 @@ class MarketQueue:
             if order.price_micro % tick or not tick <= order.price_micro <= MICRO - tick
         ]
         outcomes = self._end_all(gone, OFF_GRID)
-        self._lose({event.token_id})
+        self._lose([event.token_id])
         return outcomes
 
     def _end_all(self, order_ids: list[str], reason: str) -> list[Outcome]:

@@ -11,6 +11,7 @@ from prescient.domain.ledger import Transfer, release, reservation
 from prescient.domain.ledger import fills as fill_transfers
 from prescient.domain.market import Side, TradingRules
 from prescient.domain.order import (
+    TERMINAL_STATUSES,
     Accepted,
     ApprovedOrder,
     OrderIntent,
@@ -42,10 +43,15 @@ async def approve(
     intent = intent_of(signal, config, rules)
     if not intent.amount_micro and not intent.size_micro:
         return Refused("below_minimum", "less than a hundredth of a share or of a dollar", "size")
+    return await approve_intent(desk, intent, rules)
+
+
+async def approve_intent(desk: Desk, intent: OrderIntent, rules: TradingRules) -> ApprovedOrder | Refused:
+    """Pass one order through the risk gate and commit its row and reservation."""
     # Read again for each order: the one before has reserved its part of the cash.
-    portfolio = await desk.store.portfolio(signal.portfolio_id)
-    position = await desk.store.position(signal.portfolio_id, signal.token_id)
-    approved = risk.check(intent, portfolio, position.size_micro if position else 0, rules)
+    portfolio = await desk.store.portfolio(intent.portfolio_id)
+    free_micro = await free_shares(desk, intent.portfolio_id, intent.token_id) if intent.side is Side.SELL else 0
+    approved = risk.check(intent, portfolio, free_micro, rules)
     if isinstance(approved, Refused):
         await desk.store.save_refusal(intent, approved, desk.clock.now())
         return approved
@@ -54,6 +60,16 @@ async def approve(
     if not await desk.store.reserve(approved, hold, now):
         return Refused("already_ordered", "this signal has an order already")
     return approved
+
+
+async def free_shares(desk: Desk, portfolio_id: int, token_id: str) -> int:
+    """The shares of a token that no open order has set aside, in micro-shares."""
+    position = await desk.store.position(portfolio_id, token_id)
+    held_micro = position.size_micro if position else 0
+    for order, state in await desk.store.resting_orders():
+        if (order.intent.portfolio_id, order.intent.token_id, order.intent.side) == (portfolio_id, token_id, Side.SELL):
+            held_micro -= state.left_micro
+    return max(held_micro, 0)
 
 
 async def sell_back(
@@ -109,8 +125,8 @@ async def book_answer(desk: Desk, order: ApprovedOrder, answer: Submission, sign
         return Refused("outcome_unknown", answer.reason)
     now = desk.clock.now()
     intent = order.intent
-    transfers = release(intent.portfolio_id, intent.order_id, order.reserved_cash_micro, now)
-    if isinstance(answer, Rejected) or not answer.fills:
+    if isinstance(answer, Rejected) or (not answer.fills and answer.resting is None):
+        transfers = release(intent.portfolio_id, intent.order_id, order.reserved_cash_micro, now)
         status = OrderStatus.REJECTED if isinstance(answer, Rejected) else answer.status
         code = answer.code if isinstance(answer, Rejected) else "not_filled"
         booking = Booking(
@@ -118,24 +134,49 @@ async def book_answer(desk: Desk, order: ApprovedOrder, answer: Submission, sign
         )
         await desk.store.book(booking, now)
         return Refused(code, answer.reason)
-    transfers += fill_transfers(
-        intent.portfolio_id, intent.order_id, intent.token_id, intent.side, answer.fills, answer.time
+    held_micro = answer.resting.held_cash_micro if answer.resting else 0
+    trade = await book_matched(desk, order, answer, signal, order.reserved_cash_micro - held_micro)
+    return trade or Refused("resting", "nothing matched at once; the order rests")
+
+
+async def book_matched(
+    desk: Desk, order: ApprovedOrder, answer: Accepted, signal: Signal, released_micro: int, first_number: int = 0
+) -> Trade | None:
+    """Book what became of an order now, in one transaction; returns the trade if anything matched.
+
+    ``released_micro`` of its reserved cash come free; ``first_number`` is how many of its fills are booked already, which
+    gives each booking of one order a name of its own. Raises PositionMoved, InvariantBroken.
+    """
+    intent, now = order.intent, desk.clock.now()
+    part = "" if answer.status in TERMINAL_STATUSES else str(first_number + len(answer.fills))
+    moves = release(intent.portfolio_id, intent.order_id, released_micro, now, part)
+    moves += fill_transfers(
+        intent.portfolio_id, intent.order_id, intent.token_id, intent.side, answer.fills, answer.time, first_number
     )
+    transfers = tuple(moves)
+    if not answer.fills:
+        ended = (intent.order_id, answer.status, transfers, None, None, signal.signal_id, answer.reason)
+        await desk.store.book(Booking(*ended, resting=answer.resting), now)
+        return None
     for _ in range(BOOKING_ATTEMPTS_MAX):
         position = await desk.store.position(intent.portfolio_id, intent.token_id)
-        booking = _booking(order, answer, signal, position or new_position(signal, answer), tuple(transfers))
+        booking = _booking(order, answer, signal, position or new_position(signal, answer), transfers, first_number)
         try:
             await desk.store.book(booking, now)
         except PositionMoved:
             # Marked, settled or traded between our reading and our writing: computed anew from what it is now.
             continue
-        assert booking.trade is not None
         return booking.trade
     raise PositionMoved(intent.token_id)
 
 
 def _booking(
-    order: ApprovedOrder, answer: Accepted, signal: Signal, before: Position, transfers: tuple[Transfer, ...]
+    order: ApprovedOrder,
+    answer: Accepted,
+    signal: Signal,
+    before: Position,
+    transfers: tuple[Transfer, ...],
+    first_number: int,
 ) -> Booking:
     """Put together all that the fills change, computed from the position as it was read."""
     sold_micro = sum(fill.size_micro for fill in answer.fills) if order.intent.side is Side.SELL else 0
@@ -146,12 +187,13 @@ def _booking(
         order.intent.order_id,
         answer.status,
         transfers,
-        _trade_record(order, answer, signal, realized),
+        _trade_record(order, answer, signal, realized, first_number),
         after,
         signal.signal_id,
         answer.reason,
         answer.consumption,
         before,
+        answer.resting,
     )
 
 
@@ -188,11 +230,13 @@ def _moved(position: Position, order: ApprovedOrder, answer: Accepted) -> tuple[
     return after, after.realized_pnl_micro - position.realized_pnl_micro
 
 
-def _trade_record(order: ApprovedOrder, answer: Accepted, signal: Signal, realized_micro: int) -> Trade:
+def _trade_record(
+    order: ApprovedOrder, answer: Accepted, signal: Signal, realized_micro: int, first_number: int
+) -> Trade:
     size = sum(fill.size_micro for fill in answer.fills)
     amount = sum(fill.cost_micro for fill in answer.fills)
     return Trade(
-        trade_id=f"trade:{order.intent.order_id}",
+        trade_id=f"trade:{order.intent.order_id}" + (f":{first_number}" if first_number else ""),
         order_id=order.intent.order_id,
         portfolio_id=signal.portfolio_id,
         signal_id=signal.signal_id,

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import structlog
 
 from prescient.domain.errors import ExecutionRunning, InvariantBroken, VenueUnavailable
-from prescient.domain.order import Accepted, ApprovedOrder, Unknown
+from prescient.domain.order import RESTING_STATUSES, Accepted, ApprovedOrder, Unknown
 from prescient.domain.signal import Signal
 from prescient.ports import Desk, Store
 from prescient.trading.orders import book_answer, sell_back
@@ -44,7 +44,7 @@ async def recover(desk: Desk) -> tuple[list[str], list[str]]:
     """Return the ids of the orders resolved and of the cycles closed. Safe to run at any time, any number of times."""
     cycles = await desk.store.close_dead_cycles(desk.clock.now())
     resolved: list[str] = []
-    waiting = dict.fromkeys(order.intent.portfolio_id for order, _ in await desk.store.open_orders())
+    waiting = dict.fromkeys(order.intent.portfolio_id for order in await _unanswered(desk.store))
     for portfolio_id in waiting:
         try:
             async with executing(desk.store, portfolio_id, wait_s=0):
@@ -60,7 +60,7 @@ async def resolve_orders(desk: Desk, portfolio_id: int) -> list[str]:
 
     Raises VenueUnavailable; what could not be resolved stays open and reserved.
     """
-    waiting = [order for order, _ in await desk.store.open_orders() if order.intent.portfolio_id == portfolio_id]
+    waiting = [order for order in await _unanswered(desk.store) if order.intent.portfolio_id == portfolio_id]
     resolved: list[str] = []
     for order in waiting:
         answer = await desk.venue.resolve(order)
@@ -75,14 +75,15 @@ async def resolve_orders(desk: Desk, portfolio_id: int) -> list[str]:
             await book_answer(desk, order, answer, signal)
         except InvariantBroken:
             # A booking that was cut off may still reach the database after we saw its order open.
-            if order.intent.order_id in await _open_ids(desk.store):
+            if order in await _unanswered(desk.store):
                 raise
         resolved.append(order.intent.order_id)
     return resolved
 
 
-async def _open_ids(store: Store) -> set[str]:
-    return {order.intent.order_id for order, _ in await store.open_orders()}
+async def _unanswered(store: Store) -> list[ApprovedOrder]:
+    """Orders that may be on their way. Those that rest were answered: they end by a fill, a cancel or their time."""
+    return [order for order, status in await store.open_orders() if status not in RESTING_STATUSES]
 
 
 async def _sell_back_legs(desk: Desk, order: ApprovedOrder, signal: Signal) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import select
 
@@ -15,6 +17,22 @@ from prescient.adapters.postgres.tables import resting_orders as places
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.order import TERMINAL_STATUSES, ApprovedOrder, OrderStatus
 from prescient.domain.resting import RestingOrder
+
+# Behind the two tokens in the order of ``RestingOrder``.
+PLACE = (
+    places.c.first_token_id,
+    places.c.second_token_id,
+    places.c.size,
+    places.c.joined_ms,
+    places.c.expires_ms,
+    places.c.filled,
+    places.c.fill_count,
+    places.c.ahead,
+    places.c.shown,
+    places.c.held_cash,
+    places.c.in_gap,
+    places.c.model,
+)
 
 KEEP = """
 INSERT INTO resting_orders (order_id, first_token_id, second_token_id, joined_ms, expires_ms, size, filled, fill_count,
@@ -66,44 +84,11 @@ class RestingMethods(StorePart):
 
     async def resting_orders(self) -> list[tuple[ApprovedOrder, RestingOrder]]:
         """Orders that rest, oldest first, with the places that were kept last."""
-        place = (
-            places.c.first_token_id,
-            places.c.second_token_id,
-            places.c.size,
-            places.c.joined_ms,
-            places.c.expires_ms,
-            places.c.filled,
-            places.c.fill_count,
-            places.c.ahead,
-            places.c.shown,
-            places.c.held_cash,
-            places.c.in_gap,
-            places.c.model,
-        )
-        statement = select(*ORDER, orders.c.reserved_cash, orders.c.reserved_shares, *place)
+        statement = select(*ORDER, orders.c.reserved_cash, orders.c.reserved_shares, *PLACE)
         statement = statement.join(places, places.c.order_id == orders.c.order_id).order_by(orders.c.sequence)
         async with self._database.reading() as connection:
             rows = (await connection.execute(statement)).all()
-        split = len(ORDER)
-        found = []
-        for row in rows:
-            order = order_of(row[:split], row[split], row[split + 1])
-            first, second, size, *rest, model = row[split + 2 :]
-            intent = order.intent
-            state = RestingOrder(
-                intent.order_id,
-                intent.portfolio_id,
-                intent.condition_id,
-                (first, second),
-                intent.token_id,
-                intent.side,
-                intent.limit_price_micro,
-                size,
-                *rest,
-                model=tuple((name, value) for name, value in model),
-            )
-            found.append((order, state))
-        return found
+        return [_resting_of(row) for row in rows]
 
     async def save_resting(self, states: Sequence[RestingOrder], now: datetime) -> None:
         """Keep places between two bookings."""
@@ -123,3 +108,14 @@ class RestingMethods(StorePart):
             )
 
         await self._database.transact_raw(refresh)
+
+
+def _resting_of(row: Sequence[Any]) -> tuple[ApprovedOrder, RestingOrder]:
+    """An order as it was approved, and its place; what the order itself says is not kept twice."""
+    split = len(ORDER)
+    order = order_of(row[:split], row[split], row[split + 1])
+    first, second, *place, model = row[split + 2 :]
+    intent = order.intent
+    told = intent.token_id, intent.side, intent.limit_price_micro
+    state = RestingOrder(intent.order_id, intent.portfolio_id, intent.condition_id, (first, second), *told, *place)
+    return order, replace(state, model=tuple((name, value) for name, value in model))

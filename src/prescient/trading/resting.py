@@ -1,0 +1,256 @@
+"""Orders that rest: placed by hand or by program, moved on by the market's stream, cancelled, restored after a restart.
+
+Stands beside execute: that sends takers and is done; here an order lives on, and each of its fills is booked as it comes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prescient.domain.booking import OrderUpdate
+from prescient.domain.errors import ConflictError, InvalidRequest, NotFoundError
+from prescient.domain.market import Market, Side
+from prescient.domain.order import Accepted, ApprovedOrder, OrderIntent, OrderStatus, OrderType, Refused, Trade
+from prescient.domain.resting import RestingOrder
+from prescient.domain.signal import Signal
+from prescient.domain.stream import StreamEvent
+from prescient.domain.values import MICRO, MICRO_MAX
+from prescient.ports import Desk, RestingVenue
+from prescient.trading.orders import approve_intent, book_answer, book_matched
+
+# Orders that no cycle decided on stand under this name.
+BY_HAND = "by_hand"
+
+
+class NothingRests(ConflictError):
+    """Raised where orders cannot rest: this source of markets has no stream, or another process owns them."""
+
+    code = "no_stream"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Orders cannot rest here, because this source of markets is not told as it happens. Trade with FAK or FOK."
+        )
+
+
+class OrderNotOpen(NotFoundError):
+    code = "order_not_open"
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__(f"Order {order_id} does not rest (any more). List what does: GET /paper-trading/orders.")
+
+
+@dataclass(frozen=True, slots=True)
+class LimitForm:
+    """A limit order as a person asks for it. ``market`` is an id, condition id or slug, ``outcome`` a name or token id.
+
+    ``expiration_s`` is the venue's second of a GTD order's end; it leaves the book 60 s before.
+    """
+
+    portfolio_id: int
+    market: str
+    outcome: str
+    side: Side
+    price_micro: int
+    size_micro: int
+    order_type: OrderType = OrderType.GTC
+    post_only: bool = False
+    expiration_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOrder:
+    """What became of a limit order at once: what matched, and what rests."""
+
+    order_id: str
+    status: OrderStatus
+    trade: Trade | None
+    resting: RestingOrder | None
+
+
+async def place_limit(desk: Desk, form: LimitForm) -> PlacedOrder | Refused:
+    """Approve, reserve, send and book a limit order; what does not match at once rests.
+
+    Raises PortfolioNotFound, NotFoundError for an unknown market, InvalidRequest, VenueUnavailable, NothingRests.
+    """
+    _resting_of(desk)
+    market = await desk.store.find_market(form.market)
+    if market is None:
+        raise NotFoundError(f"Market {form.market} is not in the catalogue. List markets: GET /markets.")
+    _check(form)
+    await desk.store.portfolio(form.portfolio_id)
+    signal = _signal(desk, form, market)
+    rules = (await desk.market_data.rules([market.condition_id])).get(market.condition_id)
+    if rules is None:
+        return Refused("market_not_found", "the venue does not know this market any more")
+    await desk.store.save_signals([signal])
+    intent = OrderIntent(
+        order_id=f"order:{signal.signal_id}",
+        portfolio_id=form.portfolio_id,
+        signal_id=signal.signal_id,
+        condition_id=market.condition_id,
+        token_id=signal.token_id,
+        side=form.side,
+        order_type=form.order_type,
+        limit_price_micro=form.price_micro,
+        size_micro=form.size_micro,
+        post_only=form.post_only,
+        expiration_s=form.expiration_s,
+    )
+    approved = await approve_intent(desk, intent, rules)
+    if isinstance(approved, Refused):
+        return approved
+    return await send(desk, approved, signal)
+
+
+async def send(desk: Desk, order: ApprovedOrder, signal: Signal) -> PlacedOrder | Refused:
+    """Send an approved order that may rest and book the answer; from then on it may fill."""
+    resting, order_id = _resting_of(desk), order.intent.order_id
+    answer = await desk.venue.submit(order)
+    try:
+        outcome = await book_answer(desk, order, answer, signal)
+    except BaseException:
+        # Nothing is booked, so nothing rests; recovery gives the reservation back.
+        resting.forget(order_id)
+        raise
+    if not isinstance(answer, Accepted) or (isinstance(outcome, Refused) and answer.resting is None):
+        assert isinstance(outcome, Refused)
+        return outcome
+    async with resting.turn(order.intent.condition_id):
+        for update in [*resting.opened(order_id), *resting.sweep(order.intent.condition_id)]:
+            await _book(desk, update)
+    trade = outcome if isinstance(outcome, Trade) else None
+    return PlacedOrder(order_id, answer.status, trade, answer.resting)
+
+
+async def hear(desk: Desk, event: StreamEvent) -> list[OrderUpdate]:
+    """Take in what the stream told and book what it did to our orders. Raises what a booking raises: then restore."""
+    resting = _resting_of(desk)
+    condition_id = resting.condition_of(event)
+    if condition_id is None:
+        return []
+    async with resting.turn(condition_id):
+        updates = resting.observe(event)
+        for update in updates:
+            await _book(desk, update)
+    return updates
+
+
+async def sweep(desk: Desk) -> list[OrderUpdate]:
+    """Book what ended by itself, and keep the places in the queues. To be called every few seconds."""
+    resting = _resting_of(desk)
+    ended: list[OrderUpdate] = []
+    for condition_id in sorted({state.condition_id for state in resting.states().values()} | resting.waiting()):
+        async with resting.turn(condition_id):
+            updates = resting.sweep(condition_id)
+            for update in updates:
+                await _book(desk, update)
+            ended += updates
+    await desk.store.save_resting(list(resting.states().values()), desk.clock.now())
+    return ended
+
+
+async def cancel_order(desk: Desk, order_id: str) -> OrderUpdate:
+    """Take one resting order off and give back what is reserved for it. Raises OrderNotOpen."""
+    resting = _resting_of(desk)
+    state = resting.states().get(order_id)
+    if state is None:
+        raise OrderNotOpen(order_id)
+    async with resting.turn(state.condition_id):
+        update = resting.cancel(order_id)
+        if update is None:
+            raise OrderNotOpen(order_id)
+        await _book(desk, update)
+    return update
+
+
+async def close_markets(desk: Desk) -> list[OrderUpdate]:
+    """Cancel what rests in markets that take no orders any more: the venue clears their books, and may not tell so."""
+    resting = _resting_of(desk)
+    states = list(resting.states().values())
+    if not states:
+        return []
+    rules = await desk.market_data.rules(sorted({state.condition_id for state in states}))
+    ended = []
+    for state in states:
+        known = rules.get(state.condition_id)
+        if known is None or not known.accepting_orders:
+            try:
+                ended.append(await cancel_order(desk, state.order_id))
+            except OrderNotOpen:
+                continue
+    return ended
+
+
+async def mend(desk: Desk) -> bool:
+    """Restore when the store knows of an order that is not here: its booking was taken for failed, and was not."""
+    here = _resting_of(desk).states()
+    lost = any(state.order_id not in here for _, state in await desk.store.resting_orders())
+    if lost:
+        await restore(desk)
+    return lost
+
+
+async def restore(desk: Desk) -> int:
+    """Take over what rests from the store, with a gap before now; returns how many orders. Raises VenueUnavailable."""
+    kept = await desk.store.resting_orders()
+    await _resting_of(desk).restore(kept)
+    return len(kept)
+
+
+def _resting_of(desk: Desk) -> RestingVenue:
+    if desk.resting is None:
+        raise NothingRests
+    return desk.resting
+
+
+async def _book(desk: Desk, update: OrderUpdate) -> None:
+    """Book one update: deterministic names, so that it is booked once whoever tries again."""
+    state, fill = update.resting, update.fill
+    (signal,) = await desk.store.signals(signal_ids=[update.order.intent.signal_id])
+    answer = Accepted(
+        venue_order_id=state.order_id,
+        status=update.status,
+        fills=(fill,) if fill else (),
+        time=update.time,
+        model=state.model,
+        reason=update.reason,
+        resting=state,
+    )
+    first_number = state.fill_count - 1 if fill else state.fill_count
+    await book_matched(desk, update.order, answer, signal, update.released_micro, first_number)
+
+
+def _check(form: LimitForm) -> None:
+    if form.order_type not in (OrderType.GTC, OrderType.GTD):
+        raise InvalidRequest("order_type", "must be GTC or GTD: only these rest")
+    if not 0 < form.price_micro < MICRO:
+        raise InvalidRequest("price", "must lie between 0 and 1")
+    if not 0 < form.size_micro <= MICRO_MAX:
+        raise InvalidRequest("size", "must be above zero")
+
+
+def _signal(desk: Desk, form: LimitForm, market: Market) -> Signal:
+    outcome = next((one for one in market.outcomes if form.outcome in (one.token_id, one.name)), None)
+    if outcome is None:
+        names = ", ".join(one.name for one in market.outcomes)
+        raise InvalidRequest("outcome", f"must be one of {names}, or a token id of this market")
+    return Signal(
+        signal_id=desk.ids.new("signal"),
+        cycle_id=BY_HAND,
+        portfolio_id=form.portfolio_id,
+        strategy=BY_HAND,
+        market_id=market.market_id,
+        condition_id=market.condition_id,
+        token_id=outcome.token_id,
+        market_question=market.question,
+        outcome=outcome.name,
+        side=form.side,
+        score_micro=MICRO,
+        catalogue_price_micro=outcome.price_micro,
+        price_micro=form.price_micro,
+        size_micro=form.size_micro,
+        group_id="",
+        reason="a limit order placed by hand",
+        time=desk.clock.now(),
+    )

@@ -1,0 +1,68 @@
+"""A market stream that a test feeds: what is followed gets its books, all else is what the test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from prescient.adapters.paper import PaperVenue
+from prescient.domain.market import OrderBook
+from prescient.domain.stream import BookSeen, StreamEvent
+from prescient.ports import Desk, Store
+from tests.fakes import StaticMarketData, desk_over
+
+
+@dataclass
+class FedStream:
+    """Tells the market data's books of what is followed, then what ``tell`` is given."""
+
+    market_data: StaticMarketData
+    followed: list[str] = field(default_factory=list)
+    waiting: asyncio.Queue[StreamEvent | None] = field(default_factory=asyncio.Queue)
+
+    async def follow(self, token_ids: Sequence[str]) -> None:
+        for token_id in token_ids:
+            if token_id not in self.followed:
+                self.followed.append(token_id)
+                self.tell(*self.books([token_id]))
+
+    async def unfollow(self, token_ids: Sequence[str]) -> None:
+        self.followed = [token_id for token_id in self.followed if token_id not in token_ids]
+
+    def books(self, token_ids: Sequence[str]) -> list[BookSeen]:
+        known = self.market_data.book_by_token
+        return [BookSeen(known[token_id], known[token_id].time_ms) for token_id in token_ids if token_id in known]
+
+    def tell(self, *events: StreamEvent) -> None:
+        for event in events:
+            self.waiting.put_nowait(event)
+
+    async def events(self) -> AsyncIterator[StreamEvent]:
+        while (event := await self.waiting.get()) is not None:
+            yield event
+
+    def told(self) -> list[StreamEvent]:
+        """Everything that waits, taken out."""
+        found = []
+        while not self.waiting.empty():
+            event = self.waiting.get_nowait()
+            if event is not None:
+                found.append(event)
+        return found
+
+    def book(self, token_id: str) -> OrderBook | None:
+        return self.market_data.book_by_token.get(token_id)
+
+    def evidence_age_s(self, token_id: str) -> float | None:
+        return 0.0 if token_id in self.followed else None
+
+    async def close(self) -> None:
+        self.waiting.put_nowait(None)
+
+
+def streaming_desk(market_data: StaticMarketData, store: Store | None = None) -> tuple[Desk, FedStream]:
+    """A desk whose paper venue lets orders rest, and the stream that feeds it."""
+    desk, stream = desk_over(market_data, store), FedStream(market_data)
+    venue = PaperVenue(market_data, desk.store, desk.clock, stream)
+    return replace(desk, venue=venue, resting=venue.resting, stream=stream), stream
