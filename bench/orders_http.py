@@ -45,7 +45,9 @@ def main() -> None:
     count, paced = (200, 100) if chosen.short else (4_000, 5_000)
     pin(os.getpid(), 1)
     result = {"machine": machine(), **measure(count, paced, 1 if chosen.short else ROUNDS)}
-    result["stages_us"] = show_stages(stages(200 if chosen.short else 3_000), result["floor"]["cpu_us"])
+    result["stages_us"] = show_stages(
+        stages(200 if chosen.short else 3_000), result["floor"]["cpu_us"], result["exchange"]["cpu_us"]
+    )
     print(json.dumps(result))
 
 
@@ -109,11 +111,12 @@ def summary(rounds: list[tuple[Outcome, float]]) -> dict[str, Any]:
     }
 
 
-def show_stages(measured: dict[str, float], http_us: float) -> dict[str, float]:
-    """Print where the time of one order goes."""
+def show_stages(measured: dict[str, float], http_us: float, whole_us: float) -> dict[str, float]:
+    """Print where the time of one order goes: each stage by itself, and what the server spent beside them."""
     lines = {"HTTP (the floor)": http_us, **measured}
+    lines["routing, matches, the world itself"] = max(whole_us - sum(lines.values()), 0.0)
     whole = sum(lines.values())
-    print("where the time of one resting order goes, us:")
+    print("where the time of one order goes, us:")
     for name, micros in lines.items():
         print(f"  {name:<36}{micros:>8.1f}{100 * micros / whole:>7.0f} %")
     return {name: round(micros, 1) for name, micros in lines.items()}
