@@ -27,8 +27,14 @@ KEPT_TEXTS_MAX = 20_000
 KIND_LENGTH_MAX = 40
 # How far into a malformed message its token id is looked for.
 SEARCHED_BYTES = 65_536
+NAMED_TOKENS_MAX = 20
+# What a message is called that has no event's name: one that cannot be read, and one that may be new.
+BROKEN, UNKNOWN_EVENT = "broken", "unknown event"
+KINDS = frozenset(
+    {"book", "price_change", "last_trade_price", "tick_size_change", "best_bid_ask", "new_market", "market_resolved"}
+)
 _TOKEN_ID = re.compile(rb'"asset_id"\s*:\s*"([0-9]{1,78})"')
-_KIND = re.compile(rb'"event_type"\s*:\s*"([a-z_]{1,40})"')
+_KIND = re.compile(rb'"event_type"\s*:\s*"([a-z_0-9]{1,40})"')
 
 
 class ChangeMessage(msgspec.Struct, gc=False):
@@ -179,7 +185,7 @@ def decode_frame(frame: Frame) -> DecodedFrame:
         try:
             items = _items.decode(content)
         except ITEM_ERRORS as error:
-            decoded.malformed.append(Malformed("frame", "", reason_of(error)))
+            decoded.malformed += _malformed(content, error)
             return decoded
         for item in items:
             _read(item, decoded)
@@ -193,7 +199,7 @@ def _read(item: bytes | msgspec.Raw, decoded: DecodedFrame) -> None:
     try:
         event = _event.decode(item)
     except ITEM_ERRORS as error:
-        decoded.malformed.append(_malformed(bytes(item), error))
+        decoded.malformed += _malformed(bytes(item), error)
         return
     if isinstance(event, PriceChangeEvent):
         decoded.messages.append(_changes(event, item, decoded))
@@ -209,15 +215,20 @@ def _changes(event: PriceChangeEvent, item: bytes | msgspec.Raw, decoded: Decode
         try:
             changes.append(_change.decode(part))
         except ITEM_ERRORS as error:
-            decoded.malformed.append(_malformed(bytes(part), error)._replace(kind="price_change"))
+            decoded.malformed += [one._replace(kind="price_change") for one in _malformed(bytes(part), error)]
     return PriceChangeMessage(changes, event.timestamp, "price_change")
 
 
-def _malformed(item: bytes, error: Exception) -> Malformed:
-    kind, token = _KIND.search(item[:SEARCHED_BYTES]), _TOKEN_ID.search(item[:SEARCHED_BYTES])
-    return Malformed(
-        kind.group(1).decode() if kind else "frame", token.group(1).decode() if token else "", reason_of(error)
-    )
+def _malformed(item: bytes, error: Exception) -> list[Malformed]:
+    """One for each token that a broken message names, for each of their books may now be wrong."""
+    searched = item[:SEARCHED_BYTES]
+    named = _KIND.search(searched)
+    kind = named.group(1).decode() if named else ""
+    if kind not in KINDS:
+        # An event that is new to us is no reason to doubt anything; what is no event at all is.
+        kind = UNKNOWN_EVENT if kind and isinstance(error, msgspec.ValidationError) else BROKEN
+    tokens = list(dict.fromkeys(found.decode() for found in _TOKEN_ID.findall(searched)))[:NAMED_TOKENS_MAX]
+    return [Malformed(kind, token, reason_of(error)) for token in tokens or ("",)]
 
 
 def book_of(event: BookEvent) -> OrderBook:

@@ -18,6 +18,7 @@ from prescient.wire.pages import ITEM_ERRORS, reason_of
 from prescient.wire.stream_messages import (
     BEST_ASKS,
     BEST_BIDS,
+    BROKEN,
     LEVEL_PRICES,
     BestBidAskEvent,
     BookEvent,
@@ -42,7 +43,7 @@ BUY, SELL = Side.BUY, Side.SELL
 PRINTS_KEPT = 4_096
 RESOLVED_KEPT = 4_096
 # Without these the book of the token they name may be wrong.
-BOOK_KINDS = frozenset({"price_change", "book", "tick_size_change", "frame"})
+BOOK_KINDS = frozenset({"price_change", "book", "tick_size_change", BROKEN})
 # After so many answers by REST that are older than what was seen before, the last one counts all the same.
 OLD_ANSWERS_MAX = 3
 
@@ -157,28 +158,29 @@ class BookKeeper:
             if time_ms >= book.time_ms:
                 book.time_ms = time_ms
                 asset.delta_s = now_s
-                asset.latest = change
+            asset.latest = change
             if levels.put(price, size, time_ms) and asset.told:
                 waiting.append(LevelSeen(asset.token_id, BUY if side == "BUY" else SELL, price, size, time_ms))
         for change in changes:
             asset = assets.get(change.asset_id)
             if asset is not None and asset.latest is change:
-                self._check(asset, change, now_s)
+                self._check(asset, change, time_ms, now_s)
 
-    def _check(self, asset: Asset, change: ChangeMessage, now_s: float) -> None:
-        """Hold the book against the best prices that the message gives for the time after it."""
+    def _check(self, asset: Asset, change: ChangeMessage, time_ms: int, now_s: float) -> None:
+        """Hold the book against the best prices that the message gives for the time after it, if it is the newest."""
         asset.latest = None
         book = asset.book
         if book.base_ms is None:
             return
         bid, ask = book.bids.best, book.asks.best
-        try:
-            agrees = (change.best_bid is None or BEST_BIDS[change.best_bid] == bid) and (
-                change.best_ask is None or BEST_ASKS[change.best_ask] == ask
-            )
-        except ITEM_ERRORS as error:
-            self._malformed(Malformed("best prices", asset.token_id, reason_of(error)), now_s)
-            return
+        agrees = True
+        if time_ms == book.time_ms:
+            try:
+                agrees = (change.best_bid is None or BEST_BIDS[change.best_bid] == bid) and (
+                    change.best_ask is None or BEST_ASKS[change.best_ask] == ask
+                )
+            except ITEM_ERRORS as error:
+                self._malformed(Malformed("best prices", asset.token_id, reason_of(error)), now_s)
         if not agrees:
             self.counts["best price mismatches"] += 1
             self.doubt(asset, "best prices differ from the venue's", now_s)
