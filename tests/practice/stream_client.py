@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMessage, WSMsgType
 
 from prescient.domain.market import Side
 from prescient.domain.order import OrderType
@@ -25,11 +25,20 @@ WAIT_S = 10.0
 
 
 class StreamClient:
-    """One connection. ``heard`` are all events so far, arrays taken apart."""
+    """One connection, read all the time. ``heard`` are all events so far, arrays taken apart."""
 
     def __init__(self, socket: ClientWebSocketResponse) -> None:
         self.socket = socket
         self.heard: list[dict[str, Any]] = []
+        self._read: asyncio.Queue[WSMessage] = asyncio.Queue()
+
+    async def read_on(self) -> None:
+        """Take in whatever comes, to the end of the connection."""
+        while True:
+            message = await self.socket.receive()
+            self._read.put_nowait(message)
+            if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR):
+                return
 
     async def say(self, message: object) -> None:
         await self.socket.send_str(message if isinstance(message, str) else json.dumps(message))
@@ -41,7 +50,7 @@ class StreamClient:
 
     async def next(self) -> Any:
         """The next frame: decoded JSON, or plain text."""
-        message = await self.socket.receive(timeout=WAIT_S)
+        message = await asyncio.wait_for(self._read.get(), WAIT_S)
         assert message.type is WSMsgType.TEXT, message
         try:
             content = json.loads(message.data)
@@ -68,17 +77,23 @@ class StreamClient:
     async def closed(self) -> tuple[int | None, str]:
         """Read to the end of the connection; its code and reason."""
         while True:
-            message = await self.socket.receive(timeout=WAIT_S)
+            message = await asyncio.wait_for(self._read.get(), WAIT_S)
             if message.type is WSMsgType.CLOSE:
                 return message.data, message.extra or ""
-            if message.type in (WSMsgType.CLOSED, WSMsgType.ERROR):
+            if message.type in (WSMsgType.CLOSED, WSMsgType.CLOSING, WSMsgType.ERROR):
                 return self.socket.close_code, ""
 
 
 @asynccontextmanager
 async def connect(url: str) -> AsyncIterator[StreamClient]:
     async with ClientSession() as session, session.ws_connect(url, max_msg_size=0) as socket:
-        yield StreamClient(socket)
+        client = StreamClient(socket)
+        reading = asyncio.create_task(client.read_on())
+        try:
+            yield client
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
 
 class Trader:

@@ -17,7 +17,7 @@ from prescient.surfaces.practice.streams.hub import MESSAGE_MAX_BYTES
 from prescient.surfaces.practice.world import World
 
 from .conftest import START
-from .stream_client import StreamClient, Trader, connect, eventually
+from .stream_client import StreamClient, Trader, advance, connect, eventually
 from .trading_venue import open_exchange, quiet_market, trading_of
 
 NONSENSE = [
@@ -156,6 +156,28 @@ async def test_a_client_that_never_reads_is_cut_off_and_others_are_not() -> None
             assert max(backlogs) < 200_000 + 100 * 2_000
             trader.placed(market, 2, 10)
             assert len(await reader.rest()) == 1
+            transport.abort()
+
+
+async def test_a_long_step_waits_for_those_who_read_and_not_for_others() -> None:
+    async with open_exchange() as server:
+        streams = trading_of(server).streams
+        streams.calm_bytes, streams.unread_max_bytes = 50_000, 4_000_000
+        assert isinstance(server.world, World)
+        markets = [market for market in server.world.register.markets.values() if not market.closed]
+        tokens = [token_id for market in markets for token_id in market.token_ids]
+        async with connect(server.market_ws_url) as reader, connect(server.market_ws_url) as sleeper:
+            await reader.subscribe(*tokens)
+            await sleeper.subscribe(*tokens)
+            transport = sleeper.socket._response.connection.transport  # type: ignore[union-attr]  # it is connected
+            assert isinstance(transport, asyncio.Transport)
+            transport.pause_reading()
+            first, second = streams._open
+            await advance(server, 12 * 3_600)
+            heard = await reader.rest()
+            assert len(heard) > 1_000 and second.too_slow and not first.too_slow
+            # Its first books came in one frame, and PONG in another.
+            assert first.sent_frames == len(heard) + 2
             transport.abort()
 
 

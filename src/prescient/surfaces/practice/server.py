@@ -181,6 +181,8 @@ class PracticeServer:
                 self._slices += 1
                 if time.perf_counter() - began_s > SLICE_S:
                     await asyncio.sleep(0)
+                    if self.exchange.trading is not None:
+                        await self.exchange.trading.streams.breathe()
                     began_s = time.perf_counter()
         finally:
             self._slices = -1

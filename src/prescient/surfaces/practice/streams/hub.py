@@ -43,6 +43,11 @@ SOCKETS_MAX = 1_000
 GOODBYE_S = 1.0
 # So many markets enter the trading floor before others have their turn.
 WATCHED_AT_ONCE = 20
+# The world waits for readers that have more than this unread, as long as they get on by so much in so long.
+UNREAD_CALM_BYTES = 2 * 1024 * 1024
+PROGRESS_BYTES = 128 * 1024
+PROGRESS_S = 1.0
+POLL_S = 0.005
 POLICY_VIOLATION = 1008
 GOING_AWAY = 1001
 
@@ -73,6 +78,7 @@ class Streams:
         self.user = UserChannel(keys, render)
         self.patience_s = patience_s
         self.unread_max_bytes = unread_max_bytes
+        self.calm_bytes = UNREAD_CALM_BYTES
         self._world = world
         self._floor = floor
         self._numbers = count(1)
@@ -121,6 +127,22 @@ class Streams:
         finally:
             self._forget(socket)
         return response
+
+    async def breathe(self) -> None:
+        """Wait for readers that are behind, before the world goes on: a day can be told faster than it can be read.
+
+        Who hardly reads is not waited for, and is cut off when too much has piled up.
+        """
+        loop = asyncio.get_running_loop()
+        for socket in list(self._open):
+            seen_bytes, seen_s = socket.unread_bytes, loop.time()
+            if seen_bytes <= self.calm_bytes:
+                socket.abandoned = False
+            while socket.unread_bytes > self.calm_bytes and not socket.abandoned and socket in self._open:
+                await asyncio.sleep(POLL_S)
+                if loop.time() - seen_s > PROGRESS_S:
+                    socket.abandoned = socket.unread_bytes > seen_bytes - PROGRESS_BYTES
+                    seen_bytes, seen_s = socket.unread_bytes, loop.time()
 
     async def close(self) -> None:
         """Say good-bye to everybody."""

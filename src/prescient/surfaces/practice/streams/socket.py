@@ -25,6 +25,7 @@ class StreamSocket:
         "_transport",
         "_unread_max_bytes",
         "_wake",
+        "abandoned",
         "accounts",
         "channel",
         "custom",
@@ -50,6 +51,8 @@ class StreamSocket:
         self.sent_frames = 0
         self.stalled = False
         self.too_slow = False
+        # Whether the world no longer waits for it.
+        self.abandoned = False
         # Market channel: what it reads, and whether it gets the events that must be asked for.
         self.tokens: set[str] = set()
         self.custom = False
@@ -62,6 +65,11 @@ class StreamSocket:
         self._unread_max_bytes = unread_max_bytes
         self._outbox: list[bytes] = []
         self._held: bytes | None = None
+
+    @property
+    def unread_bytes(self) -> int:
+        """What has been sent and not yet taken by the client's machine."""
+        return self._transport.get_write_buffer_size()
 
     def put(self, frame: bytes) -> None:
         """Send an event, or what the faults make of it."""
