@@ -71,11 +71,6 @@ UNSERVED: tuple[Unserved, ...] = (
     Unserved("clob-openapi", ("GET /builder/trades",), "orders take a builder's code; trades by code are not kept"),
     Unserved(
         "clob-openapi",
-        ("GET /auth/builder-api-key", "POST /auth/builder-api-key", "DELETE /auth/builder-api-key"),
-        "builders have no accounts here",
-    ),
-    Unserved(
-        "clob-openapi",
         ("POST /markets/live-activity", "GET /markets/live-activity/{condition_id}"),
         "for the venue's own pages",
     ),
@@ -128,5 +123,30 @@ UNSERVED: tuple[Unserved, ...] = (
             "POST /markets/abridged",
         ),
         "the same is told by `/events`, `/markets` and their keyset forms",
+    ),
+    Unserved(
+        "data-openapi",
+        (
+            "GET /v1/accounting/snapshot",
+            "GET /v1/activity/combos",
+            "GET /v1/positions/combos",
+            "GET /revisions",
+            "GET /other",
+            "GET /v1/builders/leaderboard",
+            "GET /v1/builders/volume",
+            "GET /v1/leaderboard",
+            "GET /live-volume",
+            "GET /oi",
+            "GET /holders",
+            "GET /traded",
+            "GET /v1/market-positions",
+            "GET /v1/approvals",
+        ),
+        "positions, trades, activity and value are what a trading client asks for; approvals stand under `/v2`",
+    ),
+    Unserved(
+        "relayer-openapi",
+        ("GET /nonce", "GET /transaction", "GET /transactions", "GET /relayer/api/keys"),
+        "the official clients ask the newer `/v1/account/transactions`",
     ),
 )

@@ -96,6 +96,9 @@ def account_answers(user: HttpUser) -> Answers:
     yield heartbeat
     yield ask("POST", "/v1/heartbeats", body=b'{"heartbeat_id":"00000000-0000-0000-0000-000000000000"}')
     yield ask("POST", "/heartbeats")
+    yield ask("POST", "/auth/builder-api-key")
+    yield ask("GET", "/auth/builder-api-key")
+    yield "DELETE /auth/builder-api-key", user.hear("DELETE", "/auth/builder-api-key", headers={})
     yield ask("DELETE", "/auth/api-key")
 
 
@@ -165,6 +168,41 @@ def catalogue_answers(server: PracticeServer) -> Answers:
     yield get("/status")
 
 
+def data_answers(server: PracticeServer, user: HttpUser) -> Answers:
+    """What the Data API tells of an account that has bought and holds something, and of one that has not."""
+    user.post(user.order(price_cents=ask_cents(user)))
+    hear(server, "POST", "/practice/advance", b'{"seconds":30}')
+
+    def get(path: str, query: str = "") -> tuple[str, Heard]:
+        return f"GET {path}", hear(server, "GET", f"/data{path}", query=query)
+
+    yield get("/")
+    for path in ("/positions", "/closed-positions", "/trades", "/activity", "/value"):
+        for asked in (f"user={user.wallet.funder}", "user=0x" + "a" * 40, "user=x", "user=&limit=x"):
+            yield get(path, asked)
+    yield get("/activity", f"user={user.wallet.funder}&excludeDepositsWithdrawals=false")
+    yield get("/trades", f"market={user.market.condition_id}&takerOnly=false")
+
+
+def relayer_answers(server: PracticeServer, user: HttpUser) -> Answers:
+    """A new deposit wallet, asked for with a relayer's key, and what refuses it."""
+
+    def ask(method: str, path: str, query: str = "", body: bytes | None = None, **given: str) -> tuple[str, Heard]:
+        headers = {name.upper(): value for name, value in given.items()}
+        return f"{method} {path}", hear(server, method, f"/relayer{path}", body, query, headers)
+
+    owner = json.dumps({"address": user.wallet.address}).encode()
+    key = hear(server, "POST", "/practice/relayer-key", owner).body["apiKey"]
+    login = {"relayer_api_key": key, "relayer_api_key_address": user.wallet.address}
+    for query in (f"address={user.wallet.address}&type=WALLET", "address=x&type=WALLET", "address=x"):
+        yield ask("GET", "/deployed", query)
+        yield ask("GET", "/relay-payload", query)
+    wallet = json.dumps({"type": "WALLET-CREATE", "from": user.wallet.address, "to": user.wallet.address}).encode()
+    yield ask("POST", "/submit", body=wallet)
+    yield ask("POST", "/submit", body=b"{}", **login)
+    yield ask("POST", "/submit", body=wallet, **login)
+
+
 def judged(specification: Specification, answers: Answers) -> tuple[set[tuple[str, str]], set[str]]:
     """The faults that answers have, by operation, and the operations that there are."""
     faults: set[tuple[str, str]] = set()
@@ -213,9 +251,40 @@ def test_the_catalogue_is_as_documented(server: PracticeServer, recorded_data: P
     assert specification.operations() - served == unserved(specification)
 
 
+@pytest.mark.fidelity(
+    "Answers of the Data API have the documented form",
+    area="Data API",
+    evidence="specification",
+    source="data-openapi, with the exceptions below",
+)
+def test_the_data_api_is_as_documented(server: PracticeServer, recorded_data: Path) -> None:
+    specification = Specification(recorded_data, "data")
+    user = HttpUser(server, funded_wallet(server, "data"))
+    answers = list(data_answers(server, user))
+    told = {operation for operation, heard in answers if heard.status == 200 and heard.body}
+    assert told >= {"GET /positions", "GET /trades", "GET /activity", "GET /value"}
+    faults, served = judged(specification, iter(answers))
+    assert faults == expected(specification)
+    assert specification.operations() - served == unserved(specification)
+
+
+@pytest.mark.fidelity(
+    "Answers of the relayer have the documented form",
+    area="Chain and relayer",
+    evidence="specification",
+    source="relayer-openapi, with the exceptions below",
+)
+def test_the_relayer_is_as_documented(server: PracticeServer, recorded_data: Path) -> None:
+    specification = Specification(recorded_data, "relayer")
+    user = HttpUser(server, funded_wallet(server, "relayer"))
+    faults, served = judged(specification, relayer_answers(server, user))
+    assert faults == expected(specification)
+    assert specification.operations() - served == unserved(specification)
+
+
 def test_what_is_said_not_to_be_served_is_not_served(server: PracticeServer, recorded_data: Path) -> None:
     for name, area in (("clob", "clob"), ("gamma", "gamma"), ("data", "data"), ("relayer", "relayer")):
         for operation in unserved(Specification(recorded_data, name)):
             method, _, path = operation.partition(" ")
             answer = hear(server, method, f"/{area}{path.replace('{', '').replace('}', '')}")
-            assert answer.status in (400, 404, 405, 422), operation
+            assert answer.status in (400, 401, 404, 405, 422), operation

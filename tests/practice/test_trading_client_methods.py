@@ -25,12 +25,6 @@ UNSERVED: dict[str, Callable[[ClobClient], object]] = {
     "get_reward_percentages": lambda client: client.get_reward_percentages(),
     "get_builder_trades": lambda client: client.get_builder_trades(BuilderTradeParams("0x" + "1" * 64)),
     "get_pre_migration_orders": lambda client: client.get_pre_migration_orders(),
-    "create_builder_api_key": lambda client: client.create_builder_api_key(),
-    "get_builder_api_keys": lambda client: client.get_builder_api_keys(),
-    "revoke_builder_api_key": lambda client: client.revoke_builder_api_key(),
-    "create_readonly_api_key": lambda client: client.create_readonly_api_key(),
-    "get_readonly_api_keys": lambda client: client.get_readonly_api_keys(),
-    "delete_readonly_api_key": lambda client: client.delete_readonly_api_key("x"),
     "get_market_trades_events": lambda client: client.get_market_trades_events("0x" + "a" * 64),
 }
 # These neither send nor read anything.
@@ -86,3 +80,37 @@ def test_every_public_read_of_the_client_is_answered() -> None:
         assert set(client.get_prices(asked)[token]) == {"BUY"}
         assert client.get_last_trades_prices(asked)[0]["token_id"] == token
         assert client.drop_notifications(DropNotificationParams(ids=["1", "2"])) == "OK"
+
+
+@pytest.mark.fidelity(
+    "Builders' keys are made, listed and revoked with an account's own log-in",
+    area="Log-in",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1; the SDK revokes with the builder's key itself",
+)
+def test_builders_keys_are_made_listed_and_revoked() -> None:
+    with serve_in_thread(20) as server:
+        client = client_of(server, wallet_of_type(trading_of(server), "eoa"))
+        first, second = client.create_builder_api_key(), client.create_builder_api_key()
+        assert set(first) >= {"key", "secret", "passphrase"} and first["key"] != second["key"]
+        assert len(client.get_builder_api_keys()) == 2
+        assert client.revoke_builder_api_key() == "OK"
+        assert len(client.get_builder_api_keys()) == 1
+        assert client.revoke_builder_api_key() == "OK"
+        with pytest.raises(PolyApiException, match="Invalid revoke builder api key body"):
+            client.revoke_builder_api_key()
+
+
+@pytest.mark.fidelity(
+    "Read-only keys are made, listed and deleted",
+    area="Log-in",
+    evidence="official client",
+    source="py-clob-client-v2 1.2.1",
+)
+def test_read_only_keys_are_made_listed_and_deleted() -> None:
+    with serve_in_thread(20) as server:
+        client = client_of(server, wallet_of_type(trading_of(server), "eoa"))
+        made = client.create_readonly_api_key()
+        assert made["apiKey"] in str(client.get_readonly_api_keys())
+        client.delete_readonly_api_key(made["apiKey"])
+        assert made["apiKey"] not in str(client.get_readonly_api_keys())

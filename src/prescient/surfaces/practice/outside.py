@@ -105,12 +105,15 @@ class Outside:
         return newer.answer(below, query) if newer.owns(below) else self._data.answer(below, query)
 
     def _builder_keys(self, method: str, below: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        if method == "DELETE":
+        if method == "DELETE" and headers.get("poly_builder_api_key"):
             self.keys.revoke(method, below, headers, body)
             return json_answer("OK")
-        if method not in ("GET", "POST"):
+        if method not in ("GET", "POST", "DELETE"):
             return text_answer("404 page not found\n", 404)
         owner = self._trading.door.key(method, below, headers, body).address
+        if method == "DELETE":
+            self.keys.revoke_newest(owner)
+            return json_answer("OK")
         return json_answer(self.keys.make(owner) if method == "POST" else self.keys.of_address(owner))
 
     # Play money

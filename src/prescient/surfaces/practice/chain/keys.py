@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from prescient.surfaces.practice.answers import WireError, json_answer
+from prescient.surfaces.practice.answers import WireError, clob_invalid, json_answer
 from prescient.wire.auth import ApiCredentials, derive_credentials, l2_signature
 from prescient.wire.eip712 import checksum_address
 
@@ -57,6 +57,13 @@ class RelayerKeys:
     def revoke(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
         """Forget the builder's key that signed this request. Raises WireError (401)."""
         del self.state.builders[self._builder(method, path, headers, body)]
+
+    def revoke_newest(self, address: str) -> None:
+        """Forget the key that an account made last (assumed: its own log-in does not say which). Raises WireError (400)."""
+        keys = self.of_address(address)
+        if not keys:
+            raise clob_invalid("Invalid revoke builder api key body")
+        del self.state.builders[keys[-1]]
 
     def check(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
         """Let in who proves to hold a key of either kind; names in ``headers`` are lower case. Raises WireError (401)."""
