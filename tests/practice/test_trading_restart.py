@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import msgspec
 import pytest
 from py_clob_client_v2.client import ClobClient
@@ -20,6 +21,7 @@ from prescient.surfaces.practice.checkpoint import checkpoint_path, read_checkpo
 from prescient.surfaces.practice.server import PracticeServer
 from prescient.surfaces.practice.state import MarketState
 from prescient.surfaces.practice.trading.keeping import decode_state, encode_state
+from prescient.wire.eip712 import checksum_address
 from tests.running import Installation
 
 from .conftest import START
@@ -92,6 +94,54 @@ async def test_a_crash_takes_nothing_that_was_answered(tmp_path: Path) -> None:
     assert money_in(again) == money
     orders = trading_of(again).floor.engine.open_orders(wallet.funder)
     assert [order.order_id for order in orders] == [told["resting"]]
+
+
+@pytest.mark.parametrize("crash", [False, True])
+async def test_what_the_data_api_and_the_chain_tell_survives(tmp_path: Path, crash: bool) -> None:
+    server = reopen(tmp_path / "home")
+    await server.start()
+    market, wallet = market_of(server), wallet_of_type(trading_of(server), "safe")
+    client = await on_thread(lambda: client_of(server, wallet))
+    await on_thread(lambda: trade_a_little(client, market))
+    await advance(server, 30)
+    stranger = "0x" + "5" * 40
+    async with aiohttp.ClientSession() as session:
+        for body in ({"address": wallet.funder, "usd": 250.5}, {"address": stranger, "usd": 7, "approve": True}):
+            async with session.post(f"{server.url}/practice/deposit", json=body) as response:
+                assert response.status == 200
+    before = await told_by(server, wallet.funder, stranger)
+    assert len(before["activity"]) == 3 and len(before["positions"]) == 1
+    folder = tmp_path / "home"
+    if crash:
+        folder = copy_of(folder, tmp_path / "left")
+    await server.stop()
+    again = reopen(folder)
+    await again.start()
+    try:
+        assert await told_by(again, wallet.funder, stranger) == before
+    finally:
+        await again.stop()
+
+
+async def told_by(server: PracticeServer, user: str, stranger: str) -> dict[str, Any]:
+    """What the Data API and a node say of two accounts."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "eth_getTransactionCount", "params": [user, "latest"]}
+    told: dict[str, Any] = {}
+    asked = {
+        "activity": f"user={user}&excludeDepositsWithdrawals=false",
+        "positions": f"user={user}",
+        "value": f"user={stranger}",
+    }
+    async with aiohttp.ClientSession() as session:
+        for name, query in asked.items():
+            async with session.get(f"{server.url}/data/{name}?{query}") as response:
+                assert response.status == 200
+                told[name] = await response.json()
+        async with session.post(f"{server.url}/rpc", json=call) as response:
+            told["count"] = await response.json()
+    core = trading_of(server).floor.engine.core
+    told["balances"] = [core.accounts[checksum_address(each)].collateral.balance_micro for each in (user, stranger)]
+    return told
 
 
 async def test_a_crash_while_the_world_trades_with_users_repeats_it_to_the_same_end(tmp_path: Path) -> None:
