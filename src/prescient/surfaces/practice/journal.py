@@ -64,7 +64,8 @@ class Journal:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
         self.size_bytes = os.fstat(self._file).st_size
         self._waiting: list[bytes] = []
-        self._unsafe = False
+        # Whether something is not yet on the disk itself.
+        self.unsafe = False
 
     def write(self, record: Record) -> None:
         """Put a record, and those that wait, behind all others. Raises OSError: then it must not be done."""
@@ -82,7 +83,7 @@ class Journal:
             raise
         self._waiting.clear()
         self.size_bytes += len(data)
-        self._unsafe = True
+        self.unsafe = True
 
     def write_later(self, record: Record) -> None:
         """Put a record before the next one that is written; alone it is not worth a write."""
@@ -91,8 +92,8 @@ class Journal:
 
     def make_safe(self) -> None:
         """Bring what is written to the disk itself, for the case that the machine loses power. Raises OSError."""
-        if self._unsafe:
-            self._unsafe = False
+        if self.unsafe:
+            self.unsafe = False
             os.fsync(self._file)
 
     def close(self) -> None:

@@ -206,7 +206,7 @@ class PracticeServer:
         while True:
             await asyncio.sleep(FLUSH_INTERVAL_S)
             journal = self._journal
-            if journal is not None:
+            if journal is not None and journal.unsafe:
                 await asyncio.to_thread(journal.make_safe)
             full = journal is not None and journal.size_bytes > JOURNAL_MAX_BYTES
             if full or time.monotonic() - saved_s > CHECKPOINT_INTERVAL_S:
