@@ -183,6 +183,10 @@ TRADING: tuple[Served, ...] = (
     Served("GET /clob/auth/derive-api-key", "Get an API key again", ApiKeyMessage, login=WALLET),
     Served("GET /clob/auth/api-keys", "The API keys of a wallet", ApiKeysMessage, login=KEY),
     Served("DELETE /clob/auth/api-key", "Delete the API key that asks", TEXT, login=KEY),
+    Served("POST /clob/auth/readonly-api-key", "Make a key that may only look", login=KEY),
+    Served("GET /clob/auth/readonly-api-keys", "The keys of a wallet that may only look", TEXTS, login=KEY),
+    Served("DELETE /clob/auth/readonly-api-key", "Delete a key that may only look", login=KEY),
+    Served("GET /clob/auth/validate-readonly-api-key", "Whether a key may look", TEXT, "address key"),
     Served("GET /clob/auth/ban-status/closed-only", "Whether one may only close positions", login=KEY),
     Served("POST /clob/order", "Post an order", SendOrderAnswer, body=SendOrderMessage, login=KEY),
     Served(
@@ -250,6 +254,9 @@ CONTROLS: tuple[Served, ...] = (
     Served("GET /practice/faults", "Faults that wait to strike"),
     Served("POST /practice/faults", "Ask for a fault", body=Fault),
     Served("DELETE /practice/faults", "Call all faults off"),
+    Served("GET /practice/faults/catalogue", "Every kind of fault, with its parameters"),
+    Served("GET /practice/mode", "What the exchange takes now"),
+    Served("GET /practice/limits", "The rate limits"),
 )
 
 

@@ -13,6 +13,7 @@ from prescient.exchange.accounts import COLLATERAL, Account
 from prescient.exchange.orders import Order, OrderState, Restriction
 from prescient.exchange.settlement import Trade
 from prescient.surfaces.practice.answers import Answer, clob_invalid, clob_missing, json_answer
+from prescient.surfaces.practice.clob_render import ClobRenderer
 from prescient.surfaces.practice.clob_routes import is_number, read_cursor
 from prescient.surfaces.practice.moments import SECOND_MS
 from prescient.surfaces.practice.query import Query
@@ -26,6 +27,8 @@ from prescient.surfaces.practice.trading.floor import Floor
 from prescient.surfaces.practice.trading.heartbeats import Heartbeats
 from prescient.surfaces.practice.trading.keeping import VERSION, Part, TradingState, decode_state, encode_state
 from prescient.surfaces.practice.trading.modes import refuse_request
+from prescient.surfaces.practice.trading.notifications import Notifications
+from prescient.surfaces.practice.trading.readonly import ReadOnlyKeys, ReadOnlyRoutes
 from prescient.surfaces.practice.trading.render import Renderer, refused, scores
 from prescient.surfaces.practice.trading.signer_limits import SignerLimits
 from prescient.surfaces.practice.world import Exhibit
@@ -95,6 +98,13 @@ class TradingSide:
         self.streams = Streams(world, self.floor, self._render, self.door.keys)
         # Pieces with a memory of their own, by name, for checkpoints.
         self.parts: dict[str, Part] = {}
+        self.notifications = Notifications(
+            self.floor, ClobRenderer(world.register).market, self._render.trade_id, self._render.transaction_hash
+        )
+        self.parts["notifications"] = self.notifications
+        self._read_only = ReadOnlyKeys(world.seed)
+        self.parts["read_only_keys"] = self._read_only
+        self._bare = bare = ReadOnlyRoutes(self._read_only)
         # While a checkpoint is taken, nothing may happen.
         self.standing = False
         # Called before orders are cancelled because a heartbeat stopped: the one thing that no request asks for.
@@ -102,6 +112,9 @@ class TradingSide:
         self._by_key: dict[str, Callable[[ApiKey, Query, bytes], Answer]] = {
             "GET /auth/api-keys": lambda key, query, body: self._keys(key.address),
             "DELETE /auth/api-key": lambda key, query, body: self._delete_key(key),
+            "POST /auth/readonly-api-key": lambda key, query, body: bare.make(key),
+            "GET /auth/readonly-api-keys": lambda key, query, body: bare.told(key),
+            "DELETE /auth/readonly-api-key": lambda key, query, body: bare.delete(key, body),
             "GET /auth/ban-status/closed-only": lambda key, query, body: self._closed_only(key),
             "POST /order": lambda key, query, body: self._desk.post_one(key, body),
             "POST /orders": lambda key, query, body: self._desk.post_many(key, body),
@@ -114,8 +127,8 @@ class TradingSide:
             "GET /balance-allowance": lambda key, query, body: self._balance(key, query),
             "GET /balance-allowance/update": lambda key, query, body: self._update_balance(key, query),
             "PUT /balance-allowance/update": lambda key, query, body: self._update_balance(key, query),
-            "GET /notifications": lambda key, query, body: json_answer([]),
-            "DELETE /notifications": lambda key, query, body: json_answer("OK"),
+            "GET /notifications": lambda key, query, body: self._notified(key, query),
+            "DELETE /notifications": lambda key, query, body: self._drop_notified(key, query),
             "POST /v1/heartbeats": lambda key, query, body: self._beat(key, body),
             "POST /heartbeats": lambda key, query, body: json_answer({"status": "ok"}),
             "GET /order-scoring": lambda key, query, body: self._scoring(key, query),
@@ -188,16 +201,22 @@ class TradingSide:
         if action == "GET /auth/api-keys" and not headers.get("poly_api_key"):
             # The specification wants the wallet's signature here, the official client sends a key's.
             return self._keys(self.door.claim(headers).address)
+        if action == "GET /auth/validate-readonly-api-key":
+            return self._bare.check(query)
         route = self._by_key.get(action)
         if route is None and action.startswith("GET /data/order/"):
-            key = self.door.key(method, path, headers, body)
+            key = self._admit(action, method, path, headers, body)
             return json_answer(self._render.order(self._own_order(key, path.rpartition("/")[2])))
         if route is None:
             raise clob_missing("404 page not found")
-        key = self.door.key(method, path, headers, body)
+        key = self._admit(action, method, path, headers, body)
         if not self.limits.on:
             return route(key, query, body)
         return self.limits.meter(key.address, action, body, lambda: route(key, query, body))
+
+    def _admit(self, action: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> ApiKey:
+        """Who asks: by a full key that signed, or by a bare one that may only look. Raises WireError (401)."""
+        return self._read_only.admit(action, headers) or self.door.key(method, path, headers, body)
 
     # Keys
 
@@ -265,10 +284,7 @@ class TradingSide:
             raise clob_invalid("Invalid asset type")
         if kind != "COLLATERAL" and not is_number(token_id):
             raise clob_invalid("Invalid token id")
-        number = query.text("signature_type", "0")
-        if number not in ("0", "1", "2", "3"):
-            raise clob_invalid("Invalid signature_type")
-        account = self.floor.engine.account(self._wallet(key.address, SignatureType(int(number))))
+        account = self.floor.engine.account(self._wallet(key.address, _signature_type(query)))
         return account, COLLATERAL if kind == "COLLATERAL" else token_id
 
     def _update_balance(self, key: ApiKey, query: Query) -> Answer:
@@ -280,6 +296,16 @@ class TradingSide:
         told, contracts = self.approvals.told, EXCHANGES[self._chain_id]
         spenders = {each.address: str(told(account.account_id, asset, each.address)) for each in contracts}
         return json_answer(BalanceAllowanceMessage(str(self.balances.shown_micro(account, asset)), spenders))
+
+    def _notified(self, key: ApiKey, query: Query) -> Answer:
+        return json_answer(self.notifications.unread(self._wallet(key.address, _signature_type(query))))
+
+    def _drop_notified(self, key: ApiKey, query: Query) -> Answer:
+        numbers = [text.strip() for text in query.text("ids").split(",")]
+        if not all(is_number(text) for text in numbers):
+            raise clob_invalid("Invalid ids")
+        self.notifications.drop(wallets_of(key.address), map(int, numbers))
+        return json_answer("OK")
 
     def _wallet(self, address: str, kind: SignatureType) -> str:
         """The owner's wallet of this kind; of two deposit wallets the one that has been funded."""
@@ -321,6 +347,14 @@ class _Beat(msgspec.Struct):
 
 def _fits(wanted: tuple[str, ...], has: tuple[str, ...]) -> bool:
     return all(not asked or asked == given for asked, given in zip(wanted, has, strict=True))
+
+
+def _signature_type(query: Query) -> SignatureType:
+    """Which kind of wallet is asked about; the plain one if none is named. Raises WireError."""
+    number = query.text("signature_type", "0")
+    if number not in ("0", "1", "2", "3"):
+        raise clob_invalid("Invalid signature_type")
+    return SignatureType(int(number))
 
 
 def _moment_s(query: Query, name: str) -> int | None:
