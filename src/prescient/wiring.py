@@ -125,18 +125,25 @@ def stream_url(settings: Settings) -> str:
     return practice if settings.venue == "practice" else POLYMARKET_STREAM_URL
 
 
-def market_stream(settings: Settings, clock: Clock, market_data: MarketData) -> MarketStream:
-    """The source's market stream, with its REST side as the witness; whoever follows tokens on it closes it.
+@asynccontextmanager
+async def open_stream(settings: Settings, clock: Clock) -> AsyncIterator[MarketStream]:
+    """The source's market stream, with a REST side of its own as the witness: one with a memory could not testify.
 
     Sockets live in our time whatever the world's clock says, and on Polymarket alone are the two the same.
     """
     from prescient.adapters.polymarket.stream import PolymarketStream
     from prescient.adapters.polymarket.stream_assets import StreamLimits
 
+    witness = _market_data(settings, clock)
     limits = StreamLimits() if settings.venue == "polymarket" else StreamLimits(future_s=None)
-    return PolymarketStream(
-        url=stream_url(settings), books=market_data.books, clock=clock, timer=_system_clock(), limits=limits
+    stream = PolymarketStream(
+        url=stream_url(settings), books=witness.books, clock=clock, timer=_system_clock(), limits=limits
     )
+    try:
+        yield stream
+    finally:
+        await stream.close()
+        await witness.close()
 
 
 def practice_url(settings: Settings) -> str:

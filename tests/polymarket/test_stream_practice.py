@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import aiohttp
 import pytest
 from py_clob_client_v2.clob_types import OrderArgsV2, OrderPayload
 
+from prescient import wiring
 from prescient.adapters.clock import SystemClock
 from prescient.adapters.polymarket import PolymarketData
 from prescient.adapters.polymarket.stream import PolymarketStream
@@ -17,6 +19,7 @@ from prescient.adapters.polymarket.stream_assets import StreamLimits
 from prescient.domain.market import Side
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, PrintSeen
 from prescient.domain.values import parse_micro
+from prescient.settings import PORT_PRACTICE, Settings
 from prescient.surfaces.practice.server import PracticeServer
 from prescient.surfaces.practice.state import MarketState
 from prescient.surfaces.practice.world import World
@@ -204,3 +207,25 @@ async def test_tokens_that_a_subscription_loses_are_noticed(server: PracticeServ
         assert rig.stream.counts["stalled assets"] + rig.stream.counts["stalled sockets"] > 0
     finally:
         await rig.close()
+
+
+async def test_wiring_opens_the_stream_of_the_source_that_is_set(server: PracticeServer, tmp_path: Path) -> None:
+    settings = Settings(
+        PRESCIENT_HOME=tmp_path,
+        _env_file=None,
+        PRESCIENT_GAMMA_URL=server.gamma_url,
+        PRESCIENT_CLOB_URL=server.clob_url,
+        PRESCIENT_STREAM_URL=f"ws://{server.host}:{server.port}/ws/market",
+    )
+    assert isinstance(server.world, World)
+    market = next(market for market in server.world.register.markets.values() if market.trading)
+    async with wiring.open_stream(settings, SystemClock()) as stream:
+        await stream.follow(list(market.token_ids))
+        events = stream.events()
+        books = [await anext(events), await anext(events)]
+    assert {book.book.token_id for book in books if isinstance(book, BookSeen)} == set(market.token_ids)
+    assert [event async for event in events] == []
+    practice = Settings(PRESCIENT_HOME=tmp_path, _env_file=None, PRESCIENT_PORT_SHIFT=3)
+    assert wiring.stream_url(practice) == f"ws://127.0.0.1:{PORT_PRACTICE + 3}/ws/market"
+    real = Settings(PRESCIENT_HOME=tmp_path, _env_file=None, PRESCIENT_VENUE="polymarket")
+    assert wiring.stream_url(real) == "wss://ws-subscriptions-clob.polymarket.com/ws/market"
