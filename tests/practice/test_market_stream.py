@@ -92,6 +92,12 @@ def sides(book: dict[str, Any]) -> dict[str, dict[str, str]]:
     }
 
 
+@pytest.mark.fidelity(
+    "One array has a book for each token: best levels last, tick size, last price, hash as over REST",
+    area="Market stream",
+    evidence="recording",
+    source="frames of books",
+)
 async def test_first_books_come_in_one_array_and_are_those_of_the_order_book_api(
     server: PracticeServer, client: StreamClient
 ) -> None:
@@ -110,6 +116,12 @@ async def test_first_books_come_in_one_array_and_are_those_of_the_order_book_api
     assert mirrored == books[1]["bids"]
 
 
+@pytest.mark.fidelity(
+    "Unknown and closed tokens are answered with an empty array",
+    area="Market stream",
+    evidence="field report",
+    source="market channel",
+)
 async def test_unknown_and_closed_tokens_get_an_empty_array(server: PracticeServer, client: StreamClient) -> None:
     await advance(server, 2 * DAY_S)
     closed = next(market for market in world_of(server).register.markets.values() if market.closed)
@@ -119,6 +131,12 @@ async def test_unknown_and_closed_tokens_get_an_empty_array(server: PracticeServ
     assert [book["asset_id"] for book in await client.next()] == [market.token_ids[1]]
 
 
+@pytest.mark.fidelity(
+    "`initial_dump: false` leaves the first books out",
+    area="Market stream",
+    evidence="specification",
+    source="asyncapi",
+)
 async def test_first_books_can_be_left_out(server: PracticeServer, client: StreamClient) -> None:
     market = market_of(server)
     await client.say({"assets_ids": market.token_ids, "type": "market", "initial_dump": False})
@@ -127,6 +145,12 @@ async def test_first_books_can_be_left_out(server: PracticeServer, client: Strea
     assert [event["event_type"] for event in await client.rest()] == ["price_change"]
 
 
+@pytest.mark.fidelity(
+    'An order or a cancel sends the new size of its level ("0": gone) for both tokens, at mirrored prices',
+    area="Market stream",
+    evidence="field report",
+    source="market channel",
+)
 async def test_an_order_and_its_cancel_change_one_level_of_both_books(
     server: PracticeServer, client: StreamClient
 ) -> None:
@@ -153,6 +177,12 @@ async def test_an_order_and_its_cancel_change_one_level_of_both_books(
     assert len(hashes) == 8
 
 
+@pytest.mark.fidelity(
+    "A trade sends `last_trade_price` with the taker's token and side, then books without tick size and last price",
+    area="Market stream",
+    evidence="specification",
+    source="market channel",
+)
 async def test_a_trade_is_printed_and_its_books_come_again(server: PracticeServer, client: StreamClient) -> None:
     market, trader = market_of(server), Trader(server)
     await client.subscribe(*market.token_ids)
@@ -174,6 +204,12 @@ async def test_a_trade_is_printed_and_its_books_come_again(server: PracticeServe
         assert book["hash"] == rest["hash"] == hash_of(book, rest)
 
 
+@pytest.mark.fidelity(
+    "Books kept from first books and changes stay equal to those of the order-book API",
+    area="Market stream",
+    evidence="specification",
+    source="market channel",
+)
 async def test_books_kept_from_the_stream_stay_those_of_the_exchange(
     server: PracticeServer, client: StreamClient
 ) -> None:
@@ -219,6 +255,12 @@ async def _stir(
         resting.append(answer)
 
 
+@pytest.mark.fidelity(
+    "`operation` adds and removes tokens on the open socket",
+    area="Market stream",
+    evidence="specification",
+    source="asyncapi",
+)
 async def test_subscriptions_grow_and_shrink(server: PracticeServer, client: StreamClient) -> None:
     market, trader = market_of(server), Trader(server)
     first, second = market.token_ids
@@ -239,6 +281,12 @@ async def test_subscriptions_grow_and_shrink(server: PracticeServer, client: Str
     assert trader.trading.streams.market._boards == {}
 
 
+@pytest.mark.fidelity(
+    "`custom_feature_enabled` turns `best_bid_ask` on and off, also by naming an active token again",
+    area="Market stream",
+    evidence="official client",
+    source="polymarket-client",
+)
 async def test_best_prices_come_only_to_those_who_ask_for_them(server: PracticeServer, client: StreamClient) -> None:
     market, trader = market_of(server), Trader(server)
     first, second = market.token_ids
@@ -264,6 +312,11 @@ async def test_best_prices_come_only_to_those_who_ask_for_them(server: PracticeS
     assert {event["event_type"] for event in await client.rest()} == {"price_change"}
 
 
+@pytest.mark.fidelity(
+    'An empty side is "0" or "1" in a `price_change` and "" in `best_bid_ask`',
+    area="Market stream",
+    evidence="assumed",
+)
 async def test_an_empty_side_has_no_best_price(server: PracticeServer, client: StreamClient) -> None:
     empty = next(
         market
@@ -282,6 +335,12 @@ async def test_an_empty_side_has_no_best_price(server: PracticeServer, client: S
     assert (mirrored["best_bid"], mirrored["best_ask"], mirrored["spread"]) == ("", "0.6", "")
 
 
+@pytest.mark.fidelity(
+    "A new tick is told for each token; whole books follow",
+    area="Market stream",
+    evidence="specification",
+    source="market channel",
+)
 async def test_a_new_tick_is_told_before_the_books_on_it(server: PracticeServer, client: StreamClient) -> None:
     market, trading = market_of(server), Trader(server).trading
     await client.subscribe(*market.token_ids)
@@ -296,6 +355,12 @@ async def test_a_new_tick_is_told_before_the_books_on_it(server: PracticeServer,
     assert events[2]["hash"] == (await rest_book(server, market.token_ids[0]))["hash"]
 
 
+@pytest.mark.fidelity(
+    "`new_market` and `market_resolved` of all markets reach every socket with `custom_feature_enabled`",
+    area="Market stream",
+    evidence="field report",
+    source="market channel",
+)
 async def test_news_of_the_venue_reach_every_socket_that_asked(server: PracticeServer, client: StreamClient) -> None:
     """Also of markets that nobody reads; naming no token at all is enough."""
     known = set(world_of(server).register.markets)
@@ -330,6 +395,12 @@ async def test_news_of_the_venue_reach_every_socket_that_asked(server: PracticeS
     assert halves > 0
 
 
+@pytest.mark.fidelity(
+    "From 500 tokens on, a socket gets no first books and is not told",
+    area="Market stream",
+    evidence="field report",
+    source="market channel",
+)
 async def test_too_many_tokens_get_no_first_books_and_are_not_told() -> None:
     async with open_exchange(events=200) as server, connect(server.market_ws_url) as client:
         market = market_of(server)

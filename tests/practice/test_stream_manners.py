@@ -64,6 +64,12 @@ def tokens_of(server: PracticeServer) -> list[str]:
     return quiet_market(server.world).token_ids
 
 
+@pytest.mark.fidelity(
+    "A PING before the first subscription closes the socket with 1008",
+    area="Market stream",
+    evidence="field report",
+    source="heartbeat before subscription",
+)
 @pytest.mark.parametrize("channel", ["market", "user"])
 async def test_a_ping_before_the_subscription_ends_the_connection(server: PracticeServer, channel: str) -> None:
     async with connect(f"{server.url}/ws/{channel}") as client:
@@ -71,6 +77,12 @@ async def test_a_ping_before_the_subscription_ends_the_connection(server: Practi
         assert await client.closed() == (1008, "invalid subscription payload")
 
 
+@pytest.mark.fidelity(
+    "A first message that is no subscription closes the socket with 1008",
+    area="Market stream",
+    evidence="field report",
+    source="heartbeat before subscription",
+)
 @pytest.mark.parametrize("channel", ["market", "user"])
 async def test_nonsense_before_the_subscription_ends_the_connection(server: PracticeServer, channel: str) -> None:
     for nonsense in NONSENSE:
@@ -79,6 +91,11 @@ async def test_nonsense_before_the_subscription_ends_the_connection(server: Prac
             assert (await client.closed())[0] == 1008, nonsense
 
 
+@pytest.mark.fidelity(
+    "A later message that makes no sense is answered with INVALID OPERATION and changes nothing",
+    area="Market stream",
+    evidence="assumed",
+)
 @pytest.mark.parametrize("channel", ["market", "user"])
 async def test_nonsense_afterwards_is_refused_and_changes_nothing(server: PracticeServer, channel: str) -> None:
     trader = Trader(server)
@@ -116,12 +133,23 @@ async def test_a_subscription_to_ten_thousand_unknown_tokens_is_answered(client:
     assert await client.subscribe(*(str(10**76 + number) for number in range(10_000))) == []
 
 
+@pytest.mark.fidelity(
+    "A socket that stays unsubscribed is closed (after 30 seconds here)",
+    area="Market stream",
+    evidence="field report",
+    source="market channel",
+)
 async def test_a_client_that_says_nothing_is_sent_away(server: PracticeServer) -> None:
     trading_of(server).streams.patience_s = 0.05
     async with connect(server.market_ws_url) as client:
         assert await client.closed() == (1008, "no subscription")
 
 
+@pytest.mark.fidelity(
+    "Who leaves more than 16 MiB unread is cut off",
+    area="Market stream",
+    evidence="assumed",
+)
 async def test_a_client_that_never_reads_is_cut_off_and_others_are_not() -> None:
     """Its backlog stays bounded; who reads gets everything."""
     async with open_exchange() as server:

@@ -58,6 +58,12 @@ async def of_type(handle: Any, kind: str) -> Any:
     return (await until(handle, lambda event: event.type == kind)).payload
 
 
+@pytest.mark.fidelity(
+    "The SDK reads books, changes, prints and best prices",
+    area="Official clients",
+    evidence="official client",
+    source="polymarket-client",
+)
 async def test_the_sdk_reads_books_changes_and_prints(server: PracticeServer, market: MarketState) -> None:
     wallet = wallet_of_type(trading_of(server), "eoa")
     environment, (first, second) = streaming(server), market.token_ids
@@ -93,6 +99,12 @@ async def test_the_sdk_reads_books_changes_and_prints(server: PracticeServer, ma
         await handle.close()
 
 
+@pytest.mark.fidelity(
+    "The SDK hears of new ticks, new markets and resolutions",
+    area="Official clients",
+    evidence="official client",
+    source="polymarket-client",
+)
 async def test_the_sdk_hears_news_of_the_venue_and_new_ticks(server: PracticeServer, market: MarketState) -> None:
     async with AsyncPublicClient(streaming(server)) as reader:
         handle = await reader.subscribe(MarketSpec(asset_ids=market.token_ids, custom_feature_enabled=True))
@@ -113,6 +125,12 @@ async def test_the_sdk_hears_news_of_the_venue_and_new_ticks(server: PracticeSer
         await handle.close()
 
 
+@pytest.mark.fidelity(
+    "The SDK changes its subscriptions on one socket and comes back after it broke",
+    area="Official clients",
+    evidence="official client",
+    source="polymarket-client",
+)
 async def test_the_sdk_changes_its_subscriptions_and_comes_back_by_itself(
     server: PracticeServer, market: MarketState
 ) -> None:
@@ -135,6 +153,12 @@ async def test_the_sdk_changes_its_subscriptions_and_comes_back_by_itself(
         await two.close()
 
 
+@pytest.mark.fidelity(
+    "The SDK follows its own orders and trades on the user channel",
+    area="Official clients",
+    evidence="official client",
+    source="polymarket-client",
+)
 @pytest.mark.parametrize("wallet_type", ["eoa", "deposit_wallet"])
 async def test_the_sdk_follows_its_own_orders_and_trades(
     server: PracticeServer, market: MarketState, wallet_type: str

@@ -66,6 +66,12 @@ async def enter(server: PracticeServer) -> AsyncIterator[Any]:
         yield open_for
 
 
+@pytest.mark.fidelity(
+    "Wrong credentials close the socket",
+    area="User stream",
+    evidence="field report",
+    source="user channel",
+)
 async def test_only_a_key_with_its_secrets_gets_in(server: PracticeServer) -> None:
     trader = Trader(server)
     right = trader.login()
@@ -84,6 +90,12 @@ async def test_only_a_key_with_its_secrets_gets_in(server: PracticeServer) -> No
         assert (await client.closed())[0] == 1008
 
 
+@pytest.mark.fidelity(
+    "Orders are told of as PLACEMENT, UPDATE and CANCELLATION, field by field as recorded",
+    area="User stream",
+    evidence="recording",
+    source="frames of orders",
+)
 async def test_an_order_is_told_of_when_placed_filled_and_cancelled(
     market: MarketState, enter: Any, server: Any
 ) -> None:
@@ -112,6 +124,12 @@ async def test_an_order_is_told_of_when_placed_filled_and_cancelled(
     assert placed["id"] == untouched and placed["associate_trades"] is None and placed["size_matched"] == "0"
 
 
+@pytest.mark.fidelity(
+    "Trades are told of as MATCHED, MINED and CONFIRMED, in the taker's terms",
+    area="User stream",
+    evidence="recording",
+    source="frames of trades",
+)
 async def test_a_trade_is_told_of_from_match_to_confirmation(market: MarketState, enter: Any, server: Any) -> None:
     trader = Trader(server)
     user = await enter(trader)
@@ -139,6 +157,12 @@ async def test_a_trade_is_told_of_from_match_to_confirmation(market: MarketState
     assert maker["matched_amount"] == "10" and float(maker["price"]) == pytest.approx(1 - float(first["price"]))
 
 
+@pytest.mark.fidelity(
+    "A maker finds itself in `maker_orders`, in its own token and at its own price, also of the complementary token",
+    area="User stream",
+    evidence="recording",
+    source="frames of trades",
+)
 async def test_both_sides_of_a_match_are_told_each_its_own_part(market: MarketState, enter: Any, server: Any) -> None:
     maker, taker = Trader(server, "safe"), Trader(server, "proxy")
     maker_user, taker_user = await enter(maker), await enter(taker)
@@ -164,6 +188,12 @@ async def test_both_sides_of_a_match_are_told_each_its_own_part(market: MarketSt
     assert {part["asset_id"] for part in mine["maker_orders"]} == {market.token_ids[0]}
 
 
+@pytest.mark.fidelity(
+    "A killed market order has CANCELED_ and the reason as its status, and no size, time and outcome",
+    area="User stream",
+    evidence="field report",
+    source="user channel",
+)
 async def test_a_killed_market_order_has_its_reason_as_its_status(market: MarketState, enter: Any, server: Any) -> None:
     trader = Trader(server)
     user = await enter(trader)
@@ -177,6 +207,12 @@ async def test_a_killed_market_order_has_its_reason_as_its_status(market: Market
     assert killed["status"].startswith("CANCELED_no orders found to match with FAK order.")
 
 
+@pytest.mark.fidelity(
+    "Orders that end by themselves say why: CANCELED_NOT_ENOUGH_BALANCE, CANCELED_MARKET_RESOLVED",
+    area="User stream",
+    evidence="official client",
+    source="polymarket-client",
+)
 async def test_orders_that_end_by_themselves_say_why(market: MarketState, enter: Any, server: Any) -> None:
     trader = Trader(server)
     user = await enter(trader)
@@ -197,6 +233,12 @@ async def test_orders_that_end_by_themselves_say_why(market: MarketState, enter:
     assert (last[winner]["type"], last[winner]["status"]) == ("CANCELLATION", "CANCELED_MARKET_RESOLVED")
 
 
+@pytest.mark.fidelity(
+    "A failing settlement is told of as RETRYING and FAILED",
+    area="User stream",
+    evidence="specification",
+    source="asyncapi-user",
+)
 async def test_a_failing_settlement_is_told_of(market: MarketState, enter: Any, server: Any) -> None:
     trader = Trader(server)
     user = await enter(trader)
@@ -209,6 +251,11 @@ async def test_a_failing_settlement_is_told_of(market: MarketState, enter: Any, 
     assert statuses == ["MATCHED", "RETRYING", "FAILED"]
 
 
+@pytest.mark.fidelity(
+    "A key hears of every wallet of its owner",
+    area="User stream",
+    evidence="assumed",
+)
 async def test_a_key_hears_of_all_its_owners_wallets_and_of_nobody_else(
     market: MarketState, enter: Any, server: Any
 ) -> None:
@@ -220,6 +267,12 @@ async def test_a_key_hears_of_all_its_owners_wallets_and_of_nobody_else(
     assert await theirs.rest() == []
 
 
+@pytest.mark.fidelity(
+    "`markets` narrows the channel; with none left it carries all",
+    area="User stream",
+    evidence="official client",
+    source="polymarket-client",
+)
 async def test_markets_can_be_chosen_and_changed(market: MarketState, enter: Any, server: Any) -> None:
     trader = Trader(server)
     other = quiet_market(server.world, negative_risk=True)
