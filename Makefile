@@ -4,7 +4,7 @@ VENUE ?= practice
 
 BIN := .venv/bin
 
-.PHONY: run test setup setup-dev format lint types floors unit fidelity fuzz bench lock clean
+.PHONY: run test setup setup-dev format lint types floors unit fidelity fuzz second-opinion bench lock clean
 
 # `exec`: the program takes the place of the shell, so that Ctrl-C and SIGTERM reach it, and make waits for its end.
 run: setup
@@ -50,6 +50,10 @@ fidelity: setup-dev
 # Ask the practice exchange whatever its OpenAPI document allows and forbids, longer than `make test` does.
 fuzz: setup-dev
 	PRESCIENT_SCHEMATHESIS_EXAMPLES=500 $(BIN)/pytest -q tests/practice/test_schemathesis.py
+
+# Compare the exchange's engine with the second opinion on a hundred thousand random flows (about a quarter of an hour).
+second-opinion: setup-dev
+	$(BIN)/python -m tests.second_opinion.campaign --flows 100000
 
 # Rewrite the hashed requirement files from pyproject.toml.
 lock:

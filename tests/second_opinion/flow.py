@@ -139,11 +139,18 @@ class Fill:
 
 @dataclass(frozen=True)
 class Wallet:
-    """What an account owns."""
+    """What an account owns, and how much of that its open orders hold back."""
 
     cash: int = 0
     yes: int = 0
     no: int = 0
+    held_cash: int = 0
+    held_yes: int = 0
+    held_no: int = 0
+
+
+# The prices and sizes at rest on one side of one token, best first.
+Side = tuple[tuple[Fraction, int], ...]
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ class Outcome:
 
     reasons holds every ground for refusal that applied (none: it was accepted), for the venue
     does not document which of several it names. removed tells the orders that left the book
-    without a trade; resting, the shares left of those still on it.
+    without a trade; resting, the shares left of those still on it; books, each token's bids and asks.
     """
 
     reasons: frozenset[str] = frozenset()
@@ -160,6 +167,7 @@ class Outcome:
     removed: frozenset[str] = frozenset()
     wallets: dict[str, Wallet] = field(default_factory=dict)
     resting: dict[str, int] = field(default_factory=dict)
+    books: dict[str, tuple[Side, Side]] = field(default_factory=dict)
 
     @property
     def accepted(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 
 from hypothesis import strategies as st
 
+from tests.second_opinion.fees import taker_fee
 from tests.second_opinion.flow import (
     BUY,
     FAK,
@@ -51,6 +52,7 @@ SCHEDULES = [
     (Fraction("0.25"), 2),
 ]
 ACCOUNTS = ("ann", "bob", "cat")
+NEWCOMER = "dan"
 SHARES = ("5", "10", "10", "20", "7.5", "5.01", "12.34", "33.33", "100", "2", "0.01", "4.99")
 DOLLARS = ("1", "5", "10", "2.5", "3.33", "2", "20", "50", "1.01", "0.99")
 FUNDS = {"rich": ("1000", "500"), "mixed": ("1000", "100", "20", "200"), "poor": ("20", "5", "0")}
@@ -120,7 +122,7 @@ class Builder:
             for asset in (USD, YES, NO):
                 operations.append(Deposit(account, asset, micro(self.choose.pick(funds))))
         for _ in range(self.choose.pick(range(LEAST_STEPS, MOST_STEPS + 1))):
-            operations.append(self.step())
+            operations += self.just_enough() if self.one_in(9) else [self.step()]
         return Flow(self.market, tuple(operations))
 
     def step(self) -> Operation:
@@ -136,6 +138,18 @@ class Builder:
             self.now_ms += pause
             return Advance(pause)
         return self.other(kind, account)
+
+    def just_enough(self) -> list[Operation]:
+        """An order of somebody who, at first, has exactly what it needs, or a hair more or less."""
+        place = self.order(NEWCOMER)
+        if place.order_type == FOK:
+            place = replace(place, order_type=GTC)
+        if place.account != NEWCOMER or place.taker_amount == 0 or place.side == SELL:
+            return [place]
+        price = min(Fraction(place.maker_amount, place.taker_amount), Fraction(1))
+        fee = taker_fee(place.taker_amount, price, self.market.fee_rate, self.market.fee_exponent)
+        hair = self.choose.pick((0, 0, 1, -1, 10))
+        return [Deposit(NEWCOMER, USD, max(0, place.maker_amount + fee + hair)), place]
 
     def cancel(self, account: str) -> Cancel:
         """A cancel, mostly by the order's owner."""
@@ -202,7 +216,7 @@ class Builder:
 
     def limit_amounts(self, side: str, price: Fraction) -> tuple[int, int]:
         """The two amounts of a limit order, exactly at its price."""
-        shares = micro(self.choose.pick(SHARES))
+        shares = micro(self.choose.pick(SHARES)) + (1000 if self.one_in(40) else 0)
         dollars = floor(shares * price)
         return (dollars, shares) if side == BUY else (shares, dollars)
 

@@ -26,7 +26,7 @@ LEAST_SHARES = 5 * MICRO
 
 @dataclass
 class Order:
-    """An order at work: its limit, what is left of it, and how much it has filled as a maker."""
+    """An order at work: its limit, what is left of it, what it made, and what it holds back."""
 
     order_id: str
     account: str
@@ -37,6 +37,7 @@ class Order:
     arrived: int
     dies_at_ms: int | None = None
     made: int = 0
+    holds: int = 0
 
     def maker_money(self, made: int) -> int:
         """All that the order has paid (or been paid) once so many shares were made."""
@@ -76,23 +77,31 @@ def fits(micro: int, decimals: int) -> bool:
 def own_reasons(place: Place, tick: Fraction, now_ms: int) -> set[str]:
     """Every rule that the order breaks whatever the book and the wallets hold."""
     found: set[str] = set()
+    if place.order_type == GTD:
+        if place.expiration * 1000 < now_ms + GTD_AHEAD_MS:
+            found.add(reasons.EXPIRATION)
+    elif place.expiration:
+        found.add(reasons.EXPIRATION)
+    if is_market(place) and place.post_only:
+        found.add(reasons.PAYLOAD)
+    if place.maker_amount <= 0 or place.taker_amount <= 0:
+        return found | {reasons.PAYLOAD}
+    return found | amount_reasons(place, tick)
+
+
+def amount_reasons(place: Place, tick: Fraction) -> set[str]:
+    """Every rule that the order's two amounts break."""
+    found: set[str] = set()
     limit = limit_of(place, tick)
     if (limit / tick).denominator != 1 or not tick <= limit <= 1 - tick:
         found.add(reasons.TICK)
     if is_market(place):
         if not fits(place.maker_amount, 2) or not fits(place.taker_amount, 4):
             found.add(reasons.PRECISION_MARKET)
-        if dollars_of(place) < LEAST_DOLLARS:
+        if place.side == BUY and dollars_of(place) < LEAST_DOLLARS:
             found.add(reasons.NOTIONAL)
-        if place.post_only:
-            found.add(reasons.PAYLOAD)
     elif not fits(shares_of(place), 2) or not fits(dollars_of(place), AMOUNT_DECIMALS[tick]):
         found.add(reasons.PRECISION_LIMIT)
-    if place.order_type == GTD:
-        if place.expiration * 1000 < now_ms + GTD_AHEAD_MS:
-            found.add(reasons.EXPIRATION)
-    elif place.expiration:
-        found.add(reasons.EXPIRATION)
     return found
 
 

@@ -8,9 +8,8 @@ matches, mints and merges alike.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil
 
 from tests.second_opinion import reasons
 from tests.second_opinion.fees import taker_fee
@@ -38,6 +37,7 @@ from tests.second_opinion.flow import (
     Operation,
     Outcome,
     Place,
+    Side,
     Split,
     Wallet,
     Withdraw,
@@ -54,33 +54,7 @@ from tests.second_opinion.orders import (
     queue,
     shares_of,
 )
-
-
-@dataclass
-class Level:
-    """What a taker would take at one price."""
-
-    price: Fraction
-    takes: list[tuple[Order, int]] = field(default_factory=list)
-
-    @property
-    def size(self) -> int:
-        """All shares taken at this price."""
-        return sum(size for _, size in self.takes)
-
-    def money(self, side: str) -> int:
-        """What the taker pays (rounded up) or is paid (rounded down), once for the price."""
-        exact = self.size * self.price
-        return ceil(exact) if side == BUY else floor(exact)
-
-
-@dataclass
-class Plan:
-    """What a taker would do: its levels, its own orders in the way, and what is left of it."""
-
-    levels: list[Level]
-    own: list[Order]
-    left: int
+from tests.second_opinion.walk import Level, Plan, walk
 
 
 class Venue:
@@ -115,16 +89,30 @@ class Venue:
         refused, fills = deeds[type(operation)](operation)
         self.expire()
         self.drop_underfunded()
-        wallets = {
-            account: Wallet(cash=owned[USD], yes=owned[YES], no=owned[NO]) for account, owned in self.owned.items()
-        }
         return Outcome(
             reasons=frozenset(refused),
             fills=tuple(fills),
             removed=frozenset(self.removed),
-            wallets=wallets,
+            wallets={account: self.shown(account) for account in self.owned},
             resting={order.order_id: order.left for order in self.book},
+            books={token: self.shown_book(token) for token in (YES, NO)},
         )
+
+    def shown(self, account: str) -> Wallet:
+        """An account as an outcome tells it."""
+        amounts = [self.owned[account][asset] for asset in (USD, YES, NO)]
+        return Wallet(*amounts, *(self.held_back(account, asset) for asset in (USD, YES, NO)))
+
+    def shown_book(self, token: str) -> tuple[Side, Side]:
+        """One token's bids and asks: its own orders, and the other token's seen in the mirror."""
+        bids: dict[Fraction, int] = {}
+        asks: dict[Fraction, int] = {}
+        for order in self.book:
+            own = order.token == token
+            side = bids if own == (order.side == BUY) else asks
+            price = order.limit if own else 1 - order.limit
+            side[price] = side.get(price, 0) + order.left
+        return tuple(sorted(bids.items(), reverse=True)), tuple(sorted(asks.items()))
 
     # Wallets
 
@@ -163,8 +151,8 @@ class Venue:
         """The market's taker fee."""
         return taker_fee(shares, price, self.market.fee_rate, self.market.fee_exponent)
 
-    def held(self, order: Order) -> int:
-        """What an order holds back: shares of a SELL; dollars and fee at the limit of a BUY."""
+    def full_hold(self, order: Order) -> int:
+        """What an order should hold back: shares of a SELL; dollars and fee at the limit of a BUY."""
         if order.side == SELL:
             return order.left
         money = order.maker_money(order.made + order.left) - order.maker_money(order.made)
@@ -179,8 +167,11 @@ class Venue:
 
     def available(self, account: str, asset: str) -> int:
         """What an account owns beyond what its open orders hold back."""
-        held = sum(self.held(order) for order in self.holders(account, asset))
-        return self.wallet(account)[asset] - held
+        return self.wallet(account)[asset] - self.held_back(account, asset)
+
+    def held_back(self, account: str, asset: str) -> int:
+        """What an account's open orders hold back of an asset."""
+        return sum(order.holds for order in self.holders(account, asset))
 
     # What takes orders off the book
 
@@ -209,8 +200,6 @@ class Venue:
 
     def change_tick(self, operation: ChangeTick) -> tuple[set[str], list[Fill]]:
         """Take the new grid, and cancel the orders that are not on it."""
-        if self.closed:
-            return {reasons.CLOSED}, []
         self.tick = operation.tick
         for order in list(self.book):
             if (order.limit / self.tick).denominator != 1:
@@ -238,25 +227,29 @@ class Venue:
     def place(self, place: Place) -> tuple[set[str], list[Fill]]:
         """Refuse an order, or trade what it meets and let the rest of it stand or lapse."""
         self.wallet(place.account)
-        if place.maker_amount <= 0 or place.taker_amount <= 0:
-            return {reasons.PAYLOAD}, []
         refused = own_reasons(place, self.tick, self.now_ms)
         if self.closed:
             refused.add(reasons.CLOSED)
         if place.order_id in self.known:
             refused.add(reasons.DUPLICATE)
+        if place.maker_amount <= 0 or place.taker_amount <= 0:
+            return refused, []
         order = self.order_from(place)
-        plan = self.plan(order, place)
+        plan = walk(order, place, self.book)
         refused |= self.book_reasons(place, order, plan)
         if refused:
             return refused, []
         self.known.add(place.order_id)
         self.arrivals += 1
-        for own in plan.own:
-            self.remove(own)
-        fills = [self.trade(order, level) for level in plan.levels]
-        order.left = plan.left
+        fills = []
+        for level in plan.levels:
+            for own in level.own:
+                self.remove(own)
+            if level.takes:
+                fills.append(self.trade(order, level, is_market(place)))
         if order.left and not is_market(place):
+            asset = USD if order.side == BUY else order.token
+            order.holds = min(self.full_hold(order), self.available(order.account, asset))
             self.book.append(order)
         elif fills:
             self.matched.add((order.order_id, order.account))
@@ -276,29 +269,6 @@ class Venue:
             dies_at_ms=dies_at_ms if place.order_type == GTD else None,
         )
 
-    def plan(self, order: Order, place: Place) -> Plan:
-        """Walk the queue price by price, until the order's shares (or dollars) are used up."""
-        spends = is_market(place) and place.side == BUY
-        left = place.maker_amount if spends else order.left
-        crossed = queue(order, self.book)
-        plan = Plan([], [], left)
-        for price in dict.fromkeys(price for price, _ in crossed):
-            level = Level(price)
-            wanted = floor(plan.left / price) if spends else plan.left
-            for maker in [maker for at, maker in crossed if at == price]:
-                if not wanted:
-                    break
-                if maker.account == order.account:
-                    plan.own.append(maker)
-                    continue
-                size = min(wanted, maker.left)
-                level.takes.append((maker, size))
-                wanted -= size
-            if level.takes:
-                plan.levels.append(level)
-                plan.left -= level.money(BUY) if spends else level.size
-        return plan
-
     def book_reasons(self, place: Place, order: Order, plan: Plan) -> set[str]:
         """Every rule that the order breaks against this book and this wallet."""
         found: set[str] = set()
@@ -306,7 +276,7 @@ class Venue:
         if is_market(place):
             if place.order_type == FOK and plan.left:
                 found.add(reasons.FOK_KILLED)
-            if place.order_type == FAK and not plan.levels:
+            if place.order_type == FAK and not plan.trades:
                 found.add(reasons.FAK_KILLED)
         elif place.post_only and crosses:
             found.add(reasons.CROSSES)
@@ -320,37 +290,52 @@ class Venue:
         return found
 
     def needed(self, place: Place, order: Order, plan: Plan) -> int:
-        """What the order must be able to pay: the whole of it at its limit, fee included.
+        """What the order must be able to pay: the whole of it at its limit, and the fee there.
 
-        And no less than what its fills come to, where small roundings or the higher fee of a
-        better price make that the larger sum.
+        A market BUY spends the same dollars on more shares at better prices: if their fee is the
+        higher one, it must be there.
         """
         if place.side == SELL:
             return order.left
-        at_limit = place.maker_amount + self.fee(order.left, order.limit)
-        spent = sum(level.money(BUY) + self.fee(level.size, level.price) for level in plan.levels)
+        fee = self.fee(order.left, order.limit)
         if is_market(place):
-            return max(at_limit, spent)
-        rest = ceil(plan.left * order.limit) + self.fee(plan.left, order.limit)
-        return max(at_limit, spent + rest)
+            fee = max(fee, sum(self.fee(level.size, level.price) for level in plan.trades))
+        return place.maker_amount + fee
 
-    def trade(self, order: Order, level: Level) -> Fill:
+    def trade(self, order: Order, level: Level, spends: bool) -> Fill:
         """Settle all that happens at one price."""
-        fee = self.fee(level.size, level.price)
-        self.settle(order, level.size, level.money(order.side))
+        money, fee = level.money(order.side), self.fee(level.size, level.price)
+        order.left -= level.size
+        if order.side == BUY and not spends:
+            money, fee = self.payable(order, money, fee)
+        elif order.side == SELL:
+            fee = min(fee, money)
+        self.settle(order, level.size, money)
         self.wallet(order.account)[USD] -= fee
         legs = []
         for maker, size in level.takes:
-            money = maker.maker_money(maker.made + size) - maker.maker_money(maker.made)
-            self.settle(maker, size, money)
-            maker.made += size
-            maker.left -= size
-            if not maker.left:
-                self.book.remove(maker)
-                self.matched.add((maker.order_id, maker.account))
+            self.make(maker, size)
             kind = DIRECT if maker.token == order.token else MINT if order.side == BUY else MERGE
             legs.append(Leg(maker.order_id, size, kind))
         return Fill(order.order_id, level.price, level.size, fee, tuple(legs))
+
+    def payable(self, order: Order, money: int, fee: int) -> tuple[int, int]:
+        """What a limit BUY really pays at a price: roundings beyond what was checked are let go."""
+        most = self.available(order.account, USD) - ceil(order.left * order.limit)
+        money = min(money, most)
+        return money, min(fee, most - money)
+
+    def make(self, maker: Order, size: int) -> None:
+        """Settle a resting order's part: its limit, rounded once over all that it has made."""
+        money = maker.maker_money(maker.made + size) - maker.maker_money(maker.made)
+        self.settle(maker, size, money)
+        maker.made += size
+        maker.left -= size
+        spent = money if maker.side == BUY else size
+        maker.holds = min(self.full_hold(maker), maker.holds - spent)
+        if not maker.left:
+            self.book.remove(maker)
+            self.matched.add((maker.order_id, maker.account))
 
     def settle(self, order: Order, shares: int, money: int) -> None:
         """Give a buyer shares for money, or a seller money for shares."""
