@@ -181,6 +181,26 @@ def test_what_our_fills_spared_stands_before_our_later_orders() -> None:
     assert queue.orders["b"].ahead_micro == 30 * SHARE
 
 
+def test_what_our_fills_spared_holds_up_later_takers_too() -> None:
+    queue = queue_of({50: 0, 49: 40}, {52: 100})
+    rest(queue, order("a", 50, 30))
+    queue.see(level(50, 35))
+    assert shares(queue.see(printed(50, 30))) == [("a", 30)]
+    queue.see(level(50, 5))
+    rest(queue, order("b", 49, 10))
+    # The five that are left and 45 more: in a world with us, thirty of those would still have found somebody at 50.
+    assert queue.see(printed(50, 5, time_ms=2_001)) == []
+    queue.see(level(50, 0))
+    assert queue.see(printed(49, 40, time_ms=2_001)) == []
+    queue.see(level(49, 0))
+    assert queue.orders["b"].ahead_micro == 30 * SHARE
+    assert shares(queue.see(printed(48, 35, time_ms=2_002))) == [("b", 5)]
+    # Whoever offers at 50 now would have met them.
+    rest(queue, order("c", 49, 10))
+    queue.see(level(50, 10, Side.SELL))
+    assert shares(queue.see(printed(48, 10, time_ms=2_003))) == [("b", 5), ("c", 5)]
+
+
 def test_nothing_fills_across_a_gap_and_the_place_is_kept() -> None:
     queue = queue_of({50: 100}, {52: 100})
     rest(queue, order("a", 50, 30))

@@ -185,6 +185,11 @@ class MarketQueue:
                 self._spared.pop(place, None)
         if size_micro == 0:
             self._printed.pop(place, None)
+        if size_micro > before:
+            # Whoever our fills had spared at prices that this one meets would have met it.
+            ladder, price = place
+            for other in [other for other in self._spared if other[0] != ladder and other[1] + price >= MICRO]:
+                del self._spared[other]
         for order in self._at(place):
             self._bound(order, size_micro, time_ms)
 
@@ -244,29 +249,51 @@ class MarketQueue:
             return []
         self._prints.append(told)
         self._printed[place] = min(self._printed.get(place, 0) + event.size_micro, self._levels.get(place, 0))
-        ladder, price = place
         outcomes: list[Outcome] = []
         left = event.size_micro
-        better = [
-            order for order in self.orders.values() if order.ladder == ladder and order.ladder_price_micro > price
-        ]
-        for order in sorted(better, key=lambda order: -order.ladder_price_micro):
-            if self._can_fill(order, event.time_ms):
-                left -= self._fill(replace(order, ahead_micro=0), left, outcomes)
+        for better in self._better(place):
+            left -= self._pass(better, left, event.time_ms, outcomes)
+        ours = self._reach(place, left, event.time_ms, outcomes, claims=True)
+        self._spare(place, event.size_micro - left + ours)
+        return outcomes
+
+    def _better(self, place: Place) -> list[Place]:
+        """The places before this one where anybody waits in a world with us, best first."""
+        ladder, price = place
+        ours = {(order.ladder, order.ladder_price_micro) for order in self.orders.values()}
+        found = [other for other in ours | self._spared.keys() if other[0] == ladder and other[1] > price]
+        return sorted(found, key=lambda other: -other[1])
+
+    def _pass(self, place: Place, volume_micro: int, time_ms: int, outcomes: list[Outcome]) -> int:
+        """A taker went through a place: only those whom our fills had spared can still stand there. Returns what stayed."""
+        spared = self._spared.get(place, 0)
+        for order in self._at(place):
+            if self._can_fill(order, time_ms):
+                self.orders[order.order_id] = replace(order, ahead_micro=min(order.ahead_micro, spared))
+        ours = self._reach(place, volume_micro, time_ms, outcomes, claims=False)
+        eaten = min(spared, volume_micro - ours)
+        self._spare(place, -eaten)
+        return ours + eaten
+
+    def _spare(self, place: Place, size_micro: int) -> None:
+        left = self._spared.pop(place, 0) + size_micro
+        if left:
+            self._spared[place] = left
+
+    def _reach(self, place: Place, volume_micro: int, time_ms: int, outcomes: list[Outcome], *, claims: bool) -> int:
+        """Let a print's volume pass the queue at one place, from the front; returns what our orders got of it."""
         ours = 0
         for order in self._at(place):
-            if not self._can_fill(order, event.time_ms):
+            if not self._can_fill(order, time_ms):
                 continue
-            volume = left - ours
-            volume -= self._claim(order.order_id, volume, event.time_ms)
+            volume = volume_micro - ours
+            if claims:
+                volume -= self._claim(order.order_id, volume, time_ms)
             reached = max(volume - order.ahead_micro, 0)
             order = replace(order, ahead_micro=max(order.ahead_micro - volume, 0))
             self.orders[order.order_id] = order
             ours += self._fill(order, reached, outcomes)
-        spared = event.size_micro - left + ours
-        if spared:
-            self._spared[place] = self._spared.get(place, 0) + spared
-        return outcomes
+        return ours
 
     def _can_fill(self, order: RestingOrder, time_ms: int) -> bool:
         return not order.in_gap and time_ms >= order.joined_ms

@@ -1,0 +1,422 @@
+"""Two copies of one seeded exchange: one is only watched, by the paper venue; the other is traded on with the same orders.
+
+Zero latency, a simulated clock, and traders who do not react: what the world's traders do in the watched copy is done
+again, order by order, in the traded one, whatever our orders have changed there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from random import Random
+
+from prescient.adapters.clock import SimulatedClock
+from prescient.adapters.gather import SequentialGather
+from prescient.adapters.ids import SequenceIds
+from prescient.adapters.memory import MemoryStore
+from prescient.adapters.paper import PaperVenue
+from prescient.domain.market import Level, OrderBook, Side, TradingRules
+from prescient.domain.order import Accepted, Fill, OrderIntent, OrderType, Refused, Rejected
+from prescient.domain.portfolio import NewPortfolio
+from prescient.domain.signal import Signal
+from prescient.domain.stream import BookSeen, LevelSeen, PrintSeen, StreamEvent, TickSeen
+from prescient.domain.values import MICRO
+from prescient.exchange.events import Event, LevelChanged, TickChanged, TradeEvent
+from prescient.exchange.orders import OrderRequest, Placed
+from prescient.exchange.queue import QueueModel
+from prescient.exchange.rejections import Rejection
+from prescient.exchange.settlement import TradeStatus
+from prescient.ports import Desk
+from prescient.surfaces.practice.book import Take
+from prescient.surfaces.practice.state import MarketState
+from prescient.surfaces.practice.trading.floor import Floor
+from prescient.surfaces.practice.world import World
+from prescient.trading.orders import approve_intent, book_answer
+from prescient.trading.resting import hear, send, sweep
+from tests.fakes import StaticMarketData
+
+from .conftest import START
+from .trading_venue import quiet_market
+
+RICH_MICRO = 10_000_000 * MICRO
+ACCOUNT = "0x00000000000000000000000000000000000000aa"
+Levels = list[tuple[int, int]]
+
+
+class WatchedFloor(Floor):
+    """Writes down what the world's own traders do."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world, lambda: world.now_ms)
+        self.acts: list[tuple[int, str, MarketState, tuple[object, ...]]] = []
+
+    def requote(self, market: MarketState, bids: Levels, asks: Levels) -> None:
+        self.acts.append((self.now_ms, "quote", market, (market.tick_micro, bids, asks)))
+        super().requote(market, bids, asks)
+
+    def take(self, market: MarketState, is_buy: bool, size_micro: int, limit_micro: int) -> Take:
+        self.acts.append((self.now_ms, "take", market, (market.tick_micro, is_buy, size_micro, limit_micro)))
+        return super().take(market, is_buy, size_micro, limit_micro)
+
+
+@dataclass
+class WatchedData(StaticMarketData):
+    """The watched copy's books and rules, as they are at this moment."""
+
+    floor: WatchedFloor | None = None
+
+    async def books(self, token_ids: Sequence[str]) -> dict[str, OrderBook]:
+        return {token_id: self.book(token_id) for token_id in token_ids}
+
+    def book(self, token_id: str) -> OrderBook:
+        assert self.floor is not None
+        bids, asks = self.floor.engine.levels(token_id)
+        market, _ = self.floor.engine.core.tokens[token_id]
+        state = market.state
+        return OrderBook(
+            token_id,
+            market.condition_id,
+            tuple(Level(*level) for level in bids),
+            tuple(Level(*level) for level in asks),
+            self.floor.now_ms,
+            state.tick_micro,
+            state.minimum_size_micro,
+        )
+
+    async def rules(self, condition_ids: Sequence[str]) -> dict[str, TradingRules]:
+        assert self.floor is not None
+        found = {}
+        for condition_id in condition_ids:
+            state = self.floor.engine.market(condition_id).state
+            found[condition_id] = TradingRules(
+                condition_id, state.spec.token_ids, True, state.tick_micro, state.minimum_size_micro, state.fees
+            )
+        return found
+
+
+@dataclass
+class WatchedStream:
+    """The engine's events as a stream would tell them, one by one."""
+
+    data: WatchedData
+    waiting: list[StreamEvent] = field(default_factory=list)
+    followed: set[str] = field(default_factory=set)
+
+    async def follow(self, token_ids: Sequence[str]) -> None:
+        for token_id in token_ids:
+            if token_id not in self.followed:
+                self.followed.add(token_id)
+                book = self.data.book(token_id)
+                self.waiting.append(BookSeen(book, book.time_ms))
+
+    async def unfollow(self, token_ids: Sequence[str]) -> None:
+        self.followed -= set(token_ids)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self.waiting += self.told(event)
+
+    def told(self, event: Event) -> list[StreamEvent]:
+        assert self.data.floor is not None
+        if isinstance(event, TradeEvent) and event.status is TradeStatus.MATCHED:
+            trade = event.trade
+            return [PrintSeen(trade.token_id, trade.price_micro, trade.size_micro, trade.side, event.time_ms)]
+        if isinstance(event, LevelChanged):
+            tokens = self.data.floor.engine.market(event.condition_id).token_ids
+            return [
+                LevelSeen(tokens[level.token_index], level.side, level.price_micro, level.size_micro, event.time_ms)
+                for level in event.sides()
+            ]
+        if isinstance(event, TickChanged):
+            tokens = self.data.floor.engine.market(event.condition_id).token_ids
+            books = [BookSeen(self.data.book(token_id), event.time_ms) for token_id in tokens]
+            return [*(TickSeen(token_id, event.new_tick_micro, event.time_ms) for token_id in tokens), *books]
+        return []
+
+    def events(self) -> object:
+        raise AssertionError("these tests hand the events over by themselves")
+
+    def book(self, token_id: str) -> OrderBook | None:
+        return self.data.book(token_id)
+
+    def evidence_age_s(self, token_id: str) -> float | None:
+        return 0.0
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One order's answer: refused, or each match at once as (price, size, dollars, fee)."""
+
+    refused: bool
+    matches: tuple[tuple[int, int, int, int], ...] = ()
+
+
+@dataclass
+class Pair:
+    """The two copies, and the paper venue that watches the first."""
+
+    seed: int
+    number_of_markets: int = 6
+    count: int = 0
+    # Markets in which the makers' fresh quotes crossed an order of ours in the traded copy, until they quote again.
+    crossed: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.world = World(self.seed, 40, START, tick=timedelta(seconds=60))
+        self.watched = WatchedFloor(self.world)
+        twin = World(self.seed, 40, START, tick=timedelta(seconds=60))
+        self.moment_ms = self.world.now_ms
+        self.traded = Floor(twin, lambda: self.moment_ms)
+        self.markets = [market for market in self.world.register.markets.values() if suits(market)]
+        self.markets = sorted(self.markets, key=lambda market: -market.daily_volume_micro)[: self.number_of_markets]
+        assert len(self.markets) == self.number_of_markets and quiet_market(self.world)
+        self.twins = {
+            market.condition_id: twin.register.markets_by_condition[market.condition_id] for market in self.markets
+        }
+        for market in self.markets:
+            self.watched.enter(market)
+            self.traded.enter(self.twins[market.condition_id])
+        self.watched.acts.clear()
+        self.traded.engine.deposit(ACCOUNT, RICH_MICRO)
+        self.data = WatchedData(floor=self.watched)
+        self.stream = WatchedStream(self.data)
+        self.watched.listeners.append(self.stream.tell)
+        self.clock = SimulatedClock(self.world.now)
+        self.store = MemoryStore()
+        # The exchange tells the print before the level.
+        model = QueueModel(level_before_print_ms=0)
+        venue = PaperVenue(self.data, self.store, self.clock, self.stream, model)  # type: ignore[arg-type] # no events()
+        self.desk = Desk(
+            self.clock, SequenceIds(1), SequentialGather(), self.data, venue, self.store, {}, resting=venue.resting
+        )
+
+    async def open(self) -> Pair:
+        made = await self.store.create_portfolio(NewPortfolio("Parity", "majority", RICH_MICRO), START)
+        self.portfolio_id = made.portfolio_id
+        assert self.desk.resting is not None
+        for market in self.markets:
+            rules = await self.data.rules([market.condition_id])
+            await self.desk.resting.follow(rules[market.condition_id])  # type: ignore[attr-defined] # paper's own
+        await self.listen()
+        return self
+
+    async def step(self, minutes: float) -> None:
+        """Let the watched world move on, repeat what its traders did, and let the paper venue hear of it."""
+        self.world.step(self.world.now + timedelta(minutes=minutes))
+        self.watched.attend()
+        self.clock.advance((self.world.now - self.clock.now()).total_seconds())
+        for self.moment_ms, kind, market, (tick, *given) in self.watched.acts:
+            twin = self.twins[market.condition_id]
+            twin.tick_micro = int(str(tick))
+            before = self._given_by_quotes(market.condition_id)
+            if kind == "quote":
+                self.traded.requote(twin, *given)  # type: ignore[arg-type] # as it was called
+                crossing = self._given_by_quotes(market.condition_id) > before
+                (self.crossed.add if crossing else self.crossed.discard)(market.condition_id)
+            else:
+                self.traded.take(twin, *given)  # type: ignore[arg-type] # as it was called
+        self.watched.acts.clear()
+        self.moment_ms = self.world.now_ms
+        self.traded.attend()
+        await self.listen()
+        await sweep(self.desk)
+
+    def _given_by_quotes(self, condition_id: str) -> int:
+        """What our orders got from makers' quotes that crossed them, in micro-shares: no print ever tells that."""
+        trades = self.traded.engine.core.trades.values()
+        return sum(
+            trade.size_micro
+            for trade in trades
+            if trade.condition_id == condition_id
+            and trade.account_id == self.traded.house
+            and any(maker.account_id == ACCOUNT for maker in trade.makers)
+        )
+
+    async def listen(self) -> None:
+        events, self.stream.waiting = self.stream.waiting, []
+        for event in events:
+            await hear(self.desk, event)
+
+    async def order(
+        self, market: MarketState, token_index: int, side: Side, order_type: OrderType, **given: int
+    ) -> tuple[str, Outcome, Outcome]:
+        """Send one order both ways; returns its id, what paper answered and what the exchange did."""
+        self.count += 1
+        order_id = f"order:{self.count:05d}"
+        intent = OrderIntent(
+            order_id=order_id,
+            portfolio_id=self.portfolio_id,
+            signal_id=f"signal:{self.count:05d}",
+            condition_id=market.condition_id,
+            token_id=market.token_ids[token_index],
+            side=side,
+            order_type=order_type,
+            limit_price_micro=given["price"],
+            amount_micro=given.get("amount", 0),
+            size_micro=given.get("size", 0),
+            post_only=bool(given.get("post_only")),
+            expiration_s=given.get("expiration_s", 0),
+        )
+        paper, real = await self._on_paper(intent, market), self._on_exchange(intent)
+        await self.listen()
+        return order_id, paper, real
+
+    async def _on_paper(self, intent: OrderIntent, market: MarketState) -> Outcome:
+        signal = Signal(
+            intent.signal_id, "parity", self.portfolio_id, "parity", str(market.number), intent.condition_id,
+            intent.token_id, market.question, "", intent.side, MICRO, None, intent.limit_price_micro, 0, "", "",
+            self.clock.now(),
+        )  # fmt: skip
+        await self.store.save_signals([signal])
+        rules = await self.data.rules([intent.condition_id])
+        approved = await approve_intent(self.desk, intent, rules[intent.condition_id])
+        assert not isinstance(approved, Refused), approved
+        fills: tuple[Fill, ...]
+        if intent.order_type in (OrderType.GTC, OrderType.GTD):
+            placed = await send(self.desk, approved, signal)
+            if isinstance(placed, Refused):
+                return Outcome(True)
+            fills = placed.trade.fills if placed.trade else ()
+        else:
+            answer = await self.desk.venue.submit(approved)
+            await book_answer(self.desk, approved, answer, signal)
+            if isinstance(answer, Rejected):
+                return Outcome(True)
+            assert isinstance(answer, Accepted)
+            fills = answer.fills
+        return Outcome(False, tuple((one.price_micro, one.size_micro, one.cost_micro, one.fee_micro) for one in fills))
+
+    def _on_exchange(self, intent: OrderIntent) -> Outcome:
+        placed = self.traded.place(request_of(intent))
+        if isinstance(placed, Rejection):
+            return Outcome(True)
+        assert isinstance(placed, Placed)
+        trades = [self.traded.engine.core.trades[trade_id] for trade_id in placed.trade_ids]
+        return Outcome(False, tuple((one.price_micro, one.size_micro, one.cost_micro, one.fee_micro) for one in trades))
+
+    def filled_on_exchange(self, order_id: str) -> int:
+        order = self.traded.engine.order(order_id)
+        return order.matched_micro if order is not None else 0
+
+    async def filled_on_paper(self, order_id: str) -> int:
+        return sum(fill.size_micro for fill in await self.store.fills(order_id))
+
+
+def suits(market: MarketState) -> bool:
+    """A market with makers on both sides, fees and no delay, far from its end."""
+    return bool(
+        market.trading
+        and market.maker is not None
+        and market.fees.kind
+        and not market.seconds_delay
+        and not market.taker_delay
+        and market.end_ms > START.timestamp() * 1000 + 7 * 86_400_000
+        and 100_000 < market.book.best_bid_micro < market.book.best_ask_micro < 900_000
+    )
+
+
+def request_of(intent: OrderIntent) -> OrderRequest:
+    """The order as a client signs it: amounts whose ratio is the limit, or a hair inside it."""
+    price, size = intent.limit_price_micro, intent.size_micro
+    if intent.order_type in (OrderType.GTC, OrderType.GTD):
+        dollars, shares = size * price // MICRO, size
+    elif intent.side is Side.BUY:
+        dollars = intent.amount_micro
+        shares = dollars * MICRO // price // 100 * 100
+    else:
+        dollars, shares = size * price // MICRO // 100 * 100, size
+    made, taken = (dollars, shares) if intent.side is Side.BUY else (shares, dollars)
+    return OrderRequest(
+        intent.order_id, ACCOUNT, "", intent.token_id, intent.side, intent.order_type, made, taken,
+        intent.expiration_s, intent.post_only,
+    )  # fmt: skip
+
+
+@dataclass
+class Flow:
+    """A seeded flow of orders of every type. In each market one side is taken and the other rested on, so that our own
+    orders never meet one another, and what our fills leave to others is never what we take next.
+    """
+
+    pair: Pair
+    random: Random
+    resting: list[str] = field(default_factory=list)
+
+    def side_of(self, market: MarketState) -> int:
+        """The token that is bought in this market, by takers and by orders that rest."""
+        return self.pair.markets.index(market) % 2
+
+    async def endow(self, market: MarketState) -> tuple[str, Outcome, Outcome]:
+        """Buy shares of the other token, to have something to sell."""
+        bought = 1 - self.side_of(market)
+        return await self.pair.order(market, bought, Side.BUY, OrderType.FAK, price=990_000, amount=400 * MICRO)
+
+    async def next(self, market: MarketState) -> tuple[str, Outcome, Outcome]:
+        """One order of any type, at a price around the touch."""
+        random, token = self.random, self.side_of(market)
+        book = self.pair.data.book(market.token_ids[token])
+        other = self.pair.data.book(market.token_ids[1 - token])
+        tick = book.tick_micro
+        kind = random.choice(
+            ("buy", "buy", "kill", "sell", "rest", "rest", "rest", "rest", "cross", "offer", "timed", "wrong")
+        )
+        cents = random.randrange(100, 30_000) * 10_000
+        best_bid, best_ask = book.best_bid_micro or tick, book.best_ask_micro or MICRO - tick
+        inside = lambda price: min(max(price // tick * tick, tick), MICRO - tick)  # noqa: E731 # used three times below
+        size = random.randrange(500, 30_000) * 10_000
+        if kind in ("buy", "kill"):
+            limit = inside(best_ask + random.randrange(-1, 6) * tick)
+            order_type = OrderType.FAK if kind == "buy" else OrderType.FOK
+            return await self.pair.order(market, token, Side.BUY, order_type, price=limit, amount=cents)
+        if kind in ("sell", "offer"):
+            return await self._sell(market, 1 - token, other, kind, min(size, 20 * MICRO))
+        if kind == "cross":
+            return await self._rests(market, token, inside(best_ask + random.randrange(3) * tick), size)
+        if kind == "timed":
+            end_s = int(self.pair.clock.now().timestamp()) + random.choice((100, 181, 400, 4_000))
+            price = inside(best_bid - random.randrange(2) * tick)
+            return await self._rests(market, token, price, size, OrderType.GTD, expiration_s=end_s)
+        if kind == "wrong":
+            price, size = random.choice(
+                (
+                    (inside(best_bid) + 50, size),
+                    (inside(best_bid), 4 * MICRO),
+                    (inside(best_bid), size + 100),
+                    (0, size),
+                )
+            )
+            return await self._rests(market, token, price or inside(best_ask), size, post_only=int(price == 0))
+        price = inside(best_bid + random.randrange(-4, 2) * tick)
+        return await self._rests(market, token, price, size, post_only=random.randrange(2))
+
+    async def _sell(
+        self, market: MarketState, token: int, book: OrderBook, kind: str, size: int
+    ) -> tuple[str, Outcome, Outcome]:
+        """Sell what was bought at first: to the bids, or as an offer behind the best one."""
+        tick = book.tick_micro
+        if kind == "offer":
+            price = min((book.best_ask_micro or MICRO - tick) + self.random.randrange(2) * tick, MICRO - tick)
+            return await self._rests(market, token, price, size, side=Side.SELL)
+        limit = max((book.best_bid_micro or tick) - self.random.randrange(3) * tick, tick)
+        return await self.pair.order(market, token, Side.SELL, OrderType.FAK, price=limit, size=size)
+
+    async def _rests(
+        self,
+        market: MarketState,
+        token: int,
+        price: int,
+        size: int,
+        order_type: OrderType = OrderType.GTC,
+        side: Side = Side.BUY,
+        **given: int,
+    ) -> tuple[str, Outcome, Outcome]:
+        answered = await self.pair.order(market, token, side, order_type, price=price, size=size, **given)
+        self.resting.append(answered[0])
+        return answered
+
+
+__all__ = ["Flow", "Outcome", "Pair", "replace"]
