@@ -63,8 +63,9 @@ async def run_practice(
     if opening.catalogs:
         await _serve(PracticeServer(Catalogue.load(opening.catalogs, start), LOOPBACK, port), stop, ready)
     elif opening.fresh:
-        world = World(settings.seed, start=start)
-        await _serve(PracticeServer(world, LOOPBACK, port, speed=speed, trading=True), stop, ready)
+        server = PracticeServer(World(settings.seed, start=start), LOOPBACK, port, speed=speed, trading=True)
+        server.exchange.limits.switch(True)
+        await _serve(server, stop, ready)
     else:
         path = checkpoint_path(settings.home, settings.seed)
         with _alone_on(path):
@@ -76,6 +77,8 @@ def open_kept(path: Path, seed: int, start: datetime, *, speed: float = 0.0, por
     kept = read_checkpoint(path)
     world = World(seed, start=start) if kept is None else kept_world(path, kept)
     server = PracticeServer(world, LOOPBACK, port, speed=speed, checkpoint=path, trading=True)
+    # As on the venue; `POST /practice/limits` changes it, and what was set is kept.
+    server.exchange.limits.switch(True)
     if kept is not None:
         server.recall(kept)
     return server
