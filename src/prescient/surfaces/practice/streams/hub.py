@@ -146,6 +146,9 @@ class Streams:
 
     async def close(self) -> None:
         """Say good-bye to everybody."""
+        for socket in self._open:
+            socket.flush()
+            socket.end()
         leaving = [
             response.close(code=GOING_AWAY, message=b"the exchange is closing") for response in self._open.values()
         ]
@@ -203,6 +206,7 @@ class Streams:
         self.market.apply(socket, request, first)
 
     def _forget(self, socket: StreamSocket) -> None:
+        socket.end()
         self.market.leave(socket)
         self.user.leave(socket)
         self.faults.dismiss(socket)

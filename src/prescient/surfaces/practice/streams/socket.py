@@ -19,6 +19,7 @@ class StreamSocket:
     """
 
     __slots__ = (
+        "_ended",
         "_faults",
         "_held",
         "_outbox",
@@ -65,6 +66,7 @@ class StreamSocket:
         self._unread_max_bytes = unread_max_bytes
         self._outbox: list[bytes] = []
         self._held: bytes | None = None
+        self._ended = False
 
     @property
     def unread_bytes(self) -> int:
@@ -82,6 +84,8 @@ class StreamSocket:
 
     def answer(self, frame: bytes) -> None:
         """Send a frame that no fault touches: an answer to PING comes even when all else has stalled."""
+        if self._ended:
+            return
         outbox = self._outbox
         if not outbox:
             self._wake(self)
@@ -115,6 +119,11 @@ class StreamSocket:
         if transport.get_write_buffer_size() > self._unread_max_bytes:
             self.too_slow = True
             transport.abort()
+
+    def end(self) -> None:
+        """Send nothing any more: nothing may follow a closing frame."""
+        self._ended = True
+        self._outbox.clear()
 
     def abort(self) -> None:
         """Break the connection off."""
