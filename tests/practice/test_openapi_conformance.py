@@ -180,6 +180,7 @@ def data_answers(server: PracticeServer, user: HttpUser) -> Answers:
     for path in ("/positions", "/closed-positions", "/trades", "/activity", "/value"):
         for asked in (f"user={user.wallet.funder}", "user=0x" + "a" * 40, "user=x", "user=&limit=x"):
             yield get(path, asked)
+    yield get("/trades", "limit=1000")
     yield get("/activity", f"user={user.wallet.funder}&excludeDepositsWithdrawals=false")
     yield get("/trades", f"market={user.market.condition_id}&takerOnly=false")
 

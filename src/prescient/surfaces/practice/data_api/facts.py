@@ -63,7 +63,10 @@ class Encyclopedia:
         self._floor = floor
 
     def of_token(self, token_id: str) -> Facts:
-        """The facts of a token that somebody has had."""
+        """The facts of a token that the world has, or that somebody has had."""
+        found = self._register.tokens.get(token_id)
+        if found is not None:
+            return self._facts(*found)
         condition_id = self.condition_of(token_id)
         market = self._floor.market_of(condition_id)
         return self._facts(market, market.token_ids.index(token_id))
@@ -86,7 +89,8 @@ class Encyclopedia:
         return self._floor.crowd
 
     def condition_of(self, token_id: str) -> str:
-        return self._floor.engine.core.tokens[token_id][0].condition_id
+        found = self._register.tokens.get(token_id)
+        return found[0].condition_id if found is not None else self._floor.engine.core.tokens[token_id][0].condition_id
 
     def _facts(self, market: MarketState, outcome_index: int) -> Facts:
         return Facts(market, self._register.events.get(market.event_number), outcome_index)
