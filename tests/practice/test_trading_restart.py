@@ -165,7 +165,7 @@ async def test_a_crash_while_the_world_trades_with_users_repeats_it_to_the_same_
                 await on_thread(quote)
             await asyncio.sleep(0.7)
             # Nothing else runs between these two lines: one moment.
-            if server._slices < 0:
+            if server.keeper.slices < 0:
                 state = engine_bytes(server)
                 copies.append((copy_of(tmp_path / "home", tmp_path / f"left-{number}"), state))
         filled = len(trading_of(server).floor.trades_of[wallet.funder])

@@ -80,7 +80,7 @@ def open_kept(path: Path, seed: int, start: datetime, *, speed: float = 0.0, por
     # As on the venue; `POST /practice/limits` changes it, and what was set is kept.
     server.exchange.limits.switch(True)
     if kept is not None:
-        server.recall(kept)
+        server.keeper.recall(kept)
     return server
 
 

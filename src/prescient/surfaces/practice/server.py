@@ -5,29 +5,19 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
 from aiohttp import web
 
 from prescient.surfaces.practice.answers import Answer, WireError, json_answer
-from prescient.surfaces.practice.checkpoint import Kept, write_checkpoint
 from prescient.surfaces.practice.clock import TICK_S, WorldClock
 from prescient.surfaces.practice.exchange import PracticeExchange
 from prescient.surfaces.practice.faulty.ordeal import Asked
-from prescient.surfaces.practice.journal import (
-    Journal,
-    Request,
-    Silence,
-    Step,
-    journal_path,
-    journals_from,
-    kept_headers,
-)
+from prescient.surfaces.practice.keeper import Keeper
 from prescient.surfaces.practice.recorded import Catalogue
-from prescient.surfaces.practice.recovery import recover
 from prescient.surfaces.practice.trading.routes import TradingSide
 from prescient.surfaces.practice.world import Exhibit
 
@@ -72,14 +62,7 @@ class PracticeServer:
         self.clock = WorldClock(world.now_ms, speed)
         self.exchange = exchange or self._make_exchange(trading)
         self.exchange.controls.speed = speed
-        self._checkpoint = checkpoint
-        self._journal: Journal | None = None
-        self._number = 0
-        # How many slices of the step that is under way are done; -1 between two steps.
-        self._slices = -1
-        # Closed while a checkpoint is taken: what would change something waits.
-        self._gate = asyncio.Event()
-        self._gate.set()
+        self.keeper = Keeper(checkpoint, self.exchange, self.clock)
         self._moving = asyncio.Lock()
         self._silenced = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -112,18 +95,10 @@ class PracticeServer:
     def user_ws_url(self) -> str:
         return f"ws://{self.host}:{self.port}/ws/user"
 
-    def recall(self, kept: Kept) -> None:
-        """Take up what was kept, before the start; the world is that of the checkpoint. Raises CheckpointRefused."""
-        assert self._checkpoint is not None
-        recover(self._checkpoint, kept, self.exchange, self.clock)
-        self._number = kept.number + len(journals_from(self._checkpoint, kept.number))
-
     async def start(self) -> None:
         """Keep the world once, then bind and serve. Raises OSError when the port is taken."""
         await self._save(CHECKPOINT_REACH_S)
-        if self._checkpoint is not None and self.exchange.trading is not None:
-            self.exchange.before_change = self._write_down
-            self.exchange.trading.before_silence = self._write_down_silence
+        self.keeper.listen()
         self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=2.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
@@ -132,7 +107,7 @@ class PracticeServer:
         if self.clock.speed > 0:
             self.clock.go()
             self._tasks.append(asyncio.create_task(self._pass_time(), name="practice-time"))
-        if self._checkpoint is not None:
+        if self.keeper.path is not None:
             self._tasks.append(asyncio.create_task(self._keep(), name="practice-checkpoint"))
         if self.exchange.trading is not None:
             self._tasks.append(asyncio.create_task(self._attend(), name="practice-attention"))
@@ -157,10 +132,8 @@ class PracticeServer:
                 # What time was told last is the time at which the world goes on.
                 await self._step_to(self.clock.now_ms())
                 self.clock.stand(self.world.now_ms)
-            await self._save_still(reach_s=0)
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+            await self.keeper.save(reach_s=0)
+        self.keeper.close()
 
     # --- time
 
@@ -168,25 +141,27 @@ class PracticeServer:
         while True:
             await asyncio.sleep(TICK_S)
             async with self._moving:
-                await self._step_to(self.clock.now_ms())
+                with _disk_may_fail("the world waits for its journal"):
+                    await self._step_to(self.clock.now_ms())
 
     async def _step_to(self, until_ms: int) -> None:
         """Move the world while requests go on being answered. The told time waits at the end of the step."""
         until_ms = self.clock.stand(until_ms)
-        self._write_down_step(until_ms)
-        self._slices = 0
-        began_s = time.perf_counter()
         try:
-            for _ in self.exchange.step_slices(until_ms):
-                self._slices += 1
-                if time.perf_counter() - began_s > SLICE_S:
-                    await asyncio.sleep(0)
-                    if self.exchange.trading is not None:
-                        await self.exchange.trading.streams.breathe()
-                    began_s = time.perf_counter()
+            self.keeper.write_step(until_ms)
+            self.keeper.slices = 0
+            await self._move(until_ms)
         finally:
-            self._slices = -1
+            self.keeper.slices = -1
             self.clock.go()
+
+    async def _move(self, until_ms: int) -> None:
+        began_s = time.perf_counter()
+        for _ in self.exchange.step_slices(until_ms):
+            self.keeper.slices += 1
+            if time.perf_counter() - began_s > SLICE_S:
+                await asyncio.sleep(0)
+                began_s = time.perf_counter()
 
     async def _attend(self) -> None:
         """Let what is due happen although nobody asks: settlements, expiries, heartbeats that stopped."""
@@ -195,7 +170,8 @@ class PracticeServer:
             await asyncio.sleep(ATTENTION_S)
             self.clock.hold()
             try:
-                self.exchange.attend()
+                with _disk_may_fail("what is due waits for the journal"):
+                    self.exchange.attend()
             finally:
                 self.clock.release()
 
@@ -205,82 +181,19 @@ class PracticeServer:
         saved_s = tidied_s = time.monotonic()
         while True:
             await asyncio.sleep(FLUSH_INTERVAL_S)
-            journal = self._journal
-            if journal is not None and journal.unsafe:
-                await asyncio.to_thread(journal.make_safe)
-            full = journal is not None and journal.size_bytes > JOURNAL_MAX_BYTES
-            if full or time.monotonic() - saved_s > CHECKPOINT_INTERVAL_S:
-                saved_s = time.monotonic()
-                try:
+            # The former checkpoint and the journals since then still hold everything.
+            with _disk_may_fail("checkpoint not written"):
+                await self.keeper.make_safe()
+                if self.keeper.is_full or time.monotonic() - saved_s > CHECKPOINT_INTERVAL_S:
+                    saved_s = time.monotonic()
                     await self._save(CHECKPOINT_REACH_S)
-                except OSError as error:
-                    # The former checkpoint and the journals since still hold everything.
-                    log.error("checkpoint not written", path=str(self._checkpoint), error=str(error))
             if time.monotonic() - tidied_s > TIDY_INTERVAL_S:
                 tidied_s = time.monotonic()
                 self.exchange.tidy()
 
     async def _save(self, reach_s: float) -> None:
         async with self._moving:
-            await self._save_still(reach_s)
-
-    async def _save_still(self, reach_s: float) -> None:
-        """Write a checkpoint while the world stands; ``reach_s`` is how long it may run on before the next."""
-        if self._checkpoint is None:
-            return
-        former, trading = self._journal, self.exchange.trading
-        self._gate.clear()
-        try:
-            if trading is not None:
-                trading.standing = True
-            content = await self._save_world()
-            kept = Kept(
-                self.clock.promise(self.world.now_ms, reach_s),
-                content,
-                trading.remember() if trading is not None else b"",
-                self._number + 1,
-            )
-            if trading is not None:
-                # What comes from now on is not in this checkpoint, and is repeated on top of it.
-                self._journal = Journal(journal_path(self._checkpoint, kept.number))
-            self._number = kept.number
-        finally:
-            if trading is not None:
-                trading.standing = False
-            self._gate.set()
-        if former is not None:
-            await asyncio.to_thread(former.make_safe)
-            former.close()
-        await asyncio.to_thread(write_checkpoint, self._checkpoint, kept)
-        self.clock.promise_ms = kept.promise_ms
-
-    async def _save_world(self) -> bytes:
-        slices = self.world.save_slices()
-        while True:
-            try:
-                next(slices)
-            except StopIteration as done:
-                return bytes(done.value)
-            await asyncio.sleep(0)
-
-    def _write_down(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Note a request before it is done. Raises OSError: then it is not done."""
-        if self._journal is not None:
-            now_ms, machine_s = self.clock.now_ms(), self.clock.machine_s()
-            self._journal.write(
-                Request(now_ms, machine_s, self._slices, method, path, query, body, kept_headers(headers))
-            )
-
-    def _write_down_silence(self) -> None:
-        if self._journal is not None:
-            self._journal.write(Silence(self.clock.now_ms(), self.clock.machine_s(), self._slices))
-
-    def _write_down_step(self, until_ms: int) -> None:
-        """Note a step. While no market is traded nobody can tell one course of the world from another."""
-        if self._journal is None or self.exchange.trading is None:
-            return
-        write = self._journal.write if self.exchange.trading.floor.busy else self._journal.write_later
-        write(Step(until_ms))
+            await self.keeper.save(reach_s)
 
     # --- requests
 
@@ -311,8 +224,8 @@ class PracticeServer:
         if fault is not None and fault.kind == "held":
             await self._linger(fault.number("seconds"))
             fault = None
-        if method not in ("GET", "HEAD") and not self._gate.is_set():
-            await self._gate.wait()
+        if method not in ("GET", "HEAD") and not self.keeper.gate.is_set():
+            await self.keeper.gate.wait()
         self.clock.hold()
         try:
             answer = self.exchange.answer(Asked(method, path, query, body, headers), fault)
@@ -346,7 +259,7 @@ class PracticeServer:
         try:
             async with self._moving:
                 await self._step_to(self.exchange.controls.read_advance(body))
-                await self._save_still(CHECKPOINT_REACH_S)
+                await self.keeper.save(CHECKPOINT_REACH_S)
         except WireError as error:
             return error.answer
         return self.exchange.controls.time_answer()
@@ -367,6 +280,15 @@ class PracticeServer:
         if request.transport is not None:
             request.transport.close()
         return response
+
+
+@contextmanager
+def _disk_may_fail(event: str) -> Iterator[None]:
+    """Log that a file cannot be written, and go on: the next round tries again."""
+    try:
+        yield
+    except OSError as error:
+        log.error(event, error=str(error))
 
 
 def _refuse_stranger(request: web.BaseRequest) -> Answer | None:
