@@ -21,7 +21,7 @@ from prescient.wire.eip712 import SigningKey
 from prescient.wire.order_signing import OUTCOME_EXCHANGE, contract_for, order_id, sign_order
 from prescient.wire.orders import PostedOrder, encode_order, encode_orders
 
-from .trading_http import Heard, HttpUser
+from .trading_http import Heard, HttpUser, hear
 from .trading_user import NOW_S
 from .trading_venue import wallet_of_type
 
@@ -37,6 +37,7 @@ FUNDS = "not enough balance / allowance: the balance is not enough -> balance: {
 ALLOWANCE = "not enough balance / allowance: the allowance is not enough -> allowance: {n}, order amount: {n}"
 PRECISION = "orders maker amount supports a max accuracy of {} decimals, taker amount a max of {} decimals"
 NO_BOOK = "No orderbook exists for the requested token id"
+REGION = "Trading restricted in your region, please refer to available regions - https://docs.polymarket.com/developers/geoblock"
 POST_ONLY = "post-only mode: only post-only orders and cancels are allowed"
 CANCEL_ONLY = "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."
 DISABLED = "Trading is currently disabled. Check polymarket.com for updates"
@@ -214,6 +215,17 @@ def replayed(user: HttpUser) -> Heard:
 
 def others_wallet(user: HttpUser) -> Heard:
     return posted_as(user, forged(maker=wallet_of_type(user.trading, "safe").funder)(user.order()))
+
+
+def spoilt(kind: str, text: str = "") -> Deed:
+    """Ask the exchange for a fault, and post an order into it."""
+
+    def deed(user: HttpUser) -> Heard:
+        fault = {"path": "/clob/order", "kind": kind, "count": 1} | ({"text": text} if text else {})
+        assert hear(user.server, "POST", "/practice/faults", json.dumps(fault).encode()).status == 201
+        return posted_as(user, user.order())
+
+    return deed
 
 
 def with_promises(user: HttpUser) -> Heard:

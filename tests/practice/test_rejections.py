@@ -20,15 +20,13 @@ from prescient.surfaces.practice import trading
 from prescient.surfaces.practice.server import PracticeServer
 from prescient.wire.orders import encode_order
 
-from .rejection_access import LOG_INS, MODES, PEOPLE, READS
+from .rejection_access import FAULTS, LOG_INS, MODES, PEOPLE, READS
 from .rejection_cases import POST_ONLY, Case, ask_cents, in_mode, post
 from .rejection_orders import ORDERS
 from .trading_http import HttpUser, funded_wallet, serve_in_thread
 
 TESTS = Path(__file__).resolve().parent
-CASES = [*(case._replace(area="Log-in") for case in LOG_INS), *PEOPLE, *ORDERS, *MODES, *READS]
-# Texts that no user can earn by an order: the venue's own machinery, given out where a fault is asked for.
-BY_FAULT = {fault.text for fault in rejections.FAULTS}
+CASES = [*(case._replace(area="Log-in") for case in LOG_INS), *PEOPLE, *ORDERS, *MODES, *READS, *FAULTS]
 KINDS = [("buy", 4, 2), ("sell", 2, 4), ("market buy", 2, 4), ("market sell", 2, 4)]
 _names = count()
 
@@ -99,7 +97,7 @@ def test_every_refusal_of_the_exchange_is_earned_somewhere() -> None:
     earned = {plain(case.text) for case in CASES}
     # Terms of zero are left out of what is said about money: with all terms it is the longest form.
     earned |= {text.replace("sum of active orders: #, sum of matched orders: #, ", "") for text in earned}
-    known = {rejection.text for rejection in known_rejections()} - BY_FAULT - {rejections.MATCH_DELAYED.text}
+    known = {rejection.text for rejection in known_rejections()} - {rejections.MATCH_DELAYED.text}
     missing = {text for text in known if plain(text) not in earned and "the allowance is" not in text}
     assert not missing
     assert len(known) > 25
