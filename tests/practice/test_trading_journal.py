@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from py_clob_client_v2.clob_types import OrderArgsV2
+from py_clob_client_v2.exceptions import PolyApiException
 
 from prescient.surfaces.practice.checkpoint import CheckpointRefused, checkpoint_path, read_checkpoint
 from prescient.surfaces.practice.journal import Journal, Request, journal_path, read_journal
@@ -100,3 +101,33 @@ def test_a_full_disk_leaves_no_half_record(tmp_path: Path) -> None:
     journal.write(record)
     journal.close()
     assert list(read_journal(journal.path)) == [record, record]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sizes of files are limited by POSIX")
+async def test_an_order_that_cannot_be_written_down_is_not_taken_and_the_next_one_is(tmp_path: Path) -> None:
+    import resource
+
+    server = reopen(tmp_path)
+    await server.start()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        market, wallet = market_of(server), wallet_of_type(trading_of(server), "eoa")
+        client = await on_thread(lambda: client_of(server, wallet))
+        args = OrderArgsV2(token_id=market.token_ids[0], price=0.02, size=10, side="BUY")
+        orders = await on_thread(lambda: [client.create_order(args) for _ in range(30)])
+        for order in orders[:28]:
+            await on_thread(lambda order=order: client.post_order(order))
+        kept = read_checkpoint(checkpoint_path(tmp_path, SEED))
+        assert kept is not None
+        journal, before = journal_path(checkpoint_path(tmp_path, SEED), kept.number), engine_bytes(server)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (journal.stat().st_size + 100, hard))
+        with pytest.raises(PolyApiException):
+            await on_thread(lambda: client.post_order(orders[28]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert engine_bytes(server) == before
+        assert (await on_thread(lambda: client.post_order(orders[29])))["status"] == "live"
+        left, state = copy_of(tmp_path / "practice", tmp_path / "left" / "practice"), engine_bytes(server)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        await server.stop()
+    assert engine_bytes(reopen(left.parent)) == state
