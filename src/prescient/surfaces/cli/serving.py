@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from prescient.surfaces.cli import practice_faults
 from prescient.surfaces.cli.context import load_settings
 from prescient.surfaces.cli.exits import USAGE, CommandFailed
 
@@ -18,6 +19,7 @@ NAMES = ("events", "markets", "strategy", "paper-trading", "controller")
 def add_to(app: typer.Typer) -> None:
     app.command()(serve)
     app.command()(worker)
+    practice_faults.add_to(practice_app)
     app.add_typer(practice_app, name="practice")
 
 
