@@ -109,6 +109,7 @@ class Builder:
         self.now_ms = self.market.start_ms
         self.centre = chooser.pick(("0.5", "0.5", "0.3", "0.9", "0.1", "0.97", "0.02"))
         self.placed: list[Place] = []
+        self.funds: dict[tuple[str, str], int] = {}
 
     def one_in(self, chances: int) -> bool:
         """True once in so many."""
@@ -120,7 +121,9 @@ class Builder:
         funds = FUNDS[self.choose.pick(("rich", "rich", "mixed", "mixed", "poor"))]
         for account in ACCOUNTS:
             for asset in (USD, YES, NO):
-                operations.append(Deposit(account, asset, micro(self.choose.pick(funds))))
+                amount = micro(self.choose.pick(funds))
+                self.funds[account, asset] = amount
+                operations.append(Deposit(account, asset, amount))
         for _ in range(self.choose.pick(range(LEAST_STEPS, MOST_STEPS + 1))):
             operations += self.just_enough() if self.one_in(9) else [self.step()]
         return Flow(self.market, tuple(operations))
@@ -129,7 +132,7 @@ class Builder:
         """First some orders that rest; then mostly orders, and now and then something else."""
         kind = self.choose.pick(range(40))
         account = self.choose.pick(ACCOUNTS)
-        if kind >= 11 or len(self.placed) < OPENING:
+        if kind >= 13 or len(self.placed) < OPENING:
             return self.order(account)
         if kind < 4:
             return self.cancel(account)
@@ -158,17 +161,29 @@ class Builder:
 
     def other(self, kind: int, account: str) -> Operation:
         """The rarer operations."""
-        amount = micro(self.choose.pick((*SHARES, "400", "800")))
         if kind == 6:
             self.tick = self.choose.pick(TICKS)
             return ChangeTick(self.tick)
         if kind == 7:
-            return Split(account, amount)
+            return Split(account, self.part_of(account, USD))
         if kind == 8:
-            return Merge(account, amount)
+            return Merge(account, self.part_of(account, YES))
         if kind == 9 and self.one_in(3):
             return Close()
-        return Withdraw(account, self.choose.pick((USD, USD, YES, NO)), amount)
+        return self.withdraw()
+
+    def withdraw(self) -> Withdraw:
+        """Take away what an order may rely on."""
+        place = self.choose.pick(self.placed)
+        asset = USD if place.side == BUY else place.token
+        return Withdraw(place.account, asset, self.part_of(place.account, asset))
+
+    def part_of(self, account: str, asset: str) -> int:
+        """A little, or most of what an account began with, so that its orders lose their cover."""
+        if self.one_in(3):
+            return micro(self.choose.pick(SHARES))
+        most = self.choose.pick(("0.5", "0.8", "0.9", "0.95", "0.98", "0.99"))
+        return max(1, int(self.funds.get((account, asset), 0) * Fraction(most)))
 
     def order(self, account: str) -> Place:
         """An order, sometimes spoilt, sometimes one that was posted before."""
