@@ -13,7 +13,7 @@ from typing import TypeVar
 from bench.orders_client import Trader, Writer
 
 from prescient.exchange.matching import Exchange
-from prescient.exchange.orders import OrderRequest
+from prescient.exchange.orders import OrderRequest, Placed
 from prescient.exchange.snapshot import load, save
 from prescient.surfaces.practice.answers import json_answer
 from prescient.surfaces.practice.journal import Journal, Request, kept_headers
@@ -24,8 +24,8 @@ from prescient.surfaces.practice.trading.render import Renderer
 from prescient.surfaces.practice.world import World
 from prescient.wire.auth import WalletClaim
 from prescient.wire.eip712 import SigningKey
-from prescient.wire.order_signing import SignatureType, contract_for, order_id, verify_order
-from prescient.wire.orders import decode_order
+from prescient.wire.order_signing import SignatureType, contract_for, verify_order
+from prescient.wire.orders import PostedOrder, decode_order
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -43,15 +43,8 @@ def stages(count: int) -> dict[str, float]:
     traders = [
         _trader(keys, wallet.private_key, wallet.funder, wallet.signature_type) for wallet in practice_wallets(7)
     ]
-    floor = Floor(world, lambda: now_ms)
-    for trader in traders:
-        floor.engine.deposit(trader.funder, FUNDS_MICRO)
-    markets = [market for market in world.register.markets.values() if market.trading and not market.taker_delay][:20]
-    for market in markets:
-        floor.enter(market)
-    tokens = [(int(market.token_ids[0]), market.negative_risk) for market in markets]
-    risks = dict(tokens)
-    writer = Writer(traders, tokens, Random(7))
+    floor, risks = _open_floor(world, traders)
+    writer = Writer(traders, list(risks.items()), Random(7))
     asked = [_parts(request) for request in writer.requests(count)]
     orders = [(headers, body) for method, headers, body in asked if method == "POST"]
     door = Door(keys, 137, lambda: now_ms, lambda: float(orders[0][0]["poly_timestamp"]))
@@ -60,43 +53,59 @@ def stages(count: int) -> dict[str, float]:
         lambda order: door.key("POST", "/order", order[0], order[1]), orders
     )
     posted, micros["decoding and checking the order"] = _each(lambda order: decode_order(order[1]), orders)
-    by_key = {trader.credentials.key: trader.key.address for trader in traders}
+    addresses = {trader.credentials.key: trader.key.address for trader in traders}
 
-    def verify(each: object) -> str:
-        assert isinstance(each, type(posted[0]))
+    def verify(each: PostedOrder) -> str:
         contract = contract_for(each.order.token_id, risks[each.order.token_id])
-        verify_order(each.order, each.signature, contract, by_key[each.owner])
-        return order_id(each.order, contract)
+        return verify_order(each.order, each.signature, contract, addresses[each.owner])
 
     ids, micros["signature and order id"] = _each(verify, posted)
-    requests = [
-        OrderRequest(
-            name,
-            each.order.maker,
-            each.owner,
-            str(each.order.token_id),
-            each.order.side,
-            each.order_type,
-            each.order.maker_amount_micro,
-            each.order.taker_amount_micro,
-        )
-        for name, each in zip(ids, posted, strict=True)
-    ]
+    requests = [_request(order_id, each) for order_id, each in zip(ids, posted, strict=True)]
     alone: Exchange = load(save(floor.engine))
     _, micros["engine"] = _each(lambda request: (alone.place(request, now_ms), alone.drain_events()), requests)
     placed, whole = _each(floor.place, requests)
-    micros["books as all see them, streams"] = max(whole - micros["engine"], 0.0)
+    micros["books as all see them"] = max(whole - micros["engine"], 0.0)
     render = Renderer(world.seed, floor.market_of)
-    taken = [answer for answer in placed if hasattr(answer, "trade_ids")]
+    taken = [answer for answer in placed if isinstance(answer, Placed)]
     _, micros["answer"] = _each(lambda answer: json_answer(render.placed(answer)), taken)
+    micros["journal"] = _journal(orders, now_ms)
+    return micros
+
+
+def _open_floor(world: World, traders: Sequence[Trader]) -> tuple[Floor, dict[int, bool]]:
+    """A floor with twenty markets; and their first tokens, with whether they are negative-risk ones."""
+    floor = Floor(world, lambda: world.now_ms)
+    for trader in traders:
+        floor.engine.deposit(trader.funder, FUNDS_MICRO)
+    markets = [market for market in world.register.markets.values() if market.trading and not market.taker_delay][:20]
+    for market in markets:
+        floor.enter(market)
+    return floor, {int(market.token_ids[0]): market.negative_risk for market in markets}
+
+
+def _request(order_id: str, posted: PostedOrder) -> OrderRequest:
+    order = posted.order
+    return OrderRequest(
+        order_id,
+        order.maker,
+        posted.owner,
+        str(order.token_id),
+        order.side,
+        posted.order_type,
+        order.maker_amount_micro,
+        order.taker_amount_micro,
+    )
+
+
+def _journal(orders: Sequence[tuple[dict[str, str], bytes]], now_ms: int) -> float:
     with tempfile.TemporaryDirectory() as folder:
         journal = Journal(Path(folder) / "journal")
-        _, micros["journal"] = _each(
-            lambda order: journal.write(
-                Request(now_ms, 0.0, -1, "POST", "/clob/order", "", order[1], kept_headers(order[0]))
-            ),
-            orders,
-        )
+
+        def write(order: tuple[dict[str, str], bytes]) -> None:
+            headers, body = order
+            journal.write(Request(now_ms, 0.0, -1, "POST", "/clob/order", "", body, kept_headers(headers)))
+
+        _, micros = _each(write, orders)
         journal.close()
     return micros
 
