@@ -31,10 +31,21 @@ async def test_both_legs_are_bought_in_equal_shares() -> None:
     desk = desk_over(crossed_market())
     portfolio_id = await portfolio_of(desk, strategy_type="complete_set")
     report = await run(desk)
-    positions = await desk.store.positions(portfolio_id)
-    assert {position.outcome: position.size_micro for position in positions} == {"Yes": 40 * MICRO, "No": 40 * MICRO}
-    # 40 sets cost 22.00 + 17.20 and pay 40 whatever happens.
+    trades = await desk.store.trades(portfolio_id, 10)
+    assert {trade.outcome: trade.size_micro for trade in trades} == {"Yes": 40 * MICRO, "No": 40 * MICRO}
     assert report.total(Step.EXECUTE).amounts["amount_micro"] == 39_200_000
+
+
+async def test_a_complete_set_is_merged_at_the_end_of_its_cycle() -> None:
+    desk = desk_over(crossed_market())
+    portfolio_id = await portfolio_of(desk, strategy_type="complete_set")
+    report = await run(desk)
+    assert report.total(Step.MARK).amounts["merged"] == 1
+    assert await desk.store.positions(portfolio_id) == []
+    # 40 sets cost 22.00 + 17.20 and pay 40 whatever happens, so they are cashed in at once.
+    portfolio = await desk.store.portfolio(portfolio_id)
+    assert portfolio.cash_micro == 10_000 * MICRO + 800_000
+    assert portfolio.realized_pnl_micro == 800_000
 
 
 class SecondLegFails:

@@ -134,6 +134,23 @@ def settlement(
     )
 
 
+def swapped(
+    portfolio_id: int,
+    name: str,
+    kind: str,
+    given: Iterable[tuple[str, int]],
+    gained: Iterable[tuple[str, int]],
+    time: datetime,
+) -> list[Transfer]:
+    """Book shares that turn into dollars and other shares: (token or USD, amount in micro) each way.
+
+    ``name`` is unique to what happened (``merge:...``, ``convert:...``), so that it is booked once.
+    """
+    out = [(f"out:{asset}", asset, CASH if asset == USD else SHARES, VENUE, amount) for asset, amount in given]
+    back = [(f"in:{asset}", asset, VENUE, CASH if asset == USD else SHARES, amount) for asset, amount in gained]
+    return _moves(name, portfolio_id, kind, time, [*out, *back])
+
+
 def _moves(
     group: str, portfolio_id: int, kind: str, time: datetime, legs: list[tuple[str, str, str, str, int]]
 ) -> list[Transfer]:

@@ -1,4 +1,4 @@
-"""Mark (step 6): settle what has resolved, then value every open position at what a sale now would bring."""
+"""Mark (step 6): settle what has resolved, merge complete sets, then value the rest at what a sale now would bring."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from prescient.domain.values import MICRO
 from prescient.exchange.book import walk
 from prescient.ports import Desk
 from prescient.trading.screen import save_books
+from prescient.trading.sets import merge_all
 from prescient.trading.settle import settle_resolved
 
 SNAPSHOT_SOURCE = "mark"
@@ -25,6 +26,11 @@ async def mark_positions(desk: Desk, portfolio_id: int) -> StepReport:
     settled = await settle_resolved(desk, portfolio_id, positions)
     report.amounts["settled"] = len(settled)
     still_open = [position for position in positions if position.token_id not in settled]
+    merged = await merge_all(desk, portfolio_id, still_open)
+    if merged:
+        # A complete set is a dollar today: there is no reason to wait for its market's end.
+        report.amounts["merged"] = len(merged)
+        still_open = await desk.store.positions(portfolio_id)
     marks = await _marks(desk, still_open)
     now = desk.clock.now()
     await desk.store.save_marks(portfolio_id, marks, now)

@@ -62,13 +62,20 @@ async def approve_intent(desk: Desk, intent: OrderIntent, rules: TradingRules) -
     return approved
 
 
-async def free_shares(desk: Desk, portfolio_id: int, token_id: str) -> int:
-    """The shares of a token that no open order has set aside, in micro-shares."""
+async def free_shares(desk: Desk, portfolio_id: int, token_id: str, *, unanswered: bool = False) -> int:
+    """The shares of a token that no resting order has set aside, in micro-shares.
+
+    With ``unanswered`` those of orders on their way are not free either: a SELL that is tried again counts on its own.
+    """
     position = await desk.store.position(portfolio_id, token_id)
-    held_micro = position.size_micro if position else 0
-    for order, state in await desk.store.resting_orders():
-        if (order.intent.portfolio_id, order.intent.token_id, order.intent.side) == (portfolio_id, token_id, Side.SELL):
-            held_micro -= state.left_micro
+    if position is None or position.size_micro == 0:
+        return 0
+    resting = {state.order_id: state.left_micro for _, state in await desk.store.resting_orders()}
+    held_micro = position.size_micro
+    for order, _ in await desk.store.open_orders():
+        intent = order.intent
+        if (intent.portfolio_id, intent.token_id, intent.side) == (portfolio_id, token_id, Side.SELL):
+            held_micro -= resting.get(intent.order_id, order.reserved_shares_micro if unanswered else 0)
     return max(held_micro, 0)
 
 
