@@ -15,6 +15,7 @@ from prescient.surfaces.practice.answers import Answer, clob_invalid, json_answe
 from prescient.surfaces.practice.streams.faults import ChannelName, StreamFaults
 from prescient.surfaces.practice.streams.frames import PONG_FRAME
 from prescient.surfaces.practice.streams.market import MarketChannel
+from prescient.surfaces.practice.streams.needs import Keys, TradingFloor, WalletsOf, Wording
 from prescient.surfaces.practice.streams.requests import (
     PING,
     MarketRequest,
@@ -23,9 +24,6 @@ from prescient.surfaces.practice.streams.requests import (
 )
 from prescient.surfaces.practice.streams.socket import UNREAD_MAX_BYTES, StreamSocket
 from prescient.surfaces.practice.streams.user import UserChannel
-from prescient.surfaces.practice.trading.accounts import KeyRing
-from prescient.surfaces.practice.trading.floor import Floor
-from prescient.surfaces.practice.trading.render import Renderer
 from prescient.surfaces.practice.world import Exhibit
 
 log = structlog.get_logger("prescient.practice")
@@ -66,16 +64,17 @@ class Streams:
     def __init__(
         self,
         world: Exhibit,
-        floor: Floor,
-        render: Renderer,
-        keys: KeyRing,
+        floor: TradingFloor,
+        render: Wording,
+        keys: Keys,
+        wallets_of: WalletsOf,
         *,
         patience_s: float = PATIENCE_S,
         unread_max_bytes: int = UNREAD_MAX_BYTES,
     ) -> None:
         self.faults = StreamFaults(world.seed)
         self.market = MarketChannel(world, floor, self.faults, render.transaction_hash)
-        self.user = UserChannel(keys, render)
+        self.user = UserChannel(keys, wallets_of, render)
         self.patience_s = patience_s
         self.unread_max_bytes = unread_max_bytes
         self.calm_bytes = UNREAD_CALM_BYTES

@@ -15,9 +15,9 @@ from prescient.surfaces.practice.streams.frames import (
     NOTHING_NEW_FRAME,
     text_frame,
 )
+from prescient.surfaces.practice.streams.needs import TradingFloor
 from prescient.surfaces.practice.streams.requests import UNSUBSCRIBE, MarketRequest
 from prescient.surfaces.practice.streams.socket import StreamSocket
-from prescient.surfaces.practice.trading.floor import Floor
 from prescient.surfaces.practice.world import Exhibit
 
 # From so many tokens on, a socket gets no first books, and is not told: seen on the venue at 500 to 750 (500 assumed).
@@ -28,7 +28,7 @@ class MarketChannel:
     """Boards by condition id, one for each market that somebody reads."""
 
     def __init__(
-        self, world: Exhibit, floor: Floor, faults: StreamFaults, transaction_hash: Callable[[int], str]
+        self, world: Exhibit, floor: TradingFloor, faults: StreamFaults, transaction_hash: Callable[[int], str]
     ) -> None:
         self._world = world
         self._floor = floor

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Sequence
 
 from prescient.exchange.events import Event, OrderEvent, TradeEvent
 from prescient.surfaces.practice.streams.frames import INVALID_FRAME
+from prescient.surfaces.practice.streams.needs import Keys, WalletsOf, Wording
 from prescient.surfaces.practice.streams.requests import UNSUBSCRIBE, UserLogin, UserRequest
 from prescient.surfaces.practice.streams.socket import StreamSocket
 from prescient.surfaces.practice.streams.user_frames import order_frame, trade_frame
-from prescient.surfaces.practice.trading.accounts import KeyRing, wallets_of
-from prescient.surfaces.practice.trading.render import Renderer
 
 
 class UserChannel:
     """Sockets by account: a key reads everything that any wallet of its owner does, whichever key posted it (assumed)."""
 
-    def __init__(self, keys: KeyRing, render: Renderer) -> None:
+    def __init__(self, keys: Keys, wallets_of: WalletsOf, render: Wording) -> None:
         self._keys = keys
+        self._wallets_of = wallets_of
         self._render = render
         self._readers: dict[str, dict[StreamSocket, None]] = {}
 
@@ -31,7 +31,7 @@ class UserChannel:
         key = self._keys.find(request.auth.api_key)
         assert key is not None
         self.leave(socket)
-        socket.accounts = wallets_of(key.address)
+        socket.accounts = self._wallets_of(key.address)
         socket.markets = _small(request.markets)
         for account_id in socket.accounts:
             self._readers.setdefault(account_id, {})[socket] = None

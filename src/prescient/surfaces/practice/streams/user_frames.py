@@ -12,7 +12,7 @@ from prescient.exchange.orders import OrderState
 from prescient.exchange.rejections import KILLED_FAK, KILLED_FOK
 from prescient.surfaces.practice.moments import SECOND_MS
 from prescient.surfaces.practice.streams.frames import size_text, text_frame
-from prescient.surfaces.practice.trading.render import Renderer
+from prescient.surfaces.practice.streams.needs import Wording
 from prescient.wire.order_messages import MakerOrderMessage
 
 _encode = msgspec.json.Encoder().encode
@@ -70,7 +70,7 @@ class TradeFrame(msgspec.Struct, kw_only=True, gc=False):
     timestamp: str
 
 
-def order_frame(event: OrderEvent, render: Renderer) -> bytes:
+def order_frame(event: OrderEvent, render: Wording) -> bytes:
     """``status`` is one of the venue's words, or CANCELED_ and the reason in free text.
 
     A market order that was killed never was in the book: how much matched, when it was made and its outcome are empty.
@@ -103,7 +103,7 @@ def order_frame(event: OrderEvent, render: Renderer) -> bytes:
     return text_frame(_encode(frame))
 
 
-def trade_frame(event: TradeEvent, accounts: tuple[str, ...], render: Renderer) -> bytes:
+def trade_frame(event: TradeEvent, accounts: tuple[str, ...], render: Wording) -> bytes:
     """A trade as the owner of these accounts sees it, in the state that this event tells of."""
     told = render.trade(event.trade, accounts)
     frame = TradeFrame(

@@ -95,7 +95,7 @@ class TradingSide:
         self.limits = SignerLimits(machine_s)
         self._desk = OrderDesk(world, self.floor, self._render, self._known, self.approvals, self.balances, chain_id)
         self._heartbeats = Heartbeats()
-        self.streams = Streams(world, self.floor, self._render, self.door.keys)
+        self.streams = Streams(world, self.floor, self._render, self.door.keys, wallets_of)
         # Pieces with a memory of their own, by name, for checkpoints.
         self.parts: dict[str, Part] = {}
         self.notifications = Notifications(
