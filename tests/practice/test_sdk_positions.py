@@ -96,6 +96,30 @@ async def test_the_sdk_splits_merges_and_redeems(server: PracticeServer, wallet_
 
 
 @pytest.mark.fidelity(
+    "Several markets are merged in one batch, and a market is redeemed by its number",
+    area="Chain and relayer",
+    evidence="official client",
+    source=f"{SDK}: merge_multiple_positions",
+)
+@pytest.mark.parametrize("wallet_type", WALLET_TYPES)
+async def test_the_sdk_merges_several_markets_at_once(server: PracticeServer, wallet_type: str) -> None:
+    plain, grouped = quiet_market(world_of(server)), quiet_market(world_of(server), negative_risk=True)
+    wallet = wallet_of_type(trading_of(server), wallet_type)
+    before = balance(server, wallet.funder)
+    async with await client_of_wallet(server, wallet) as client:
+        for market in (plain, grouped):
+            await (await client.split_position(condition_id=market.condition_id, amount=TEN)).wait()
+        wanted = [{"market_id": str(plain.number)}, {"condition_id": grouped.condition_id, "amount": 2_000_000}]
+        merged = await client.merge_multiple_positions(positions=wanted)
+        await merged.wait()
+        assert balance(server, wallet.funder) == before - 8_000_000
+        resolve(server, [grouped], winner=1)
+        await (await client.redeem_positions(market_id=str(grouped.number))).wait()
+    assert balance(server, wallet.funder) == before
+    assert trading_of(server).floor.engine.account(wallet.funder).collateral.matched_micro == 0
+
+
+@pytest.mark.fidelity(
     "Redeeming before the resolution reverts: an own key learns it from the gas estimate, a relayed wallet from its transaction",
     area="Chain and relayer",
     evidence="assumed",

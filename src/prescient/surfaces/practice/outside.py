@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import msgspec
 
@@ -23,6 +24,7 @@ from prescient.surfaces.practice.data_api.select import Selector
 from prescient.surfaces.practice.moments import SECOND_MS
 from prescient.surfaces.practice.query import Query
 from prescient.surfaces.practice.trading.routes import FUNDS_MICRO, TradingSide
+from prescient.surfaces.practice.verdict import VerdictRefused, resolve_now
 from prescient.surfaces.practice.world import Exhibit
 from prescient.wire.eip712 import checksum_address
 from prescient.wire.order_signing import POLYGON
@@ -40,6 +42,11 @@ class _Move(msgspec.Struct, forbid_unknown_fields=True):
 
 class _KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
     address: str
+
+
+class _Verdict(msgspec.Struct, forbid_unknown_fields=True):
+    condition_id: str
+    winner: Literal[0, 1] | None
 
 
 class _RememberedRecords:
@@ -61,6 +68,7 @@ class Outside:
     """Answers ``/data``, ``/relayer`` and ``/rpc``, builder's keys of the order-book API, and the controls of play money."""
 
     def __init__(self, world: Exhibit, trading: TradingSide, controls: Controls, chain_id: int = POLYGON) -> None:
+        self._world = world
         self._trading = trading
         floor = trading.floor
         self.records = Records((floor.house, floor.crowd), trading.transaction_hash)
@@ -83,6 +91,7 @@ class Outside:
         controls.add("POST /practice/deposit", self._deposit)
         controls.add("POST /practice/withdraw", self._withdraw)
         controls.add("POST /practice/relayer-key", self._relayer_key)
+        controls.add("POST /practice/resolve", self._resolve)
 
     def route(
         self, area: str, method: str, below: str, query: Query, body: bytes, headers: Mapping[str, str]
@@ -149,6 +158,24 @@ class Outside:
         except ValueError as error:
             raise control_refused(f"address: {error}") from error
         return json_answer({"apiKey": self.keys.relayer_key(address), "address": address})
+
+    # Verdicts
+
+    def _resolve(self, body: bytes) -> Answer:
+        asked = read_control(body, _Verdict, '{"condition_id": "0x...", "winner": 0} (or 1, or null for half each)')
+        register = self._world.register
+        market = register.markets_by_condition.get(asked.condition_id)
+        if market is None:
+            raise control_refused("condition_id: there is no such market")
+        try:
+            resolve_now(register.events[market.event_number], market, asked.winner, self._trading.floor.now_ms)
+        except VerdictRefused as error:
+            raise control_refused(str(error)) from error
+        self._world.revision += 1
+        self._trading.attend()
+        return json_answer(
+            {"condition_id": market.condition_id, "payouts": [each / MICRO for each in market.payouts_micro]}
+        )
 
 
 def _read_move(body: bytes) -> tuple[_Move, str, int]:

@@ -68,10 +68,11 @@ class Records:
     def hear(self, events: Sequence[Event]) -> None:
         """Write down the trades that were mined: only then are they on the chain, where the venue reads them."""
         for event in events:
-            if isinstance(event, TradeEvent) and event.status is TradeStatus.MINED:
-                for record in self._of_trade(event.trade, event.time_ms):
-                    if record.account_id not in self._outsiders:
-                        self.add(record)
+            if not isinstance(event, TradeEvent) or event.status is not TradeStatus.MINED:
+                continue
+            for record in self._of_trade(event.trade, event.time_ms):
+                if record.account_id not in self._outsiders:
+                    self.add(record)
 
     def remember(self) -> bytes:
         return msgspec.msgpack.encode(self.state)
