@@ -33,7 +33,7 @@ class Introduction(msgspec.Struct, frozen=True):
 
 
 def introduction(server: PracticeServer) -> Introduction:
-    url, socket_url = server.url, f"ws://{server.host}:{server.port}/ws"
+    url = server.url
     trading = server.exchange.trading
     return Introduction(
         gamma_url=server.gamma_url,
@@ -41,8 +41,8 @@ def introduction(server: PracticeServer) -> Introduction:
         data_url=f"{url}/data",
         relayer_url=f"{url}/relayer",
         rpc_url=f"{url}/rpc",
-        market_ws_url=f"{socket_url}/market",
-        user_ws_url=f"{socket_url}/user",
+        market_ws_url=server.market_ws_url,
+        user_ws_url=server.user_ws_url,
         chain_id=POLYGON,
         wallets=trading.wallets if trading is not None else (),
     )
@@ -69,7 +69,7 @@ def greeting(server: PracticeServer) -> str:
         f"The practice exchange is open: seed {server.world.seed}, {rfc3339(server.world.now_ms)}, {speed}.",
         "",
         *(f"  {name:<14} {getattr(known, field)}" for name, field in _PLACES),
-        f"  {'Chain':<14} {known.chain_id} (Polygon, as signatures name it; nothing leaves this machine)",
+        f"  {'Chain id':<14} {known.chain_id} (Polygon, as signatures name it; nothing leaves this machine)",
         "",
     ]
     market = a_calm_market(server.world)
@@ -97,7 +97,7 @@ _PLACES = (
     ("Orders", "clob_url"),
     ("Data API", "data_url"),
     ("Relayer", "relayer_url"),
-    ("Chain", "rpc_url"),
+    ("Chain node", "rpc_url"),
     ("Market stream", "market_ws_url"),
     ("User stream", "user_ws_url"),
 )
