@@ -13,6 +13,7 @@ import structlog
 from aiohttp import web
 
 from prescient.surfaces.practice.answers import Answer, WireError, json_answer
+from prescient.surfaces.practice.bodies import BODY_WAIT_S, IDLE_WAIT_S, read_body
 from prescient.surfaces.practice.clock import TICK_S, WorldClock
 from prescient.surfaces.practice.exchange import PracticeExchange
 from prescient.surfaces.practice.faulty.ordeal import Asked
@@ -35,7 +36,6 @@ ATTENTION_S = 0.5
 CHECKPOINT_REACH_S = 45.0
 TIDY_INTERVAL_S = 300.0
 CONTROL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
-BODY_MAX_BYTES = 4 * 1024 * 1024
 
 
 class PracticeServer:
@@ -63,6 +63,8 @@ class PracticeServer:
         self.exchange = exchange or self._make_exchange(trading)
         self.exchange.controls.speed = speed
         self.keeper = Keeper(checkpoint, self.exchange, self.clock)
+        # How long a client may keep us waiting, in seconds: for a body, and for a request at all.
+        self.body_wait_s, self.idle_wait_s = BODY_WAIT_S, IDLE_WAIT_S
         self._moving = asyncio.Lock()
         self._silenced = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -99,7 +101,8 @@ class PracticeServer:
         """Keep the world once, then bind and serve. Raises OSError when the port is taken."""
         await self._save(CHECKPOINT_REACH_S)
         self.keeper.listen()
-        self._runner = web.ServerRunner(web.Server(self._serve, access_log=None), shutdown_timeout=2.0)
+        server = web.Server(self._serve, access_log=None, keepalive_timeout=self.idle_wait_s)
+        self._runner = web.ServerRunner(server, shutdown_timeout=2.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
         await site.start()
@@ -161,6 +164,8 @@ class PracticeServer:
             self.keeper.slices += 1
             if time.perf_counter() - began_s > SLICE_S:
                 await asyncio.sleep(0)
+                if self.exchange.trading is not None:
+                    await self.exchange.trading.streams.breathe()
                 began_s = time.perf_counter()
 
     async def _attend(self) -> None:
@@ -204,8 +209,11 @@ class PracticeServer:
             return await trading.streams.serve(request, self._ask)
         refused = await self._queue(request) if self.exchange.limits.addresses.on else None
         if refused is not None:
-            return web.Response(status=refused.status, headers=refused.headers, body=refused.body)
-        body = await request.read() if request.body_exists else b""
+            return _last(refused)
+        try:
+            body = await read_body(request, self.body_wait_s) if request.body_exists else b""
+        except WireError as error:
+            return _last(error.answer)
         if path.startswith("/practice"):
             refused = _refuse_stranger(request)
             answer = refused if refused is not None else await self._control(method, path, body)
@@ -289,6 +297,13 @@ def _disk_may_fail(event: str) -> Iterator[None]:
         yield
     except OSError as error:
         log.error(event, error=str(error))
+
+
+def _last(answer: Answer) -> web.Response:
+    """An answer to a request that was not read to its end: nothing can follow it on its connection."""
+    response = web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+    response.force_close()
+    return response
 
 
 def _refuse_stranger(request: web.BaseRequest) -> Answer | None:
