@@ -196,6 +196,7 @@ CONTROLS: tuple[Served, ...] = (
     Served("POST /practice/limits", "Set the rate limits", body=OBJECT),
     Served("POST /practice/deposit", "Give an account play money", body=OBJECT),
     Served("POST /practice/withdraw", "Take play money back", body=OBJECT),
+    Served("POST /practice/resolve", "Resolve a market now", body=OBJECT),
     Served("POST /practice/relayer-key", "A key for the relayer", body=OBJECT),
     Served("POST /practice/watch", "Bring the markets of some tokens into the trading floor", body=OBJECT),
     Served("GET /practice/faults", "Faults that wait to strike"),
