@@ -198,6 +198,7 @@ CONTROLS: tuple[Served, ...] = (
     Served("POST /practice/withdraw", "Take play money back", body=OBJECT),
     Served("POST /practice/resolve", "Resolve a market now", body=OBJECT),
     Served("POST /practice/relayer-key", "A key for the relayer", body=OBJECT),
+    Served("POST /practice/resolve", "Resolve a market at once", body=OBJECT),
     Served("POST /practice/watch", "Bring the markets of some tokens into the trading floor", body=OBJECT),
     Served("GET /practice/faults", "Faults that wait to strike"),
     Served("GET /practice/faults/catalogue", "Every kind of fault that can be asked for"),
