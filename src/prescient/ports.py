@@ -121,10 +121,7 @@ class Venue(Protocol):
 
 
 class RestingVenue(Protocol):
-    """Where orders rest at a venue that fills them from what it is told. What it answers is booked before it is asked on.
-
-    Nothing here waits: memory alone changes. ``turn`` keeps the updates of one market in their order until they are booked.
-    """
+    """Where orders rest at a venue that fills them from what it is told. ``turn`` holds one market until all is booked."""
 
     def turn(self, condition_id: str) -> AbstractAsyncContextManager[None]: ...
 
@@ -146,7 +143,10 @@ class RestingVenue(Protocol):
         """Let go of an order whose booking failed."""
 
     async def restore(self, kept: Sequence[tuple[ApprovedOrder, RestingOrder]]) -> None:
-        """Hold exactly these orders from now on, with a gap before now. Raises VenueUnavailable."""
+        """Own what rests: hold exactly these orders from now on, with a gap before now, and take in others."""
+
+    def release(self) -> None:
+        """Own nothing any more, and take in nothing."""
 
     def states(self) -> dict[str, RestingOrder]: ...
     def waiting(self) -> set[str]: ...

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from prescient.adapters.postgres.embedded import EmbeddedPostgres
     from prescient.adapters.postgres.embedded_types import ConnectionInfo
+    from prescient.exchange.queue import QueueModel
     from prescient.ports import Clock, ComponentHealth, Desk, MarketData, MarketStream, Stages, Store, Strategy
     from prescient.settings import Settings
 
@@ -24,6 +25,8 @@ POLYMARKET_GAMMA_URL = "https://gamma-api.polymarket.com"
 POLYMARKET_CLOB_URL = "https://clob.polymarket.com"
 POLYMARKET_STREAM_URL = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
 LOOPBACK = "127.0.0.1"
+# A source of markets that is a recording: nothing happens there, so nothing is told.
+CATALOGUE = "catalogue-"
 
 
 @asynccontextmanager
@@ -45,16 +48,29 @@ async def open_desk(settings: Settings, *, venue_wanted: bool = True) -> AsyncIt
         stack.push_async_callback(market_data.close)
         store = await open_store(settings, source=source if venue_wanted else None)
         stack.push_async_callback(store.close)
+        stream = None
+        if venue_wanted and not source.startswith(CATALOGUE):
+            stream = await stack.enter_async_context(open_stream(settings, clock))
+        venue = PaperVenue(market_data, store, clock, stream, _queue_model(settings))
         yield Desk(
             clock=clock,
             ids=SystemIds(),
             gather=ConcurrentGather(),
             market_data=RecentMarketData(market_data, clock),
-            venue=PaperVenue(market_data, store, clock),
+            venue=venue,
             store=store,
             strategies=strategies(settings),
             source=source,
+            resting=venue.resting,
+            stream=stream,
         )
+
+
+def _queue_model(settings: Settings) -> QueueModel:
+    """The practice exchange tells a trade before the level that it changed; of Polymarket nobody knows."""
+    from prescient.exchange.queue import QueueModel
+
+    return QueueModel() if settings.venue == "polymarket" else QueueModel(level_before_print_ms=0)
 
 
 def local_stages(desk: Desk) -> Stages:

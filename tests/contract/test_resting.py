@@ -59,6 +59,7 @@ class Floor:
             await self.store.save_events(pages(self.data.events), "cycle-1", START)
         made = await self.store.create_portfolio(NewPortfolio("One", "majority", cash * MICRO), START)
         self.portfolio_id = made.portfolio_id
+        await restore(self.desk)
         return self
 
     async def restarted(self, store: Store) -> Floor:
@@ -369,6 +370,19 @@ async def test_an_ended_order_is_booked_once(floor: Floor) -> None:
     again = Accepted(placed.order_id, OrderStatus.CANCELED, (), START, resting=update.resting)
     with pytest.raises(InvariantBroken):
         await book_matched(floor.desk, order, again, signal, state.held_cash_micro)
+
+
+async def test_who_does_not_own_what_rests_takes_nothing_in(floor: Floor, house: House) -> None:
+    other = Floor(await house.open())
+    other.portfolio_id = floor.portfolio_id
+    refused = await other.try_place()
+    assert isinstance(refused, Refused) and refused.code == "not_open"
+    await restore(other.desk)
+    assert isinstance(await other.try_place(), PlacedOrder)
+    assert other.desk.resting is not None
+    other.desk.resting.release()
+    assert other.desk.resting.states() == {}
+    assert len(await other.store.resting_orders()) == 1
 
 
 async def test_without_a_stream_nothing_rests_and_it_says_so(floor: Floor) -> None:

@@ -14,7 +14,7 @@ from prescient.domain.portfolio import NewPortfolio, Position
 from prescient.domain.values import MICRO
 from prescient.ports import Desk, Store
 from prescient.trading.mark import mark_positions
-from prescient.trading.resting import LimitForm, PlacedOrder, place_limit
+from prescient.trading.resting import LimitForm, PlacedOrder, place_limit, restore
 from prescient.trading.sets import NotConvertible, NothingToMerge, convert_no_shares, merge_all, merge_sets
 from tests.contract.store_examples import event, pages
 from tests.fakes import START, StaticMarketData, binary_market
@@ -44,6 +44,7 @@ class Hall:
         await self.store.save_events(pages([event(1, *self.markets, event_id="e1")]), "cycle-1", START)
         made = await self.store.create_portfolio(NewPortfolio("One", "majority", 1_000 * MICRO), START)
         self.portfolio_id = made.portfolio_id
+        await restore(self.desk)
         return self
 
     async def buy(

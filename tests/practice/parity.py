@@ -7,7 +7,7 @@ again, order by order, in the traded one, whatever our orders have changed there
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from random import Random
 
@@ -33,7 +33,7 @@ from prescient.surfaces.practice.state import MarketState
 from prescient.surfaces.practice.trading.floor import Floor
 from prescient.surfaces.practice.world import World
 from prescient.trading.orders import approve_intent, book_answer
-from prescient.trading.resting import hear, send, sweep
+from prescient.trading.resting import hear, restore, send, sweep
 from tests.fakes import StaticMarketData
 
 from .conftest import START
@@ -198,6 +198,7 @@ class Pair:
         made = await self.store.create_portfolio(NewPortfolio("Parity", "majority", RICH_MICRO), START)
         self.portfolio_id = made.portfolio_id
         assert self.desk.resting is not None
+        await restore(self.desk)
         for market in self.markets:
             rules = await self.data.rules([market.condition_id])
             await self.desk.resting.follow(rules[market.condition_id])  # type: ignore[attr-defined] # paper's own
@@ -209,7 +210,8 @@ class Pair:
         self.world.step(self.world.now + timedelta(minutes=minutes))
         self.watched.attend()
         self.clock.advance((self.world.now - self.clock.now()).total_seconds())
-        for self.moment_ms, kind, market, (tick, *given) in self.watched.acts:
+        for moment_ms, kind, market, (tick, *given) in self.watched.acts:
+            self.moment_ms = moment_ms
             twin = self.twins[market.condition_id]
             twin.tick_micro = int(str(tick))
             before = self._given_by_quotes(market.condition_id)
@@ -417,6 +419,3 @@ class Flow:
         answered = await self.pair.order(market, token, side, order_type, price=price, size=size, **given)
         self.resting.append(answered[0])
         return answered
-
-
-__all__ = ["Flow", "Outcome", "Pair", "replace"]

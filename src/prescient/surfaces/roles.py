@@ -60,6 +60,7 @@ MODULES = {
         "prescient.surfaces.api.app",
         "prescient.surfaces.api.serve",
         "prescient.surfaces.price_updater",
+        "prescient.surfaces.resting_loop",
     ),
     "worker": ("prescient.surfaces.worker.worker",),
     "practice": ("prescient.surfaces.practice.opening",),
@@ -101,6 +102,7 @@ def _app(settings: Settings, name: str, desk: Desk, stages: Stages, health: Heal
     from prescient.surfaces.api.desk import ServiceInfo
     from prescient.surfaces.api.door import DoorPolicy
     from prescient.surfaces.price_updater import PriceUpdater, recover_patiently
+    from prescient.surfaces.resting_loop import RestingLoop
 
     trades = name == "paper-trading"
     updater = PriceUpdater(
@@ -117,7 +119,7 @@ def _app(settings: Settings, name: str, desk: Desk, stages: Stages, health: Heal
         info=ServiceInfo(settings.price_update_interval_s),
         health_of=health if name == "controller" else None,
         before_serving=[partial(recover_patiently, desk)] if trades else (),
-        background=[updater.run] if trades else (),
+        background=[updater.run, RestingLoop(desk).run] if trades and desk.resting else [updater.run] if trades else (),
     )
 
 

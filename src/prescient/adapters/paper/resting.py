@@ -36,6 +36,8 @@ class PaperResting:
         # What ended while something else was asked, by market, until it is asked for.
         self._ended: dict[str, list[OrderUpdate]] = {}
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # Whether this process owns what rests: only then is anything taken in.
+        self.is_open = False
 
     # Orders in
 
@@ -84,10 +86,8 @@ class PaperResting:
 
     async def restore(self, kept: Sequence[tuple[ApprovedOrder, RestingOrder]]) -> None:
         """Hold exactly these orders from now on, with a gap before now."""
-        self._queues.clear()
-        self._orders.clear()
-        self._ended.clear()
-        self._condition_by_token.clear()
+        self.release()
+        self.is_open = True
         for order, state in kept:
             self._queue(state.condition_id, state.token_ids).restore(state)
             self._orders[state.order_id] = order
@@ -96,6 +96,14 @@ class PaperResting:
             # Followed anew, so that whole books are told: the queue waits for them.
             await self._stream.unfollow(tokens)
             await self._stream.follow(tokens)
+
+    def release(self) -> None:
+        """Own nothing any more: another process may, and what rests is in the store."""
+        self.is_open = False
+        self._queues.clear()
+        self._orders.clear()
+        self._ended.clear()
+        self._condition_by_token.clear()
 
     # What happens to them
 

@@ -43,6 +43,11 @@ NO_STREAM = Rejected(
     "send it as FAK or FOK",
 )
 
+NOT_OPEN = Rejected(
+    "not_open",
+    "the process that keeps resting orders is starting or is another one; try again in a few seconds",
+)
+
 
 class Found(NamedTuple):
     """What an order would get: the walk, the memory after it, and how many levels were hidden as our own."""
@@ -161,6 +166,8 @@ class PaperVenue:
         intent, resting = order.intent, self.resting
         if resting is None or len(rules.token_ids) != 2:
             return NO_STREAM
+        if not resting.is_open:
+            return NOT_OPEN
         rejected = check_limit_order(intent, rules, self._clock.now().timestamp())
         if rejected is not None:
             return rejected

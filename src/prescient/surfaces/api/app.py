@@ -24,6 +24,7 @@ from prescient.surfaces.api import (
     events,
     health,
     markets,
+    orders,
     paper_trading,
     performance,
     portfolios,
@@ -53,7 +54,7 @@ SERVICES: dict[str, Service] = {
         Service("events", "Events", PORT_EVENTS, (events.router,)),
         Service("markets", "Markets", PORT_MARKETS, (markets.router,)),
         Service("strategy", "Strategy", PORT_STRATEGY, (strategy.router,)),
-        Service("paper-trading", "Paper trading", PORT_PAPER_TRADING, (portfolios.router, paper_trading.router)),
+        Service("paper-trading", "Paper trading", PORT_PAPER_TRADING, (portfolios.router, paper_trading.router, orders.router)),
         Service("controller", "Main trading controller", PORT_CONTROLLER, (controller.router, performance.router)),
     )
 }
