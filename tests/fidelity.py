@@ -31,6 +31,7 @@ AREAS = (
     "Chain and relayer",
     "Limits and modes",
     "Official clients",
+    "Paper",
 )
 EVIDENCE = {
     "recording": "bytes that the venue itself sent, kept with the project's recorded data (books, catalogue, frames, chain logs)",

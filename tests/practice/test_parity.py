@@ -32,6 +32,12 @@ async def cancel_some(pair: Pair, flow: Flow) -> None:
                 continue
 
 
+@pytest.mark.fidelity(
+    "Paper gives takers the practice exchange's fills and fees to the micro-dollar, and resting orders never more",
+    area="Paper",
+    evidence="assumed",
+    source="paper and practice hold the same rules; what backs these stands above",
+)
 @pytest.mark.parametrize("seed", [7, 11])
 async def test_takers_get_the_same_and_makers_never_more(seed: int) -> None:
     pair = await Pair(seed).open()

@@ -24,6 +24,12 @@ TRIED = [
 ]
 
 
+@pytest.mark.fidelity(
+    "Fills, fees, refusals, balances and books are those of a second matcher, written from the venue's documents alone",
+    area="Matching",
+    evidence="specification",
+    source="a second reading by another author",
+)
 @pytest.mark.slow
 def test_both_agree_on_flows_that_try_everything() -> None:
     report = run(range(FLOWS))

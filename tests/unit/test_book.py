@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +48,13 @@ def test_sell_is_paid_at_most_size_times_price(levels: list[Level], size: int) -
     assert all(fill.cost_micro * MICRO <= fill.size_micro * fill.price_micro for fill in result.fills)
 
 
+@pytest.mark.fidelity(
+    "What was taken is gone from the book for all",
+    area="Paper",
+    evidence="specification",
+    source="order book",
+    seam="nobody else sees paper's takes; paper remembers them, and takes no share twice",
+)
 @given(asks(), st.lists(sizes, min_size=1, max_size=6))
 def test_the_same_shares_are_never_taken_twice(levels: list[Level], orders: list[int]) -> None:
     memory = Consumption("1", "asks", {})
@@ -58,6 +67,12 @@ def test_the_same_shares_are_never_taken_twice(levels: list[Level], orders: list
     assert total <= sum(level.size_micro for level in levels)
 
 
+@pytest.mark.fidelity(
+    "New shares at a price may be taken",
+    area="Paper",
+    evidence="assumed",
+    seam="paper frees what it took only as far as the displayed level grows",
+)
 def test_memory_is_forgotten_only_where_the_level_grew() -> None:
     seen = [Level(500_000, 100), Level(510_000, 100)]
     memory = with_taken(Consumption("1", "asks", {}), seen, {500_000: 60, 510_000: 60}, mirrored=False)

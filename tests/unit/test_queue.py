@@ -72,6 +72,12 @@ def shares(outcomes: list[Outcome]) -> list[tuple[str, int]]:
     return [(out.order.order_id, out.fill.size_micro // SHARE) for out in outcomes if out.fill is not None]
 
 
+@pytest.mark.fidelity(
+    "The venue knows an order's place in its queue",
+    area="Paper",
+    evidence="assumed",
+    seam="paper puts it behind all that is displayed when it joins",
+)
 def test_what_is_displayed_at_the_join_goes_first() -> None:
     queue = queue_of({50: 100}, {52: 100})
     assert rest(queue, order("a", 50, 30)).ahead_micro == 100 * SHARE
@@ -83,6 +89,12 @@ def test_what_is_displayed_at_the_join_goes_first() -> None:
     assert queue.orders == {}
 
 
+@pytest.mark.fidelity(
+    "Both tokens of a market have one queue",
+    area="Paper",
+    evidence="recording",
+    source="books of 2026-05-17",
+)
 @pytest.mark.parametrize(
     ("token_id", "cents", "side"),
     [(YES, 50, Side.SELL), (NO, 50, Side.BUY)],
@@ -142,6 +154,12 @@ def test_one_print_is_shared_never_credited_twice() -> None:
     assert shares(queue.see(printed(50, 25))) == [("a", 10), ("b", 10), ("c", 5)]
 
 
+@pytest.mark.fidelity(
+    "Who cancels leaves the queue before or behind us",
+    area="Paper",
+    evidence="assumed",
+    seam="paper counts a cancel as ahead only when the level has become smaller than the queue, unless another model is named",
+)
 def test_cancels_count_only_when_the_level_is_smaller_than_the_queue() -> None:
     queue = queue_of({50: 100}, {52: 100})
     rest(queue, order("a", 50, 30))
@@ -201,6 +219,13 @@ def test_what_our_fills_spared_holds_up_later_takers_too() -> None:
     assert shares(queue.see(printed(48, 10, time_ms=2_003))) == [("b", 5), ("c", 5)]
 
 
+@pytest.mark.fidelity(
+    "Fills go on while we do not listen",
+    area="Paper",
+    evidence="specification",
+    source="websockets have no replay",
+    seam="paper fills nothing across a gap of its stream",
+)
 def test_nothing_fills_across_a_gap_and_the_place_is_kept() -> None:
     queue = queue_of({50: 100}, {52: 100})
     rest(queue, order("a", 50, 30))
@@ -296,6 +321,12 @@ def test_fills_pay_the_limit_rounded_once_against_us(size: int, cents: int, part
         assert abs(paid * MICRO - exact) < MICRO
 
 
+@pytest.mark.fidelity(
+    "A resting order fills against whoever comes",
+    area="Paper",
+    evidence="assumed",
+    seam="on paper it fills on prints of the real venue alone, never beyond their size",
+)
 @given(
     st.lists(
         st.tuples(st.sampled_from(["print", "level", "gap", "book"]), st.integers(47, 50), st.integers(0, 40)),
