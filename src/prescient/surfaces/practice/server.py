@@ -13,7 +13,7 @@ import structlog
 from aiohttp import web
 
 from prescient.surfaces.practice.answers import Answer, WireError, json_answer
-from prescient.surfaces.practice.bodies import BODY_WAIT_S, IDLE_WAIT_S, read_body
+from prescient.surfaces.practice.bodies import BODY_WAIT_S, IDLE_WAIT_S, LINGER_S, read_body
 from prescient.surfaces.practice.clock import TICK_S, WorldClock
 from prescient.surfaces.practice.exchange import PracticeExchange
 from prescient.surfaces.practice.faulty.ordeal import Asked
@@ -101,7 +101,7 @@ class PracticeServer:
         """Keep the world once, then bind and serve. Raises OSError when the port is taken."""
         await self._save(CHECKPOINT_REACH_S)
         self.keeper.listen()
-        server = web.Server(self._serve, access_log=None, keepalive_timeout=self.idle_wait_s)
+        server = web.Server(self._serve, access_log=None, keepalive_timeout=self.idle_wait_s, lingering_time=LINGER_S)
         self._runner = web.ServerRunner(server, shutdown_timeout=2.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.host, self.port, reuse_address=True)
