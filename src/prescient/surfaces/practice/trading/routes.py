@@ -96,14 +96,12 @@ class TradingSide:
         self._desk = OrderDesk(world, self.floor, self._render, self._known, self.approvals, self.balances, chain_id)
         self._heartbeats = Heartbeats()
         self.streams = Streams(world, self.floor, self._render, self.door.keys, wallets_of)
-        # Pieces with a memory of their own, by name, for checkpoints.
-        self.parts: dict[str, Part] = {}
         self.notifications = Notifications(
             self.floor, ClobRenderer(world.register).market, self._render.trade_id, self._render.transaction_hash
         )
-        self.parts["notifications"] = self.notifications
         self._read_only = ReadOnlyKeys(world.seed)
-        self.parts["read_only_keys"] = self._read_only
+        # Pieces with a memory of their own, by name, for checkpoints.
+        self.parts: dict[str, Part] = {"notifications": self.notifications, "read_only_keys": self._read_only}
         self._bare = bare = ReadOnlyRoutes(self._read_only)
         # While a checkpoint is taken, nothing may happen.
         self.standing = False
