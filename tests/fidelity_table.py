@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.fidelity import AREAS, EVIDENCE, Claim, Collector, MarkerInvalid
-from tests.practice.deviations import DEVIATIONS, UNSERVED
+from tests.practice.deviations import DEVIATIONS, SERVED, UNSERVED
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TABLE = REPOSITORY / "docs" / "fidelity.md"
@@ -57,7 +57,7 @@ def render(claims: Iterable[Claim], dates: dict[str, str], today: str) -> str:
     seams = [claim for claim in ordered if claim.seam]
     if seams:
         parts.append(_seams(seams, dates, today))
-    parts += [_deviations(), _unserved()]
+    parts += [_endpoints(dates, today), _deviations(), _unserved()]
     return "\n".join(parts)
 
 
@@ -89,6 +89,24 @@ def _seams(claims: list[Claim], dates: dict[str, str], today: str) -> str:
             f"| {claim.area} | {_cell(claim.rule)} | {_cell(claim.seam)} | no | {_evidence(claim)} | `{claim.test}` |"
         )
         lines.append(_dated(line, dates, today))
+    return "\n".join([*lines, ""])
+
+
+def _endpoints(dates: dict[str, str], today: str) -> str:
+    """Every documented operation that is served: one test for each file asks them all and validates every answer."""
+    tests = {
+        "clob-openapi": "test_the_order_book_api_is_as_documented",
+        "gamma-openapi": "test_the_catalogue_is_as_documented",
+        "data-openapi": "test_the_data_api_is_as_documented",
+        "relayer-openapi": "test_the_relayer_is_as_documented",
+    }
+    lines = ["## Endpoints", "", "| endpoint | conformant | evidence | test | since |", "|---|---|---|---|---|"]
+    for file, operations in SERVED.items():
+        test = f"`tests/practice/test_openapi_conformance.py::{tests[file]}`"
+        for name in operations:
+            exceptions = sum(each.file == file and each.operation == name for each in DEVIATIONS)
+            verdict = f"yes, with {exceptions} exceptions below" if exceptions else "yes"
+            lines.append(_dated(f"| `{name}` | {verdict} | specification: {file} | {test} |", dates, today))
     return "\n".join([*lines, ""])
 
 
