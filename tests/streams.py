@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from prescient.adapters.paper import PaperVenue
 from prescient.domain.market import OrderBook
 from prescient.domain.stream import BookSeen, StreamEvent
-from prescient.ports import Desk, Store
+from prescient.ports import Desk, MarketData, Store
 from tests.fakes import StaticMarketData, desk_over
 
 
@@ -17,7 +17,7 @@ from tests.fakes import StaticMarketData, desk_over
 class FedStream:
     """Tells the market data's books of what is followed, then what ``tell`` is given."""
 
-    market_data: StaticMarketData
+    market_data: MarketData
     followed: list[str] = field(default_factory=list)
     waiting: asyncio.Queue[StreamEvent | None] = field(default_factory=asyncio.Queue)
 
@@ -25,14 +25,14 @@ class FedStream:
         for token_id in token_ids:
             if token_id not in self.followed:
                 self.followed.append(token_id)
-                self.tell(*self.books([token_id]))
+                self.tell(*await self.books([token_id]))
 
     async def unfollow(self, token_ids: Sequence[str]) -> None:
         self.followed = [token_id for token_id in self.followed if token_id not in token_ids]
 
-    def books(self, token_ids: Sequence[str]) -> list[BookSeen]:
-        known = self.market_data.book_by_token
-        return [BookSeen(known[token_id], known[token_id].time_ms) for token_id in token_ids if token_id in known]
+    async def books(self, token_ids: Sequence[str]) -> list[BookSeen]:
+        known = await self.market_data.books(token_ids)
+        return [BookSeen(book, book.time_ms) for book in known.values()]
 
     def tell(self, *events: StreamEvent) -> None:
         for event in events:
@@ -52,7 +52,7 @@ class FedStream:
         return found
 
     def book(self, token_id: str) -> OrderBook | None:
-        return self.market_data.book_by_token.get(token_id)
+        return None
 
     def evidence_age_s(self, token_id: str) -> float | None:
         return 0.0 if token_id in self.followed else None

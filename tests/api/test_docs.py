@@ -43,6 +43,10 @@ CONTRACT = {
         POST /paper-trading/execute-signals
         POST /paper-trading/mark
         POST /paper-trading/snapshot
+        GET POST /paper-trading/orders
+        DELETE /paper-trading/orders/{order_id}
+        POST /paper-trading/merge
+        POST /paper-trading/convert
     """,
     "controller": """
         GET /trading/status

@@ -27,6 +27,7 @@ from prescient.domain.market import (
 from prescient.domain.values import MICRO
 from prescient.ports import Clock, Desk, EventPage
 from prescient.strategies import BUILT_IN
+from tests.streams import FedStream
 
 NOW = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)
 FEES = FeeSchedule(rate_micro=50_000)
@@ -158,13 +159,20 @@ def small_desk(
     data = market_data or SmallMarketData()
     kept = store or MemoryStore()
     time = clock or SimulatedClock(NOW)
+    stream = FedStream(data)
+    venue = PaperVenue(data, kept, time, stream)
+    assert venue.resting is not None
+    # Nobody else keeps what rests in this world.
+    venue.resting.is_open = True
     return Desk(
         clock=time,
         ids=SequenceIds(7),
         gather=ConcurrentGather(),
         market_data=data,
-        venue=PaperVenue(data, kept, time),
+        venue=venue,
         store=kept,
         strategies={strategy.name: strategy for strategy in BUILT_IN},
         source="small world",
+        resting=venue.resting,
+        stream=stream,
     )

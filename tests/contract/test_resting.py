@@ -303,7 +303,7 @@ async def test_nothing_fills_across_a_gap(floor: Floor) -> None:
     await floor.place()
     assert await floor.listen(GapSeen((YES,), "the socket closed", START_MS)) == []
     assert await floor.listen(floor.printed(1_000), floor.printed(1_000, 40)) == []
-    assert await floor.listen(*floor.stream.books([YES])) == []
+    assert await floor.listen(*await floor.stream.books([YES])) == []
     assert await floor.listen(floor.printed(110)) == [("PARTIALLY_FILLED", 10)]
 
 
