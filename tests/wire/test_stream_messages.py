@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prescient.domain.values import MICRO
+from prescient.domain.market import Side
+from prescient.domain.values import MICRO, parse_micro
 from prescient.wire.pages import ITEM_ERRORS
 from prescient.wire.stream_messages import (
     BEST_ASKS,
@@ -29,6 +30,7 @@ from prescient.wire.stream_messages import (
     book_of,
     decode_frame,
     decode_price_change,
+    size_from_wire,
     subscription,
     subscription_change,
     time_of,
@@ -100,15 +102,15 @@ def test_the_shape_of_before_2025_is_one_change(recorded_data: Path) -> None:
     (message,) = decode_frame(content).messages
     assert isinstance(message, PriceChangeMessage)
     (change,) = message.price_changes
-    assert (change.price, change.side, change.size, change.best_bid) == ("0.514", "SELL", "21574.08", None)
+    assert (change.price, change.side, change.size, change.best_bid) == ("0.514", Side.SELL, 21574.08, None)
 
 
 def test_both_decoders_read_the_same_change() -> None:
     fast = decode_price_change(frame())
     (slow,) = decode_frame(frame()).messages
     assert fast == slow
-    assert (fast.timestamp, fast.event_type) == ("1729084877448", "price_change")
-    assert [msgspec.to_builtins(change) for change in fast.price_changes] == [CHANGE]
+    assert (fast.timestamp, fast.event_type) == (1_729_084_877_448, "price_change")
+    assert [msgspec.to_builtins(change) for change in fast.price_changes] == [CHANGE | {"size": 3300.0}]
 
 
 def test_another_event_is_told_from_a_change_without_its_fields() -> None:
@@ -233,3 +235,18 @@ def test_subscriptions_are_what_the_venue_documents(recorded_data: Path) -> None
         change = json.loads(subscription_change([TOKEN], subscribe=subscribe))
         assert set(change) <= set(described["SubscriptionRequestUpdate"]["properties"])
         assert (change["operation"], change["assets_ids"]) == (operation, [TOKEN])
+
+
+@given(st.integers(0, 10**14))
+def test_sizes_of_six_decimals_are_exact(micro: int) -> None:
+    """Up to a hundred million shares: the double that a size is decoded to is the size."""
+    text = f"{micro // MICRO}.{micro % MICRO:06d}"
+    (change,) = decode_price_change(frame(price_changes=[CHANGE | {"size": text}])).price_changes
+    assert size_from_wire(change.size) == size_from_wire(text) == parse_micro(text) == micro
+
+
+@pytest.mark.parametrize("size", ["-1", "NaN", "Infinity", "-0.000001", "1e30"])
+def test_sizes_that_are_none_are_refused(size: str) -> None:
+    (change,) = decode_price_change(frame(price_changes=[CHANGE | {"size": size}])).price_changes
+    with pytest.raises(ValueError, match=r"."):
+        size_from_wire(change.size)

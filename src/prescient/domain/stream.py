@@ -6,6 +6,7 @@ Stands between collect and execute: adapters turn the venue's frames into these,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from prescient.domain.market import OrderBook, Side
 
@@ -18,9 +19,11 @@ class BookSeen:
     time_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class LevelSeen:
-    """One price of one token's book has a new aggregate size; zero: the price is gone."""
+class LevelSeen(NamedTuple):
+    """One price of one token's book has a new aggregate size; zero: the price is gone.
+
+    A tuple, for nearly all of a stream is these: it is made in a third of the time.
+    """
 
     token_id: str
     side: Side

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import msgspec
 
-from prescient.domain.market import OrderBook
+from prescient.domain.market import OrderBook, Side
 from prescient.domain.values import MICRO
 from prescient.wire.clob import TIME_MS_MAX, TIME_MS_MIN, book_from_message
 from prescient.wire.clob_messages import BookMessage, LevelMessage
 from prescient.wire.gamma_messages import Text
-from prescient.wire.numbers import level_price, price_from_wire
+from prescient.wire.numbers import level_price, micro_from_wire, price_from_wire
 from prescient.wire.pages import ITEM_ERRORS, printable, reason_of
 
 Frame = bytes | bytearray | memoryview
@@ -38,15 +38,16 @@ _KIND = re.compile(rb'"event_type"\s*:\s*"([a-z_0-9]{1,40})"')
 
 
 class ChangeMessage(msgspec.Struct, gc=False):
-    """One price of one token: ``size`` is the new aggregate there, ``"0"`` when it is gone.
+    """One price of one token: ``size`` is the new aggregate there, zero when it is gone.
 
+    The wire writes sizes as text of at most six decimals; a double holds that exactly and is decoded to far faster.
     The best prices are those after the whole message; "" or a price of 0 or 1 stands for an empty side.
     """
 
     asset_id: str
     price: str
-    size: str
-    side: str
+    size: float
+    side: Side
     best_bid: str | None = None
     best_ask: str | None = None
 
@@ -58,7 +59,7 @@ class PriceChangeMessage(msgspec.Struct, gc=False):
     """
 
     price_changes: list[ChangeMessage] = []
-    timestamp: str = ""
+    timestamp: int = 0
     event_type: str = ""
 
 
@@ -78,7 +79,7 @@ class BookEvent(msgspec.Struct, tag_field="event_type", tag="book", gc=False):
 class PriceChangeEvent(msgspec.Struct, tag_field="event_type", tag="price_change", gc=False):
     """``price_change`` in the present shape, or in that of before 2025 (one change, its fields at the top)."""
 
-    timestamp: str
+    timestamp: int
     market: str = ""
     price_changes: list[msgspec.Raw] | None = None
 
@@ -164,9 +165,10 @@ class DecodedFrame:
     text: str | None = None
 
 
-_price_change = msgspec.json.Decoder(PriceChangeMessage)
-_change = msgspec.json.Decoder(ChangeMessage)
-_event = msgspec.json.Decoder(_AnyEvent)
+# Not strict: the venue writes every number as text.
+_price_change = msgspec.json.Decoder(PriceChangeMessage, strict=False)
+_change = msgspec.json.Decoder(ChangeMessage, strict=False)
+_event = msgspec.json.Decoder(_AnyEvent, strict=False)
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 _encoder = msgspec.json.Encoder()
 
@@ -254,10 +256,22 @@ def book_of(event: BookEvent) -> OrderBook:
 
 def time_of(text: str) -> int:
     """Return a timestamp in ms. Raises ValueError for one in seconds, or in no time that the venue has existed in."""
-    time_ms = int(text)
+    return checked_time(int(text))
+
+
+def checked_time(time_ms: int) -> int:
+    """Return a timestamp as it is. Raises ValueError like ``time_of``."""
     if not TIME_MS_MIN <= time_ms < TIME_MS_MAX:
         raise ValueError("timestamp is not in milliseconds")
     return time_ms
+
+
+def size_from_wire(number: float | str) -> int:
+    """Return a size in micro-shares, zero included. Raises ValueError for anything else."""
+    size = micro_from_wire(number)
+    if size < 0:
+        raise ValueError("size is below zero")
+    return size
 
 
 class _Prices(dict[str | None, int]):

@@ -12,8 +12,8 @@ from prescient.adapters.polymarket.stream_assets import Asset, StreamLimits
 from prescient.adapters.polymarket.stream_queue import StreamQueue
 from prescient.domain.market import OrderBook, Side
 from prescient.domain.stream import GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, TickSeen
+from prescient.wire.clob import TIME_MS_MAX
 from prescient.wire.gamma_fields import read_tick
-from prescient.wire.numbers import micro_from_text
 from prescient.wire.pages import ITEM_ERRORS, reason_of
 from prescient.wire.stream_messages import (
     BEST_ASKS,
@@ -31,8 +31,10 @@ from prescient.wire.stream_messages import (
     StreamMessage,
     TickSizeEvent,
     book_of,
+    checked_time,
     decode_frame,
     decode_price_change,
+    size_from_wire,
     time_of,
 )
 
@@ -63,7 +65,7 @@ class BookKeeper:
         self.assets: dict[str, Asset] = {}
         self.counts: Counter[str] = Counter()
         # The latest time a message may bear; moved on by the watch, for asking the clock each time costs too much.
-        self.latest_ms: int | None = None
+        self.latest_ms = TIME_MS_MAX
         self._queue = queue
         self._limits = limits
         self._now_ms = now_ms
@@ -129,29 +131,26 @@ class BookKeeper:
     def _take_changes(self, message: PriceChangeMessage, now_s: float) -> None:
         assets, waiting, changes, source = self.assets, self._queue.waiting, message.price_changes, self._source
         try:
-            time_ms = self._time(message.timestamp)
+            time_ms = self._checked(message.timestamp)
         except ValueError as error:
             for change in changes:
                 self._malformed(Malformed("price_change", change.asset_id, reason_of(error)), now_s)
             return
-        size_text, size = "0", 0
+        shares, size = 0.0, 0
         for change in changes:
             asset = assets.get(change.asset_id)
             if asset is None or asset.socket is not source:
                 continue
-            side = change.side
-            book = asset.book
             try:
                 price = LEVEL_PRICES[change.price]
                 # Both tokens of a market change by the same size.
-                if change.size != size_text:
-                    size_text, size = change.size, micro_from_text(change.size)
-                levels = book.bids if side == "BUY" else book.asks
-                if size < 0 or (side != "BUY" and side != "SELL"):
-                    raise ValueError("size is below zero, or side is neither BUY nor SELL")
+                if change.size != shares:
+                    size, shares = size_from_wire(change.size), change.size
             except ITEM_ERRORS as error:
                 self._malformed(Malformed("price_change", change.asset_id, reason_of(error)), now_s)
                 continue
+            book, side = asset.book, change.side
+            levels = book.bids if side is BUY else book.asks
             if time_ms < levels.times.get(price, book.base_ms or 0):
                 self.counts["late changes"] += 1
                 continue
@@ -160,15 +159,21 @@ class BookKeeper:
                 asset.delta_s = now_s
             asset.latest = change
             if levels.put(price, size, time_ms) and asset.told:
-                waiting.append(LevelSeen(asset.token_id, BUY if side == "BUY" else SELL, price, size, time_ms))
+                waiting.append(LevelSeen(asset.token_id, side, price, size, time_ms))
         for change in changes:
             asset = assets.get(change.asset_id)
-            if asset is not None and asset.latest is change:
+            # The last change of a token in a message names the best prices after all of them.
+            if asset is None or asset.latest is not change:
+                continue
+            asset.latest = None
+            book = asset.book
+            bid, ask = book.bids.best, book.asks.best
+            known = BEST_BIDS.get(change.best_bid) == bid and BEST_ASKS.get(change.best_ask) == ask
+            if not known or bid >= ask:
                 self._check(asset, change, time_ms, now_s)
 
     def _check(self, asset: Asset, change: ChangeMessage, time_ms: int, now_s: float) -> None:
         """Hold the book against the best prices that the message gives for the time after it, if it is the newest."""
-        asset.latest = None
         book = asset.book
         if book.base_ms is None:
             return
@@ -184,14 +189,16 @@ class BookKeeper:
         if not agrees:
             self.counts["best price mismatches"] += 1
             self.doubt(asset, "best prices differ from the venue's", now_s)
-        elif bid >= ask or book.overfull:
-            self.doubt(asset, "the book is crossed or has no end", now_s)
+        elif bid >= ask:
+            self.doubt(asset, "the book is crossed", now_s)
 
     # --- all else
 
     def _time(self, text: str) -> int:
-        time_ms = time_of(text)
-        if self.latest_ms is not None and time_ms > self.latest_ms:
+        return self._checked(time_of(text))
+
+    def _checked(self, time_ms: int) -> int:
+        if checked_time(time_ms) > self.latest_ms:
             raise ValueError("timestamp lies in the future")
         return time_ms
 
@@ -221,9 +228,9 @@ class BookKeeper:
         asset = self._asset(event.asset_id)
         if asset is None:
             return
-        time_ms, price, size = self._time(event.timestamp), LEVEL_PRICES[event.price], micro_from_text(event.size)
-        if size <= 0:
-            raise ValueError("size of a trade is not above zero")
+        time_ms, price, size = self._time(event.timestamp), LEVEL_PRICES[event.price], size_from_wire(event.size)
+        if size == 0:
+            raise ValueError("a trade has no size")
         side = Side(event.side)
         key = (event.asset_id, event.timestamp, event.price, event.size, event.side, event.transaction_hash or "")
         if key in self._prints:

@@ -71,6 +71,8 @@ class StreamWatch:
         assets = list(self._keeper.assets.values())
         for asset in assets:
             self._settle_down(asset, now_s)
+            if asset.book.overfull:
+                self._keeper.doubt(asset, "its book has no end", now_s)
         due = sorted((asset for asset in assets if self._is_due(asset, now_s)), key=Asset.looked_at_s)
         # Those without a book first, then those that nothing has proven for longest.
         due.sort(key=lambda asset: asset.known)
