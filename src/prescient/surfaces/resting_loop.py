@@ -34,9 +34,18 @@ class LeaseLost(PrescientError):
 class RestingLoop:
     """Owns what rests while it has the lease. ``run`` ends only when it is cancelled."""
 
-    def __init__(self, desk: Desk, sweep_s: float = SWEEP_S) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        *,
+        sweep_s: float = SWEEP_S,
+        standby_s: float = STANDBY_S,
+        back_off_s: float = BACK_OFF_FIRST_S,
+    ) -> None:
         self._desk = desk
         self._sweep_s = sweep_s
+        self._standby_s = standby_s
+        self._back_off_s = back_off_s
         self._lease: Lease | None = None
         self._failures = 0
 
@@ -57,11 +66,11 @@ class RestingLoop:
         """Own what rests until something goes wrong; returns how long to wait before the next attempt, in seconds."""
         try:
             if not await self._has_lease():
-                return STANDBY_S
+                return self._standby_s
             await self._own()
         except Exception as error:  # whatever it was, what rests is taken over anew
             self._failures += 1
-            pause_s = min(BACK_OFF_FIRST_S * float(2 ** min(self._failures, 16)), BACK_OFF_MOST_S)
+            pause_s = min(self._back_off_s * float(2 ** min(self._failures, 16)), BACK_OFF_MOST_S)
             if isinstance(error, PrescientError):
                 log.warning("resting orders must wait", error=str(error), code=error.code, retry_s=pause_s)
             else:
@@ -70,7 +79,7 @@ class RestingLoop:
         finally:
             assert self._desk.resting is not None
             self._desk.resting.release()
-        return BACK_OFF_FIRST_S
+        return self._back_off_s
 
     async def _has_lease(self) -> bool:
         if self._lease is not None and await self._lease.held():
