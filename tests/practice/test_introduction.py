@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import urllib.error
@@ -134,6 +135,23 @@ def test_the_examples_of_the_documentation_run(tmp_path: Path) -> None:
         )
         done = run_python(f"import asyncio\n{given}async def main():\n{body}asyncio.run(main())")
         assert done.returncode == 0 and "False" in done.stdout, done.stderr
+
+
+def test_the_commands_of_the_documentation_run(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "practice-exchange.md").read_text(encoding="utf-8")
+    section = page.partition("## Faults, modes, limits")[2].partition("\n## ")[0]
+    commands = [shlex.split(line, comments=True)[1:] for line in section.splitlines() if line.startswith("prescient ")]
+    controls = re.findall(r"`POST (/practice/\w+) (\{.*?\})`", section)
+    assert len(commands) == 6 and len(controls) == 2
+    with practice(tmp_path, "--json", "--port", "0", "--fresh") as process:
+        url = json.loads(output_of(process).readline())["clob_url"].removesuffix("/clob")
+        for command in commands:
+            done = Installation(tmp_path).run(*command, "--port", url.rpartition(":")[2])
+            assert done.returncode == 0, (command, done.stderr)
+        for path, body in controls:
+            request = urllib.request.Request(url + path, data=body.encode(), method="POST")
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                assert answer.status == 200
 
 
 def run_python(text: str) -> subprocess.CompletedProcess[str]:
