@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -12,6 +13,7 @@ import pytest
 
 from prescient.surfaces.practice.address_limits import QUEUE_MAX_S, AddressLimits
 from prescient.surfaces.practice.answers import Answer
+from prescient.surfaces.practice.opening import open_kept
 from prescient.surfaces.practice.server import PracticeServer
 from prescient.surfaces.practice.world import World
 from prescient.wire.auth import l2_headers
@@ -280,6 +282,29 @@ async def test_a_queue_that_is_full_refuses_and_says_when_to_come_back() -> None
             assert int(response.headers["Retry-After"]) >= 1
     finally:
         await server.stop()
+
+
+def test_limits_that_are_not_enforced_hinder_nobody() -> None:
+    venue = limited(per_second=1, burst=1, scale=0.001, enforced=False)
+    assert [post(venue).status for _ in range(30)] == [200] * 30
+    assert not venue.exchange.limits.addresses.on
+    set_limits(venue, enforced=True)
+    assert venue.exchange.limits.addresses.on and post(venue).status == 200 and post(venue).status == 429
+
+
+def test_an_exchange_that_is_opened_as_itself_warns_at_first_and_keeps_what_was_set(tmp_path: Path) -> None:
+    path = tmp_path / "world.checkpoint"
+    opened = open_kept(path, 7, START)
+    told = json.loads(opened.exchange.handle("GET", "/practice/limits").body)
+    assert (told["on"], told["enforced"], told["tier"]) == (True, False, "Elite")
+    kept = opened.exchange.trading
+    assert kept is not None
+    opened.exchange.handle("POST", "/practice/limits", "", b'{"enforced": true, "tier": "bronze"}')
+    later = Venue()
+    later.trading.recall(kept.remember())
+    told = json.loads(later.exchange.handle("GET", "/practice/limits").body)
+    assert (told["on"], told["enforced"], told["tier"]) == (True, True, "Bronze")
+    assert later.exchange.limits.addresses.on
 
 
 async def status_of(client: aiohttp.ClientSession, url: str) -> int:

@@ -29,9 +29,15 @@ class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Limits:
-    """Both kinds of limits. They run in this machine's time, whatever the speed of the world's."""
+    """Both kinds of limits. They run in this machine's time, whatever the speed of the world's.
+
+    Off at first. While they are on and not enforced, nothing waits and nothing is refused: answers to orders and
+    cancels say what is left, and warn, as the venue's did while it introduced the limits.
+    """
 
     def __init__(self, signers: SignerLimits | None) -> None:
+        self.on = False
+        self.enforced = True
         self.addresses = AddressLimits()
         self._signers = signers
 
@@ -39,10 +45,11 @@ class Limits:
         controls.add("GET /practice/limits", lambda body: self._told())
         controls.add("POST /practice/limits", self._set)
 
-    def switch(self, on: bool) -> None:
-        self.addresses.on = on
+    def switch(self, on: bool, enforced: bool = True) -> None:
+        self.on, self.enforced = on, enforced
+        self.addresses.on = on and enforced
         if self._signers is not None:
-            self._signers.on = on
+            self._signers.on, self._signers.enforced = on, enforced
 
     def queue_s(self, address: str, method: str, path: str, now_s: float) -> float | Answer:
         """How long a request waits before anybody looks at it, or the refusal of one that would wait too long."""
@@ -57,13 +64,15 @@ class Limits:
 
     def remember(self) -> bytes:
         assert self._signers is not None
-        return msgspec.msgpack.encode((self.addresses.on, self.addresses.scale, self._signers.remember()))
+        return msgspec.msgpack.encode((self.on, self.enforced, self.addresses.scale, self._signers.remember()))
 
     def recall(self, kept: bytes) -> None:
         """Raises msgspec.MsgspecError for what it did not write itself."""
         assert self._signers is not None
-        self.addresses.on, self.addresses.scale, signers = msgspec.msgpack.decode(kept, type=tuple[bool, float, bytes])
+        form = tuple[bool, bool, float, bytes]
+        on, enforced, self.addresses.scale, signers = msgspec.msgpack.decode(kept, type=form)
         self._signers.recall(signers)
+        self.switch(on, enforced)
 
     # Controls
 
@@ -72,8 +81,9 @@ class Limits:
         _check("per_second", wanted.per_second, PER_SECOND_MAX)
         _check("burst", wanted.burst, PER_SECOND_MAX)
         _check("scale", wanted.scale, SCALE_MAX)
-        if wanted.on is not None:
-            self.switch(wanted.on)
+        self.switch(
+            self.on if wanted.on is None else wanted.on, self.enforced if wanted.enforced is None else wanted.enforced
+        )
         if wanted.scale is not None:
             self.addresses.scale = wanted.scale
         self.addresses.reset()
@@ -88,16 +98,18 @@ class Limits:
             per_second = signers.tier.per_second if wanted.per_second is None else wanted.per_second
             burst = signers.tier.burst if wanted.burst is None else wanted.burst
             signers.tier = Tier("Custom", per_second, burst)
-        if wanted.enforced is not None:
-            signers.enforced = wanted.enforced
         signers.refill()
 
     def _told(self) -> Answer:
-        told: dict[str, object] = {"on": self.addresses.on, "scale": self.addresses.scale, "queue_max_s": QUEUE_MAX_S}
+        told: dict[str, object] = {
+            "on": self.on,
+            "enforced": self.enforced,
+            "scale": self.addresses.scale,
+            "queue_max_s": QUEUE_MAX_S,
+        }
         if self._signers is not None:
             signers = self._signers
             told |= {
-                "enforced": signers.enforced,
                 "tier": signers.tier.name,
                 "orders": {"per_second": signers.tier.per_second, "burst": signers.tier.burst},
                 "cancels": {"per_second": 2 * signers.tier.per_second, "burst": 2 * signers.tier.burst},

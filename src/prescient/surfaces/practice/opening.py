@@ -64,7 +64,7 @@ async def run_practice(
         await _serve(PracticeServer(Catalogue.load(opening.catalogs, start), LOOPBACK, port), stop, ready)
     elif opening.fresh:
         server = PracticeServer(World(settings.seed, start=start), LOOPBACK, port, speed=speed, trading=True)
-        server.exchange.limits.switch(True)
+        server.exchange.limits.switch(True, enforced=False)
         await _serve(server, stop, ready)
     else:
         path = checkpoint_path(settings.home, settings.seed)
@@ -77,8 +77,8 @@ def open_kept(path: Path, seed: int, start: datetime, *, speed: float = 0.0, por
     kept = read_checkpoint(path)
     world = World(seed, start=start) if kept is None else kept_world(path, kept)
     server = PracticeServer(world, LOOPBACK, port, speed=speed, checkpoint=path, trading=True)
-    # As on the venue; `POST /practice/limits` changes it, and what was set is kept.
-    server.exchange.limits.switch(True)
+    # They only warn; `POST /practice/limits` changes it, and what was set is kept.
+    server.exchange.limits.switch(True, enforced=False)
     if kept is not None:
         server.keeper.recall(kept)
     return server

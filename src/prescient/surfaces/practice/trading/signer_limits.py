@@ -113,13 +113,12 @@ class SignerLimits:
     # What a checkpoint keeps, so that a repeated request meets the same bucket
 
     def remember(self) -> bytes:
-        kept = (self.on, self.enforced, self.tier, self._orders, self._cancels)
-        return msgspec.msgpack.encode(kept)
+        return msgspec.msgpack.encode((self.tier, self._orders, self._cancels))
 
     def recall(self, kept: bytes) -> None:
         """Raises msgspec.MsgspecError for what it did not write itself."""
-        form = tuple[bool, bool, Tier, dict[str, Balance], dict[str, Balance]]
-        self.on, self.enforced, self.tier, self._orders, self._cancels = msgspec.msgpack.decode(kept, type=form)
+        form = tuple[Tier, dict[str, Balance], dict[str, Balance]]
+        self.tier, self._orders, self._cancels = msgspec.msgpack.decode(kept, type=form)
 
 
 def _length(body: bytes) -> int:
