@@ -228,7 +228,7 @@ def user() -> Any:
 
 @pytest.mark.fidelity(
     "A body of 10 MB is refused with 413",
-    area="Requests",
+    area="Limits and modes",
     evidence="assumed",
     source="the venue does not document its bound; it is 1 MiB here",
 )
@@ -250,7 +250,7 @@ async def test_a_body_in_pieces_is_counted_too(server: PracticeServer, client: a
 
 @pytest.mark.fidelity(
     "A batch has at most 15 orders: `Too many orders in payload: 16, max allowed: 15`",
-    area="Requests",
+    area="Rejections",
     evidence="specification",
     source="error codes",
 )
