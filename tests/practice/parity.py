@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from random import Random
+from typing import Any
 
 from prescient.adapters.clock import SimulatedClock
 from prescient.adapters.gather import SequentialGather
@@ -44,27 +44,31 @@ ACCOUNT = "0x00000000000000000000000000000000000000aa"
 Levels = list[tuple[int, int]]
 
 
-class WatchedFloor(Floor):
-    """Writes down what the world's own traders do."""
+Act = tuple[int, str, MarketState, tuple[Any, ...]]
 
-    def __init__(self, world: World) -> None:
-        super().__init__(world, lambda: world.now_ms)
-        self.acts: list[tuple[int, str, MarketState, tuple[object, ...]]] = []
 
-    def requote(self, market: MarketState, bids: Levels, asks: Levels) -> None:
-        self.acts.append((self.now_ms, "quote", market, (market.tick_micro, bids, asks)))
-        super().requote(market, bids, asks)
+def write_down(floor: Floor) -> list[Act]:
+    """Have a floor's traders' acts written into the list that is returned: when, what, where, with which arguments."""
+    acts: list[Act] = []
+    requote, take = floor.requote, floor.take
 
-    def take(self, market: MarketState, is_buy: bool, size_micro: int, limit_micro: int) -> Take:
-        self.acts.append((self.now_ms, "take", market, (market.tick_micro, is_buy, size_micro, limit_micro)))
-        return super().take(market, is_buy, size_micro, limit_micro)
+    def requoted(market: MarketState, bids: Levels, asks: Levels) -> None:
+        acts.append((floor.now_ms, "quote", market, (market.tick_micro, bids, asks)))
+        requote(market, bids, asks)
+
+    def taken(market: MarketState, is_buy: bool, size_micro: int, limit_micro: int) -> Take:
+        acts.append((floor.now_ms, "take", market, (market.tick_micro, is_buy, size_micro, limit_micro)))
+        return take(market, is_buy, size_micro, limit_micro)
+
+    floor.__dict__.update(requote=requoted, take=taken)
+    return acts
 
 
 @dataclass
 class WatchedData(StaticMarketData):
     """The watched copy's books and rules, as they are at this moment."""
 
-    floor: WatchedFloor | None = None
+    floor: Floor | None = None
 
     async def books(self, token_ids: Sequence[str]) -> dict[str, OrderBook]:
         return {token_id: self.book(token_id) for token_id in token_ids}
@@ -167,7 +171,8 @@ class Pair:
 
     def __post_init__(self) -> None:
         self.world = World(self.seed, 40, START, tick=timedelta(seconds=60))
-        self.watched = WatchedFloor(self.world)
+        self.watched = self.make_floor()
+        self.acts = write_down(self.watched)
         twin = World(self.seed, 40, START, tick=timedelta(seconds=60))
         self.moment_ms = self.world.now_ms
         self.traded = Floor(twin, lambda: self.moment_ms)
@@ -180,21 +185,30 @@ class Pair:
         for market in self.markets:
             self.watched.enter(market)
             self.traded.enter(self.twins[market.condition_id])
-        self.watched.acts.clear()
+        self.acts.clear()
         self.traded.engine.deposit(ACCOUNT, RICH_MICRO)
         self.data = WatchedData(floor=self.watched)
-        self.stream = WatchedStream(self.data)
-        self.watched.listeners.append(self.stream.tell)
         self.clock = SimulatedClock(self.world.now)
         self.store = MemoryStore()
+
+    def make_floor(self) -> Floor:
+        return Floor(self.world, lambda: self.world.now_ms)
+
+    def wire(self) -> None:
+        """Let the paper venue watch: the engine's own events, one by one."""
+        self.stream = WatchedStream(self.data)
+        self.watched.listeners.append(self.stream.tell)
+        self.make_desk(self.stream)
+
+    def make_desk(self, stream: Any) -> None:
         # The exchange tells the print before the level.
-        model = QueueModel(level_before_print_ms=0)
-        venue = PaperVenue(self.data, self.store, self.clock, self.stream, model)  # type: ignore[arg-type] # no events()
+        venue = PaperVenue(self.data, self.store, self.clock, stream, QueueModel(level_before_print_ms=0))
         self.desk = Desk(
             self.clock, SequenceIds(1), SequentialGather(), self.data, venue, self.store, {}, resting=venue.resting
         )
 
     async def open(self) -> Pair:
+        self.wire()
         made = await self.store.create_portfolio(NewPortfolio("Parity", "majority", RICH_MICRO), START)
         self.portfolio_id = made.portfolio_id
         assert self.desk.resting is not None
@@ -210,18 +224,18 @@ class Pair:
         self.world.step(self.world.now + timedelta(minutes=minutes))
         self.watched.attend()
         self.clock.advance((self.world.now - self.clock.now()).total_seconds())
-        for moment_ms, kind, market, (tick, *given) in self.watched.acts:
+        for moment_ms, kind, market, (tick, *given) in self.acts:
             self.moment_ms = moment_ms
             twin = self.twins[market.condition_id]
-            twin.tick_micro = int(str(tick))
+            twin.tick_micro = tick
             before = self._given_by_quotes(market.condition_id)
             if kind == "quote":
-                self.traded.requote(twin, *given)  # type: ignore[arg-type] # as it was called
+                self.traded.requote(twin, *given)
                 crossing = self._given_by_quotes(market.condition_id) > before
                 (self.crossed.add if crossing else self.crossed.discard)(market.condition_id)
             else:
-                self.traded.take(twin, *given)  # type: ignore[arg-type] # as it was called
-        self.watched.acts.clear()
+                self.traded.take(twin, *given)
+        self.acts.clear()
         self.moment_ms = self.world.now_ms
         self.traded.attend()
         await self.listen()
@@ -336,86 +350,3 @@ def request_of(intent: OrderIntent) -> OrderRequest:
         intent.order_id, ACCOUNT, "", intent.token_id, intent.side, intent.order_type, made, taken,
         intent.expiration_s, intent.post_only,
     )  # fmt: skip
-
-
-@dataclass
-class Flow:
-    """A seeded flow of orders of every type. In each market one side is taken and the other rested on, so that our own
-    orders never meet one another, and what our fills leave to others is never what we take next.
-    """
-
-    pair: Pair
-    random: Random
-    resting: list[str] = field(default_factory=list)
-
-    def side_of(self, market: MarketState) -> int:
-        """The token that is bought in this market, by takers and by orders that rest."""
-        return self.pair.markets.index(market) % 2
-
-    async def endow(self, market: MarketState) -> tuple[str, Outcome, Outcome]:
-        """Buy shares of the other token, to have something to sell."""
-        bought = 1 - self.side_of(market)
-        return await self.pair.order(market, bought, Side.BUY, OrderType.FAK, price=990_000, amount=400 * MICRO)
-
-    async def next(self, market: MarketState) -> tuple[str, Outcome, Outcome]:
-        """One order of any type, at a price around the touch."""
-        random, token = self.random, self.side_of(market)
-        book = self.pair.data.book(market.token_ids[token])
-        other = self.pair.data.book(market.token_ids[1 - token])
-        tick = book.tick_micro
-        kind = random.choice(
-            ("buy", "buy", "kill", "sell", "rest", "rest", "rest", "rest", "cross", "offer", "timed", "wrong")
-        )
-        cents = random.randrange(100, 30_000) * 10_000
-        best_bid, best_ask = book.best_bid_micro or tick, book.best_ask_micro or MICRO - tick
-        inside = lambda price: min(max(price // tick * tick, tick), MICRO - tick)  # noqa: E731 # used three times below
-        size = random.randrange(500, 30_000) * 10_000
-        if kind in ("buy", "kill"):
-            limit = inside(best_ask + random.randrange(-1, 6) * tick)
-            order_type = OrderType.FAK if kind == "buy" else OrderType.FOK
-            return await self.pair.order(market, token, Side.BUY, order_type, price=limit, amount=cents)
-        if kind in ("sell", "offer"):
-            return await self._sell(market, 1 - token, other, kind, min(size, 20 * MICRO))
-        if kind == "cross":
-            return await self._rests(market, token, inside(best_ask + random.randrange(3) * tick), size)
-        if kind == "timed":
-            end_s = int(self.pair.clock.now().timestamp()) + random.choice((100, 181, 400, 4_000))
-            price = inside(best_bid - random.randrange(2) * tick)
-            return await self._rests(market, token, price, size, OrderType.GTD, expiration_s=end_s)
-        if kind == "wrong":
-            price, size = random.choice(
-                (
-                    (inside(best_bid) + 50, size),
-                    (inside(best_bid), 4 * MICRO),
-                    (inside(best_bid), size + 100),
-                    (0, size),
-                )
-            )
-            return await self._rests(market, token, price or inside(best_ask), size, post_only=int(price == 0))
-        price = inside(best_bid + random.randrange(-4, 2) * tick)
-        return await self._rests(market, token, price, size, post_only=random.randrange(2))
-
-    async def _sell(
-        self, market: MarketState, token: int, book: OrderBook, kind: str, size: int
-    ) -> tuple[str, Outcome, Outcome]:
-        """Sell what was bought at first: to the bids, or as an offer behind the best one."""
-        tick = book.tick_micro
-        if kind == "offer":
-            price = min((book.best_ask_micro or MICRO - tick) + self.random.randrange(2) * tick, MICRO - tick)
-            return await self._rests(market, token, price, size, side=Side.SELL)
-        limit = max((book.best_bid_micro or tick) - self.random.randrange(3) * tick, tick)
-        return await self.pair.order(market, token, Side.SELL, OrderType.FAK, price=limit, size=size)
-
-    async def _rests(
-        self,
-        market: MarketState,
-        token: int,
-        price: int,
-        size: int,
-        order_type: OrderType = OrderType.GTC,
-        side: Side = Side.BUY,
-        **given: int,
-    ) -> tuple[str, Outcome, Outcome]:
-        answered = await self.pair.order(market, token, side, order_type, price=price, size=size, **given)
-        self.resting.append(answered[0])
-        return answered

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import Counter
 from random import Random
 
 import pytest
 
-from prescient.trading.resting import OrderNotOpen, cancel_order
+from prescient.adapters.clock import SystemClock
+from prescient.adapters.polymarket import PolymarketData
+from prescient.adapters.polymarket.stream import PolymarketStream
+from prescient.adapters.polymarket.stream_assets import StreamLimits
+from prescient.domain.stream import GapSeen, StreamEvent
+from prescient.surfaces.practice.server import PracticeServer
+from prescient.surfaces.practice.trading.floor import Floor
+from prescient.trading.resting import OrderNotOpen, cancel_order, hear
 
-from .parity import ACCOUNT, Flow, Pair
+from .parity import ACCOUNT, Outcome, Pair
+from .parity_flow import Flow
+from .trading_venue import trading_of
 
 ROUNDS = 16
 ORDERS_PER_MARKET = 4
@@ -66,3 +77,88 @@ async def test_takers_get_the_same_and_makers_never_more(seed: int) -> None:
     assert seen["orders"] > 200 and min(seen["refused"], seen["matched"], seen["rested"]) > 10
     # Resting orders do fill on paper, or this would prove nothing.
     assert sum(filled) > 0
+
+
+class Streamed(Pair):
+    """The watched copy behind its own websocket: the paper venue hears frames, through our adapter of the venue's stream."""
+
+    def make_floor(self) -> Floor:
+        self.server = PracticeServer(self.world, trading=True)
+        return trading_of(self.server).floor
+
+    async def start(self) -> None:
+        """Serve the copy, follow its markets, and take what the stream tells as it comes."""
+        await self.server.start()
+        clock = SystemClock()
+        self.rest = PolymarketData(gamma_url=self.server.gamma_url, clob_url=self.server.clob_url, clock=clock)
+        limits = StreamLimits(future_s=None, quiet_s=600.0)
+        self.frames = PolymarketStream(url=self.server.market_ws_url, books=self.rest.books, clock=clock, limits=limits)
+        self.told: list[StreamEvent] = []
+        self._listening = asyncio.create_task(self._take())
+
+    async def _take(self) -> None:
+        async for event in self.frames.events():
+            self.told.append(event)
+
+    def wire(self) -> None:
+        self.make_desk(self.frames)
+
+    async def listen(self) -> None:
+        """Wait until the stream's books are the exchange's, then hear all that it told."""
+        deadline_s = time.monotonic() + 10
+        while self.frames.waiting or not self._agrees():
+            assert time.monotonic() < deadline_s, "the stream did not catch up"
+            await asyncio.sleep(0.002)
+        told, self.told = self.told, []
+        assert not [event for event in told if isinstance(event, GapSeen)]
+        for event in told:
+            await hear(self.desk, event)
+
+    def _agrees(self) -> bool:
+        for token_id in (token for market in self.markets for token in market.token_ids):
+            book, true = self.frames.book(token_id), self.data.book(token_id)
+            if book is None or (book.bids, book.asks) != (true.bids, true.asks):
+                return False
+        return True
+
+    async def stop(self) -> None:
+        await self.frames.close()
+        await self._listening
+        await self.rest.close()
+        await self.server.stop()
+
+
+async def test_fed_by_the_exchanges_own_stream_paper_is_never_more_generous() -> None:
+    """Frames tell the last word of each step: a quote taken down and put up again alike goes unseen, against us."""
+    pair = Streamed(7, number_of_markets=4)
+    await pair.start()
+    try:
+        await pair.open()
+        flow = Flow(pair, Random("streamed parity"))
+        same = total = 0
+        for market in pair.markets:
+            _, paper, real = await flow.endow(market)
+            assert paper == real and paper.matches
+        for _ in range(12):
+            await pair.step(flow.random.choice((1, 5, 20)))
+            await check_makers(pair, flow)
+            for market in pair.markets:
+                if market.condition_id in pair.crossed:
+                    continue
+                for _ in range(3):
+                    order_id, paper, real = await flow.next(market)
+                    total += 1
+                    same += paper == real
+                    assert shares_of(paper) <= shares_of(real), f"{order_id}: paper {paper}, the exchange {real}"
+            await check_makers(pair, flow)
+            await cancel_some(pair, flow)
+        filled = sum([await pair.filled_on_paper(order_id) for order_id in flow.resting])
+        real_filled = sum(pair.filled_on_exchange(order_id) for order_id in flow.resting)
+        print(f"{same} of {total} takers alike; makers: paper {filled}, exchange {real_filled} micro-shares")
+        assert filled > 0 and same > total * 3 // 4
+    finally:
+        await pair.stop()
+
+
+def shares_of(outcome: Outcome) -> int:
+    return sum(size for _, size, _, _ in outcome.matches)
