@@ -65,6 +65,7 @@ SERVED: dict[str, tuple[str, ...]] = {
         "POST /auth/builder-api-key",
         "GET /auth/derive-api-key",
         "GET /balance-allowance",
+        "PUT /balance-allowance",
         "GET /balance-allowance/update",
         "GET /book",
         "GET /books",
@@ -94,6 +95,7 @@ SERVED: dict[str, tuple[str, ...]] = {
         "GET /order-scoring",
         "DELETE /orders",
         "POST /orders",
+        "GET /orders-scoring",
         "POST /orders-scoring",
         "GET /price",
         "GET /prices",
@@ -160,8 +162,6 @@ UNSERVED: tuple[Unserved, ...] = (
         "for the venue's own pages",
     ),
     Unserved("clob-openapi", ("POST /batch-prices-history",), "one token at a time is answered"),
-    Unserved("clob-openapi", ("GET /orders-scoring",), "clients ask by POST"),
-    Unserved("clob-openapi", ("PUT /balance-allowance",), "clients ask `GET /balance-allowance/update`"),
     Unserved(
         "gamma-openapi",
         (

@@ -89,6 +89,7 @@ def account_answers(user: HttpUser) -> Answers:
         yield f"{method} {path}", user.hear(method, path, headers={})
     for kind in ("COLLATERAL", f"CONDITIONAL&token_id={user.market.token_ids[0]}", "GOLD"):
         yield ask("GET", "/balance-allowance", f"asset_type={kind}&signature_type=0")
+        yield ask("PUT", "/balance-allowance", f"asset_type={kind}&signature_type=0")
         yield ask("GET", "/balance-allowance/update", f"asset_type={kind}&signature_type=0")
     yield ask("GET", "/notifications", "signature_type=0")
     yield ask("DELETE", "/notifications", "ids=1,2")
@@ -128,6 +129,8 @@ def order_answers(user: HttpUser) -> Answers:
     yield ask("GET", "/order-scoring", f"order_id={ids[0]}")
     yield ask("POST", "/orders-scoring", body=json.dumps(ids).encode())
     yield ask("POST", "/orders-scoring", body=b"{}")
+    for asked in (f"order_ids={ids[0]}&order_ids={ids[1]}", f"order_ids={ids[0]},{ids[1]}", "order_ids=x"):
+        yield ask("GET", "/orders-scoring", asked)
     for order_id in (*ids, "x"):
         yield ask("DELETE", "/order", body=json.dumps({"orderID": order_id}).encode())
     yield ask("DELETE", "/orders", body=json.dumps(ids).encode())

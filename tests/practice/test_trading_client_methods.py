@@ -15,7 +15,7 @@ from .trading_http import serve_in_thread
 from .trading_venue import client_of, trading_of, wallet_of_type
 
 TESTS = Path(__file__).resolve().parent
-# These ask for programmes of the venue that practice does not run: rewards, builders, what the first contracts left.
+# These ask for programmes of the venue that practice does not run: rewards, builders' trades, what its own pages show.
 UNSERVED: dict[str, Callable[[ClobClient], object]] = {
     "get_current_rewards": lambda client: client.get_current_rewards(),
     "get_raw_rewards_for_market": lambda client: client.get_raw_rewards_for_market("0x" + "a" * 64),
@@ -24,7 +24,6 @@ UNSERVED: dict[str, Callable[[ClobClient], object]] = {
     "get_user_earnings_and_markets_config": lambda client: client.get_user_earnings_and_markets_config("2026-01-05"),
     "get_reward_percentages": lambda client: client.get_reward_percentages(),
     "get_builder_trades": lambda client: client.get_builder_trades(BuilderTradeParams("0x" + "1" * 64)),
-    "get_pre_migration_orders": lambda client: client.get_pre_migration_orders(),
     "get_market_trades_events": lambda client: client.get_market_trades_events("0x" + "a" * 64),
 }
 # These neither send nor read anything.
@@ -42,7 +41,7 @@ def test_every_public_method_is_called_by_a_test() -> None:
 
 
 @pytest.mark.fidelity(
-    "Rewards, earnings, builder trades, live activity and orders from before the second contracts can be read",
+    "Rewards, earnings, builder trades and live activity can be read",
     area="Official clients",
     evidence="official client",
     source="py-clob-client-v2 1.2.1",
@@ -79,6 +78,7 @@ def test_every_public_read_of_the_client_is_answered() -> None:
         assert set(client.get_midpoints(asked)) == set(client.get_spreads(asked)) == {token}
         assert set(client.get_prices(asked)[token]) == {"BUY"}
         assert client.get_last_trades_prices(asked)[0]["token_id"] == token
+        assert client.get_pre_migration_orders() == []
         assert client.drop_notifications(DropNotificationParams(ids=["1", "2"])) == "OK"
 
 

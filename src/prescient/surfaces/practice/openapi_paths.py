@@ -168,11 +168,18 @@ TRADING: tuple[Served, ...] = (
         query="asset_type token_id signature_type",
         login=KEY,
     ),
+    Served(
+        "PUT /clob/balance-allowance", "Look at a balance anew", query="asset_type token_id signature_type", login=KEY
+    ),
+    Served(
+        "GET /clob/data/pre-migration-orders", "Orders of the first contracts: none", query="next_cursor", login=KEY
+    ),
     Served("GET /clob/notifications", "Notifications", OBJECTS, "signature_type", login=KEY),
     Served("DELETE /clob/notifications", "Drop notifications", TEXT, "ids", login=KEY),
     Served("POST /clob/v1/heartbeats", "Say that one is alive", HeartbeatMessage, body=HeartbeatMessage, login=KEY),
     Served("POST /clob/heartbeats", "Say that one is alive, in the old way", login=KEY),
     Served("GET /clob/order-scoring", "Whether an order earns rewards", query="order_id", login=KEY),
+    Served("GET /clob/orders-scoring", "Whether orders earn rewards", query="order_ids", login=KEY),
     Served(
         "POST /clob/orders-scoring",
         "Whether orders earn rewards",

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from base64 import b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -14,7 +13,7 @@ from prescient.exchange.orders import Order, OrderState, Restriction
 from prescient.exchange.settlement import Trade
 from prescient.surfaces.practice.answers import Answer, clob_invalid, clob_missing, json_answer
 from prescient.surfaces.practice.clob_render import ClobRenderer
-from prescient.surfaces.practice.clob_routes import is_number, read_cursor
+from prescient.surfaces.practice.clob_routes import is_number
 from prescient.surfaces.practice.moments import SECOND_MS
 from prescient.surfaces.practice.query import Query
 from prescient.surfaces.practice.streams.hub import Streams
@@ -26,6 +25,16 @@ from prescient.surfaces.practice.trading.door import Door
 from prescient.surfaces.practice.trading.floor import Floor
 from prescient.surfaces.practice.trading.heartbeats import Heartbeats
 from prescient.surfaces.practice.trading.keeping import VERSION, Part, TradingState, decode_state, encode_state
+from prescient.surfaces.practice.trading.listing import (
+    BAD_ORDERS_QUERY,
+    BAD_TRADES_QUERY,
+    fits,
+    made_by,
+    moment_s,
+    nothing,
+    page_of,
+    signature_type_of,
+)
 from prescient.surfaces.practice.trading.modes import refuse_request
 from prescient.surfaces.practice.trading.notifications import Notifications
 from prescient.surfaces.practice.trading.readonly import ReadOnlyKeys, ReadOnlyRoutes
@@ -33,20 +42,15 @@ from prescient.surfaces.practice.trading.render import Renderer, refused, scores
 from prescient.surfaces.practice.trading.signer_limits import SignerLimits
 from prescient.surfaces.practice.world import Exhibit
 from prescient.wire.order_messages import (
-    END_CURSOR,
     ApiKeyMessage,
     ApiKeysMessage,
     BalanceAllowanceMessage,
-    PageMessage,
 )
 from prescient.wire.order_signing import EXCHANGES, POLYGON, SignatureType
 from prescient.wire.wallets import upgradeable_deposit_wallet, wallet_of
 
 T = TypeVar("T")
 FUNDS_MICRO = 10_000_000_000
-PAGE_LENGTH = 100
-BAD_TRADES_QUERY = "Invalid trade params payload"
-BAD_TRADES_QUERY = "Invalid trade params payload"
 READABLE = (OrderState.LIVE, OrderState.MATCHED, OrderState.DELAYED)
 AREAS = frozenset(
     (
@@ -121,15 +125,19 @@ class TradingSide:
             "DELETE /cancel-all": lambda key, query, body: self._desk.cancel_all(key),
             "DELETE /cancel-market-orders": lambda key, query, body: self._desk.cancel_market(key, body),
             "GET /data/orders": lambda key, query, body: self._orders(key, query),
+            # What the first contracts left behind: nothing here.
+            "GET /data/pre-migration-orders": lambda key, query, body: nothing(query),
             "GET /data/trades": lambda key, query, body: self._trades(key, query),
             "GET /balance-allowance": lambda key, query, body: self._balance(key, query),
             "GET /balance-allowance/update": lambda key, query, body: self._update_balance(key, query),
+            "PUT /balance-allowance": lambda key, query, body: self._update_balance(key, query),
             "PUT /balance-allowance/update": lambda key, query, body: self._update_balance(key, query),
             "GET /notifications": lambda key, query, body: self._notified(key, query),
             "DELETE /notifications": lambda key, query, body: self._drop_notified(key, query),
             "POST /v1/heartbeats": lambda key, query, body: self._beat(key, body),
             "POST /heartbeats": lambda key, query, body: json_answer({"status": "ok"}),
             "GET /order-scoring": lambda key, query, body: self._scoring(key, query),
+            "GET /orders-scoring": lambda key, query, body: self._named_scoring(key, query),
             "POST /orders-scoring": lambda key, query, body: self._all_scoring(key, body),
         }
 
@@ -253,25 +261,25 @@ class TradingSide:
             order
             for account_id in wallets_of(key.address)
             for order in self.floor.engine.open_orders(account_id)
-            if _fits(wanted, (order.order_id, order.condition_id, order.token_id))
+            if fits(wanted, (order.order_id, order.condition_id, order.token_id))
         ]
-        return _page(query, found, self._render.order, "invalid order params payload")
+        return page_of(query, found, self._render.order, BAD_ORDERS_QUERY)
 
     def _trades(self, key: ApiKey, query: Query) -> Answer:
         """Trades of the asker, newest first (assumed); ``after`` and ``before`` are seconds, both included."""
         accounts = wallets_of(key.address)
         numbers = {number for account_id in accounts for number in self.floor.trades_of.get(account_id, ())}
         wanted = (query.text("id"), query.text("market"), query.text("asset_id"))
-        after, before = _moment_s(query, "after") or 0, _moment_s(query, "before")
+        after, before = moment_s(query, "after") or 0, moment_s(query, "before")
         found: list[Trade] = []
         for number in sorted(numbers, reverse=True):
             trade = self.floor.engine.trade(number)
-            if trade is None or not _fits(wanted, (self._render.trade_id(number), trade.condition_id, trade.token_id)):
+            if trade is None or not fits(wanted, (self._render.trade_id(number), trade.condition_id, trade.token_id)):
                 continue
-            moment_s = trade.matched_ms // SECOND_MS
-            if after <= moment_s and (before is None or moment_s <= before) and _made_by(trade, query):
+            matched_s = trade.matched_ms // SECOND_MS
+            if after <= matched_s and (before is None or matched_s <= before) and made_by(trade, query):
                 found.append(trade)
-        return _page(query, found, lambda trade: self._render.trade(trade, accounts), BAD_TRADES_QUERY)
+        return page_of(query, found, lambda trade: self._render.trade(trade, accounts), BAD_TRADES_QUERY)
 
     # The account
 
@@ -282,7 +290,7 @@ class TradingSide:
             raise clob_invalid("Invalid asset type")
         if kind != "COLLATERAL" and not is_number(token_id):
             raise clob_invalid("Invalid token id")
-        account = self.floor.engine.account(self._wallet(key.address, _signature_type(query)))
+        account = self.floor.engine.account(self._wallet(key.address, signature_type_of(query)))
         return account, COLLATERAL if kind == "COLLATERAL" else token_id
 
     def _update_balance(self, key: ApiKey, query: Query) -> Answer:
@@ -296,7 +304,7 @@ class TradingSide:
         return json_answer(BalanceAllowanceMessage(str(self.balances.shown_micro(account, asset)), spenders))
 
     def _notified(self, key: ApiKey, query: Query) -> Answer:
-        return json_answer(self.notifications.unread(self._wallet(key.address, _signature_type(query))))
+        return json_answer(self.notifications.unread(self._wallet(key.address, signature_type_of(query))))
 
     def _drop_notified(self, key: ApiKey, query: Query) -> Answer:
         numbers = [text.strip() for text in query.text("ids").split(",")]
@@ -328,6 +336,13 @@ class TradingSide:
             order_ids = msgspec.json.decode(body, type=list[str])
         except msgspec.MsgspecError as error:
             raise clob_invalid("Invalid payload") from error
+        return self._told_scoring(key, order_ids)
+
+    def _named_scoring(self, key: ApiKey, query: Query) -> Answer:
+        """The older form, with ids in the query: as repeated keys or in one, parted by commas."""
+        return self._told_scoring(key, [name for text in query.all("order_ids") for name in text.split(",")])
+
+    def _told_scoring(self, key: ApiKey, order_ids: list[str]) -> Answer:
         if not all(map(is_order_id, order_ids)):
             raise clob_invalid("Invalid orderID")
         return json_answer({order_id: self._is_scoring(key, order_id) for order_id in order_ids})
@@ -341,36 +356,3 @@ class TradingSide:
 
 class _Beat(msgspec.Struct):
     heartbeat_id: str | None = ""
-
-
-def _fits(wanted: tuple[str, ...], has: tuple[str, ...]) -> bool:
-    return all(not asked or asked == given for asked, given in zip(wanted, has, strict=True))
-
-
-def _signature_type(query: Query) -> SignatureType:
-    """Which kind of wallet is asked about; the plain one if none is named. Raises WireError."""
-    number = query.text("signature_type", "0")
-    if number not in ("0", "1", "2", "3"):
-        raise clob_invalid("Invalid signature_type")
-    return SignatureType(int(number))
-
-
-def _moment_s(query: Query, name: str) -> int | None:
-    text = query.text(name)
-    if text and not is_number(text):
-        raise clob_invalid(BAD_TRADES_QUERY)
-    return int(text) if text else None
-
-
-def _made_by(trade: Trade, query: Query) -> bool:
-    """Whether an address took part in a trade, on either side; no address asked for is any."""
-    asked = query.text("maker_address").lower()
-    return not asked or asked in (trade.account_id.lower(), *(maker.account_id.lower() for maker in trade.makers))
-
-
-def _page(query: Query, found: Sequence[T], render: Callable[[T], object], malformed: str) -> Answer:
-    start = read_cursor(query.text("next_cursor"), malformed)
-    page = found[start : start + PAGE_LENGTH]
-    end = start + PAGE_LENGTH
-    cursor = END_CURSOR if end >= len(found) else b64encode(str(end).encode()).decode()
-    return json_answer(PageMessage(PAGE_LENGTH, len(page), cursor, [render(each) for each in page]))
