@@ -8,10 +8,10 @@ import pytest
 
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import CASH, RESERVED, USD
-from prescient.domain.market import FeeSchedule, Side
+from prescient.domain.market import Side
 from prescient.domain.order import Accepted, OrderStatus, OrderType, Refused
 from prescient.domain.portfolio import NewPortfolio
-from prescient.domain.stream import GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, StreamEvent, TickSeen
+from prescient.domain.stream import GapSeen, LevelSeen, MarketResolvedSeen, TickSeen
 from prescient.domain.values import MICRO
 from prescient.ports import Desk, Store
 from prescient.trading.orders import book_matched
@@ -23,86 +23,16 @@ from prescient.trading.resting import (
     PlacedOrder,
     cancel_order,
     close_markets,
-    hear,
     mend,
     place_limit,
     restore,
     sweep,
 )
-from tests.contract.store_examples import House, pages
-from tests.fakes import START, StaticMarketData, binary_market, desk_over
+from tests.contract.resting_floor import CENT, NO, SHARE, START_MS, START_S, YES, Floor
+from tests.contract.store_examples import House
+from tests.fakes import START, desk_over
 from tests.faults.house import check_books
-from tests.streams import FedStream, streaming_desk
-
-YES, NO = "11", "12"
-SHARE = MICRO
-CENT = 10_000
-START_MS = round(START.timestamp() * 1000)
-START_S = START_MS // 1000
-
-
-class Floor:
-    """One market with a book of 100 at each of three prices a side, a portfolio, and a desk on the store under test."""
-
-    def __init__(self, store: Store, fees: FeeSchedule = FeeSchedule(50_000)) -> None:
-        self.market = binary_market(1, fees=fees)
-        self.data = StaticMarketData()
-        bids = [("0.54", "100"), ("0.53", "100"), ("0.52", "100")]
-        self.data.add(self.market, bids, [("0.56", "100"), ("0.57", "100"), ("0.58", "100")])
-        self.desk, self.stream = streaming_desk(self.data, store)
-        self.store = store
-        self.time_ms = START_MS
-        self.portfolio_id = 0
-
-    async def open(self, cash: int = 1_000) -> Floor:
-        if not await self.store.active_events():
-            await self.store.save_events(pages(self.data.events), "cycle-1", START)
-        made = await self.store.create_portfolio(NewPortfolio("One", "majority", cash * MICRO), START)
-        self.portfolio_id = made.portfolio_id
-        await restore(self.desk)
-        return self
-
-    async def restarted(self, store: Store) -> Floor:
-        """Another process on the same rows: what rests is taken over."""
-        again = Floor(store, self.market.fees)
-        again.portfolio_id, again.time_ms = self.portfolio_id, self.time_ms + 60_000
-        await restore(again.desk)
-        return again
-
-    async def place(self, cents: int = 54, size: int = 50, side: Side = Side.BUY, **changes: object) -> PlacedOrder:
-        placed = await self.try_place(cents, size, side, **changes)
-        assert isinstance(placed, PlacedOrder), placed
-        await self.listen()
-        return placed
-
-    async def try_place(
-        self, cents: int = 54, size: int = 50, side: Side = Side.BUY, outcome: str = "Yes", **changes: object
-    ) -> PlacedOrder | Refused:
-        form = LimitForm(self.portfolio_id, self.market.slug, outcome, side, cents * CENT, size * SHARE)
-        return await place_limit(self.desk, replace(form, **changes))  # type: ignore[arg-type] # fields of the form
-
-    async def listen(self, *events: StreamEvent) -> list[tuple[str, int]]:
-        """Hear what waits in the stream and these; return (status, shares) of what it did."""
-        updates = []
-        for event in [*self.stream.told(), *events]:
-            updates += await hear(self.desk, event)
-        return [(one.status.value, one.fill.size_micro // SHARE if one.fill else 0) for one in updates]
-
-    def printed(self, size: int, cents: int = 54, side: Side = Side.SELL, token_id: str = YES) -> PrintSeen:
-        self.time_ms += 1
-        return PrintSeen(token_id, cents * CENT, size * SHARE, side, self.time_ms)
-
-    async def held(self) -> tuple[int, int]:
-        """Reserved dollars in cents, and shares of the first outcome."""
-        portfolio = await self.store.portfolio(self.portfolio_id)
-        position = await self.store.position(self.portfolio_id, YES)
-        return portfolio.reserved_micro // CENT, position.size_micro // SHARE if position else 0
-
-    async def with_shares(self, size: int = 60) -> Floor:
-        """Buy at the ask, as a taker."""
-        placed = await self.place(56, size)
-        assert placed.status is OrderStatus.FILLED
-        return self
+from tests.streams import FedStream
 
 
 @pytest.fixture
@@ -165,6 +95,12 @@ async def check_rested(floor: Floor) -> None:
     await floor.store.snapshot(floor.portfolio_id, "check", START)
 
 
+@pytest.mark.fidelity(
+    "A limit order that crosses takes first, with fees, and rests after, without",
+    area="Paper",
+    evidence="specification",
+    source="order types and fees",
+)
 async def test_an_order_that_crosses_takes_first_and_rests_after(floor: Floor) -> None:
     placed = await floor.place(56, 130)
     assert placed.status is OrderStatus.PARTIALLY_FILLED and placed.trade is not None
@@ -202,6 +138,12 @@ async def test_a_cancel_gives_back_what_is_left(floor: Floor) -> None:
     await check_rested(floor)
 
 
+@pytest.mark.fidelity(
+    "A GTD order on paper leaves the book 60 s early and must lie 3 minutes ahead",
+    area="Paper",
+    evidence="specification",
+    source="order types",
+)
 async def test_an_order_with_an_end_leaves_a_minute_early(floor: Floor) -> None:
     refused = await floor.try_place(order_type=OrderType.GTD, expiration_s=START_S + 179)
     assert isinstance(refused, Refused) and refused.reason == "invalid expiration"
@@ -326,6 +268,13 @@ async def test_a_market_that_takes_no_orders_gives_them_back(floor: Floor) -> No
     assert await floor.held() == (0, 0)
 
 
+@pytest.mark.fidelity(
+    "An order that comes to another one of its own portfolio takes it off instead of matching it",
+    area="Paper",
+    evidence="assumed",
+    source="the venue documents no self-match policy",
+    seam="orders of two portfolios never meet on paper",
+)
 async def test_an_order_of_the_same_portfolio_is_cancelled_not_matched(floor: Floor) -> None:
     await floor.with_shares(60)
     await floor.place(57, 30, Side.SELL)

@@ -74,6 +74,13 @@ async def hall(store: Store) -> Hall:
     return await Hall(store).open()
 
 
+@pytest.mark.fidelity(
+    "A YES and a NO of one market merge into a dollar at any time",
+    area="Paper",
+    evidence="specification",
+    source="positions: merge",
+    seam="paper merges by itself whenever positions are marked",
+)
 async def test_complete_sets_pay_a_dollar_at_once(hall: Hall) -> None:
     await hall.buy(1, "Yes", 50)
     await hall.buy(1, "No", 30)
@@ -121,6 +128,12 @@ async def test_the_sets_of_a_portfolio_merge_when_it_is_marked(hall: Hall) -> No
     await check_books(hall.store, START)
 
 
+@pytest.mark.fidelity(
+    "NO of m markets of a negative-risk event converts into YES of all others and m-1 dollars",
+    area="Paper",
+    evidence="assumed",
+    source="the neg-risk adapter's contract; its fee is taken to be zero",
+)
 async def test_no_shares_of_two_options_become_the_third_and_a_dollar(hall: Hall) -> None:
     await hall.buy(1, "No", 40)
     await hall.buy(2, "No", 60)
@@ -173,6 +186,12 @@ async def test_what_does_not_convert_says_why(hall: Hall) -> None:
     assert await hall.shares() == {"11": 40, "12": 40}
 
 
+@pytest.mark.fidelity(
+    "Ended, proposed and disputed markets hold their money until the resolution is final",
+    area="Paper",
+    evidence="specification",
+    source="resolution",
+)
 @pytest.mark.parametrize("resolution", [Resolution.ENDED, Resolution.PROPOSED, Resolution.DISPUTED])
 async def test_a_market_without_a_final_resolution_holds_its_money(hall: Hall, resolution: Resolution) -> None:
     await hall.buy(1, "Yes", 40)

@@ -24,8 +24,9 @@ from prescient.domain.values import MICRO
 from prescient.ports import Store
 from prescient.trading.recover import recover
 from prescient.trading.resting import restore, sweep
-from tests.contract.test_resting import CENT, START, START_MS, Floor
+from tests.contract.resting_floor import CENT, START_MS, Floor
 from tests.crash.life import die
+from tests.fakes import START
 from tests.faults.house import Tripwire
 
 pytestmark = [

@@ -13,7 +13,7 @@ from prescient.domain.errors import StoreUnavailable
 from prescient.domain.order import OrderType
 from prescient.domain.stream import PrintSeen
 from prescient.surfaces.resting_loop import RestingLoop
-from tests.contract.test_resting import START_S, Floor
+from tests.contract.resting_floor import START_S, Floor
 from tests.faults.house import Tripwire
 
 WITHIN_S = 5.0

@@ -44,6 +44,20 @@ async def cancel_some(pair: Pair, flow: Flow) -> None:
 
 
 @pytest.mark.fidelity(
+    "A resting order on paper is never filled more, at any time, than the same order on the exchange",
+    area="Paper",
+    evidence="assumed",
+    source="two copies of one seeded exchange, the same orders, traders who do not react",
+    seam="a quote that crosses our order without a trade fills it on the exchange and not on paper",
+)
+@pytest.mark.fidelity(
+    "A taker order on paper gets what the exchange gives: the same matches, dollars and fees, order by order",
+    area="Paper",
+    evidence="assumed",
+    source="two copies of one seeded exchange, the same orders, traders who do not react",
+    seam="while makers' fresh quotes cross an order of ours, paper shows those quotes whole; the exchange has matched them with us",
+)
+@pytest.mark.fidelity(
     "Paper gives takers the practice exchange's fills and fees to the micro-dollar, and resting orders never more",
     area="Paper",
     evidence="assumed",
@@ -128,6 +142,13 @@ class Streamed(Pair):
         await self.server.stop()
 
 
+@pytest.mark.fidelity(
+    "Fed by the market websocket alone, paper gives neither takers nor makers more than the exchange",
+    area="Paper",
+    evidence="assumed",
+    source="two copies of one seeded exchange, one behind its own websocket",
+    seam="the stream tells the last word of each step: a quote taken down and put up again alike goes unseen, against us",
+)
 async def test_fed_by_the_exchanges_own_stream_paper_is_never_more_generous() -> None:
     """Frames tell the last word of each step: a quote taken down and put up again alike goes unseen, against us."""
     pair = Streamed(7, number_of_markets=4)

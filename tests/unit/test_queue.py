@@ -73,6 +73,12 @@ def shares(outcomes: list[Outcome]) -> list[tuple[str, int]]:
 
 
 @pytest.mark.fidelity(
+    "A resting order waits behind everything that its level displays when it joins",
+    area="Paper",
+    evidence="assumed",
+    source="price and time priority; time within a level is not documented",
+)
+@pytest.mark.fidelity(
     "The venue knows an order's place in its queue",
     area="Paper",
     evidence="assumed",
@@ -134,6 +140,12 @@ def test_a_print_beside_the_order_does_nothing() -> None:
     assert queue.see(printed(49, 500, Side.BUY)) == []
 
 
+@pytest.mark.fidelity(
+    "A trade at a worse price fills the orders before it, at their own limit, up to its size",
+    area="Paper",
+    evidence="assumed",
+    source="price priority",
+)
 def test_a_print_through_the_price_fills_at_our_limit_up_to_its_size() -> None:
     queue = queue_of({50: 100, 49: 100}, {52: 100})
     rest(queue, order("far", 49, 30))
@@ -155,6 +167,13 @@ def test_one_print_is_shared_never_credited_twice() -> None:
 
 
 @pytest.mark.fidelity(
+    "Cancels shorten the queue only when the level is smaller than what stands ahead",
+    area="Paper",
+    evidence="assumed",
+    source="the model cancels_behind_first, named in each trade record",
+    seam="nobody outside the venue knows whose order was cancelled; this model is the pessimistic one",
+)
+@pytest.mark.fidelity(
     "Who cancels leaves the queue before or behind us",
     area="Paper",
     evidence="assumed",
@@ -174,6 +193,13 @@ def test_cancels_count_only_when_the_level_is_smaller_than_the_queue() -> None:
     assert queue.orders["a"].ahead_micro == 30 * SHARE
 
 
+@pytest.mark.fidelity(
+    "A level that shrinks shortly before a trade is told has shrunk by that trade",
+    area="Paper",
+    evidence="assumed",
+    source="the order of both frames is not documented",
+    seam="a cancel within the second before a trade counts as that trade: level_before_print_ms, 1000 on Polymarket",
+)
 def test_a_fall_told_before_its_print_counts_once() -> None:
     queue = queue_of({50: 100}, {52: 100}, QueueModel(level_before_print_ms=1_000))
     rest(queue, order("a", 50, 30))
@@ -219,6 +245,13 @@ def test_what_our_fills_spared_holds_up_later_takers_too() -> None:
     assert shares(queue.see(printed(48, 10, time_ms=2_003))) == [("b", 5), ("c", 5)]
 
 
+@pytest.mark.fidelity(
+    "Nothing fills across a gap in the data; then the place is at most what it was and what is displayed",
+    area="Paper",
+    evidence="assumed",
+    source="nobody who came later stands before us",
+    seam="what traded during the gap is lost for paper",
+)
 @pytest.mark.fidelity(
     "Fills go on while we do not listen",
     area="Paper",
