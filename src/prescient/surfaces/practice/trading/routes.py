@@ -106,12 +106,17 @@ class TradingSide:
         self._read_only = ReadOnlyKeys(world.seed)
         # Pieces with a memory of their own, by name, for checkpoints.
         self.parts: dict[str, Part] = {"notifications": self.notifications, "read_only_keys": self._read_only}
-        self._bare = bare = ReadOnlyRoutes(self._read_only)
+        self._bare = ReadOnlyRoutes(self._read_only)
         # While a checkpoint is taken, nothing may happen.
         self.standing = False
         # Called before orders are cancelled because a heartbeat stopped: the one thing that no request asks for.
         self.before_silence: Callable[[], None] = lambda: None
-        self._by_key: dict[str, Callable[[ApiKey, Query, bytes], Answer]] = {
+        self._by_key = self._routes()
+
+    def _routes(self) -> dict[str, Callable[[ApiKey, Query, bytes], Answer]]:
+        """What an API key may do, by method and path."""
+        bare = self._bare
+        return {
             "GET /auth/api-keys": lambda key, query, body: self._keys(key.address),
             "DELETE /auth/api-key": lambda key, query, body: self._delete_key(key),
             "POST /auth/readonly-api-key": lambda key, query, body: bare.make(key),
