@@ -15,72 +15,68 @@ PRICES_MAX = 20_000
 class BookSide:
     """Bids or asks. ``best`` is in micro, ``empty`` when there is none.
 
-    ``times`` holds when each price was last changed, gone ones included, since the last whole book: the venue numbers
+    Each price has its size and when that was last said, gone ones included, since the last whole book: the venue numbers
     nothing, so a change older than what a price already has is how a late message is known.
     """
 
-    __slots__ = ("_order", "_sign", "best", "empty", "sizes", "times")
+    __slots__ = ("_entries", "_order", "_sign", "base_ms", "best", "empty")
 
     def __init__(self, sign: int, empty: int) -> None:
-        self.sizes: dict[int, int] = {}
-        self.times: dict[int, int] = {}
+        # (size, time) by price; a size of zero is a price that is gone.
+        self._entries: dict[int, tuple[int, int]] = {}
+        # The time of the last whole side.
+        self.base_ms = 0
         self.best = empty
         self.empty = empty
         # Ascending for bids, negated and ascending for asks: the best is always the last.
         self._order: list[int] = []
         self._sign = sign
 
-    def put(self, price_micro: int, size_micro: int, time_ms: int) -> bool:
-        """Set one price's size, zero to remove it; returns whether that changed anything."""
-        self.times[price_micro] = time_ms
-        sizes, order = self.sizes, self._order
-        if size_micro:
-            old = sizes.get(price_micro)
-            if old == size_micro:
-                return False
-            sizes[price_micro] = size_micro
-            if old is not None:
-                return True
-            insort(order, price_micro * self._sign)
-            self.best = order[-1] * self._sign
-            return True
-        if sizes.pop(price_micro, None) is None:
+    def __len__(self) -> int:
+        """Prices that something is known of, gone ones included."""
+        return len(self._entries)
+
+    def put(self, price_micro: int, size_micro: int, time_ms: int) -> bool | None:
+        """Set one price's size, zero to remove it; returns whether that changed anything, None if it came too late."""
+        entries = self._entries
+        old, said_ms = entries.get(price_micro) or (0, self.base_ms)
+        if time_ms < said_ms:
+            return None
+        entries[price_micro] = (size_micro, time_ms)
+        if size_micro == old:
             return False
-        key = price_micro * self._sign
-        if order[-1] == key:
+        if size_micro and old:
+            return True
+        order, key = self._order, price_micro * self._sign
+        if size_micro:
+            insort(order, key)
+        elif order[-1] == key:
             order.pop()
-            self.best = order[-1] * self._sign if order else self.empty
         else:
             del order[bisect_left(order, key)]
+            return True
+        self.best = order[-1] * self._sign if order else self.empty
         return True
 
     def replace(self, levels: Iterable[Level], time_ms: int) -> list[tuple[int, int]]:
-        """Take a whole side as of a time, keep what changed later; returns (price, new size) of every difference."""
-        before, fresh = self.sizes, dict(levels)
-        later = {price: changed_ms for price, changed_ms in self.times.items() if changed_ms > time_ms}
-        for price in later:
-            size = before.get(price)
-            if size is None:
-                fresh.pop(price, None)
-            else:
-                fresh[price] = size
-        differences = [(price, 0) for price in before if price not in fresh]
-        differences += [(price, size) for price, size in fresh.items() if before.get(price) != size]
-        self.sizes, self.times = fresh, later
-        self._order = sorted(price * self._sign for price in fresh)
+        """Take a whole side as of a time, keep what was said later; returns (price, new size) of every difference."""
+        before = self._entries
+        later = {price: entry for price, entry in before.items() if entry[1] > time_ms}
+        fresh = {price: (size, time_ms) for price, size in levels} | later
+        differences = [(price, 0) for price, (size, _) in before.items() if size and price not in fresh]
+        differences += [(price, size) for price, (size, _) in fresh.items() if before.get(price, (0, 0))[0] != size]
+        self._entries, self.base_ms = fresh, time_ms
+        self._order = sorted(price * self._sign for price, (size, _) in fresh.items() if size)
         self.best = self._order[-1] * self._sign if self._order else self.empty
         return differences
 
     def clear(self) -> None:
-        self.sizes, self.times, self._order, self.best = {}, {}, [], self.empty
+        self._entries, self._order, self.base_ms, self.best = {}, [], 0, self.empty
 
     def levels(self) -> tuple[Level, ...]:
         """All levels, best first."""
-        sizes, sign = self.sizes, self._sign
-        return tuple(Level(key * sign, sizes[key * sign]) for key in reversed(self._order))
-
-    def same(self, levels: tuple[Level, ...]) -> bool:
-        return self.sizes == dict(levels)
+        entries, sign = self._entries, self._sign
+        return tuple(Level(key * sign, entries[key * sign][0]) for key in reversed(self._order))
 
 
 class StreamBook:
@@ -102,7 +98,7 @@ class StreamBook:
 
     @property
     def overfull(self) -> bool:
-        return len(self.bids.times) > PRICES_MAX or len(self.asks.times) > PRICES_MAX
+        return len(self.bids) > PRICES_MAX or len(self.asks) > PRICES_MAX
 
     def load(self, book: OrderBook) -> list[tuple[Side, int, int]]:
         """Take a whole book, laying later changes over it; returns (side, price, size) of every difference to before."""
@@ -120,4 +116,4 @@ class StreamBook:
 
     def same(self, book: OrderBook) -> bool:
         """Whether a book has the same levels. Times and hashes are not compared: contents prove, hashes change their recipe."""
-        return self.bids.same(book.bids) and self.asks.same(book.asks)
+        return self.bids.levels() == book.bids and self.asks.levels() == book.asks

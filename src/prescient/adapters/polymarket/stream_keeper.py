@@ -150,15 +150,15 @@ class BookKeeper:
                 self._malformed(Malformed("price_change", change.asset_id, reason_of(error)), now_s)
                 continue
             book, side = asset.book, change.side
-            levels = book.bids if side is BUY else book.asks
-            if time_ms < levels.times.get(price, book.base_ms or 0):
+            changed = (book.bids if side is BUY else book.asks).put(price, size, time_ms)
+            if changed is None:
                 self.counts["late changes"] += 1
                 continue
             if time_ms >= book.time_ms:
                 book.time_ms = time_ms
                 asset.delta_s = now_s
             asset.latest = change
-            if levels.put(price, size, time_ms) and asset.told:
+            if changed and asset.told:
                 waiting.append(LevelSeen(asset.token_id, side, price, size, time_ms))
         for change in changes:
             asset = assets.get(change.asset_id)
