@@ -39,6 +39,26 @@ async def test_a_record_that_was_cut_off_was_never_answered(tmp_path: Path) -> N
     assert engine_bytes(reopen(left)) == before
 
 
+async def test_a_world_from_before_it_took_orders_goes_on_and_takes_them(tmp_path: Path) -> None:
+    server = reopen(tmp_path)
+    await server.start()
+    await advance(server, 3_600)
+    await server.stop()
+    path = checkpoint_path(tmp_path, SEED)
+    kept = read_checkpoint(path)
+    assert kept is not None
+    path.write_bytes(msgspec.msgpack.encode([kept.promise_ms, kept.world]))
+    again = reopen(tmp_path)
+    assert again.world.now_ms == server.world.now_ms
+    await again.start()
+    try:
+        market, wallet = market_of(again), wallet_of_type(trading_of(again), "proxy")
+        client = await on_thread(lambda: client_of(again, wallet))
+        assert (await on_thread(lambda: trade_a_little(client, market)))["trades"]
+    finally:
+        await again.stop()
+
+
 async def test_a_crash_between_a_checkpoint_and_its_file_repeats_both_journals(tmp_path: Path) -> None:
     """The journal has been changed, the file not yet written: the old checkpoint and two journals tell everything."""
     server = reopen(tmp_path / "home")
