@@ -299,3 +299,24 @@ def test_a_price_may_jump_and_a_book_may_be_empty() -> None:
     assert market.book.best_bid_micro < 890_000, "the makers look again"
     status, answer = control(venue, "POST", {"kind": "jump", "market": "no-such-market"})
     assert status == 422 and "condition id or slug" in answer["error"]
+
+
+def test_a_market_may_be_delisted_and_listed_again() -> None:
+    venue = Venue()
+    happen(venue, "delist")
+    query = f"condition_ids={venue.market.condition_id}&archived=true"
+    [told] = json.loads(venue.exchange.handle("GET", "/gamma/markets", query).body)
+    assert (told["archived"], told["active"], told["acceptingOrders"]) == (True, False, False)
+    assert post(venue, venue.order()).status == 404
+    happen(venue, "reopen")
+    assert post(venue, venue.order()).status == 200
+
+
+def test_a_repeated_journal_brings_back_what_holds_and_not_what_waited_for_requests() -> None:
+    venue = Venue()
+    for body in (b'{"kind":"429","count":9}', b'{"kind":"retrying"}', b'{"seed":7,"rate":0.5}'):
+        assert venue.exchange.perform("POST", "/practice/faults", "", body, {}).status == 201
+    told = control(venue, "GET")[1]
+    assert [fault["kind"] for fault in told["faults"]] == ["retrying"] and told["weather"] is None
+    assert venue.trading.floor.engine.core.fate is not None
+    assert venue.exchange.handle("GET", "/clob/ok").status == 200

@@ -19,7 +19,7 @@ from prescient.wire.auth import l2_headers
 from prescient.wire.orders import encode_order, encode_orders
 
 from .conftest import START
-from .stream_client import connect
+from .stream_client import Trader, connect
 from .test_faults_requests import control, hash_of
 from .trading_http import HttpUser, funded_wallet, hear, serve_in_thread
 from .trading_user import NOW_S, Venue
@@ -335,6 +335,24 @@ async def test_troubles_of_the_websockets_are_ordered_and_cleared(server: Practi
     ]
     assert control(server.exchange, "DELETE")[1]["faults"] == []
     assert not streams.stalled_tokens and not streams.busy and streams.lost_share == 0
+
+
+async def test_frames_may_be_lost_or_no_json(server: PracticeServer) -> None:
+    assert isinstance(server.world, World)
+    market, trader = quiet_market(server.world), Trader(server)
+    async with connect(server.market_ws_url) as heard:
+        await heard.subscribe(*market.token_ids)
+        order_fault(server, "missing_frames")
+        trader.placed(market, 2, 10)
+        assert await heard.rest() == []
+        control(server.exchange, "DELETE", {"kind": "missing_frames"})
+        order_fault(server, "garbled_frames")
+        trader.placed(market, 3, 10)
+        cut = await heard.next()
+        assert isinstance(cut, str) and cut.startswith("{") and cut.endswith("{")
+        control(server.exchange, "DELETE")
+        trader.placed(market, 4, 10)
+        assert (await heard.until("price_change"))["price_changes"][0]["price"] == "0.04"
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ def refresh_market(shape: MarketShape, market: MarketState) -> None:
     book, closed = market.book, market.closed
     bid, ask, middle = book.best_bid_micro, book.best_ask_micro, book.midpoint_micro
     shape.active, shape.closed, shape.accepting_orders = market.active, closed, market.accepting_orders
+    shape.archived = market.archived
     shape.updated_at = rfc3339(market.changed_ms)
     shape.outcome_prices = _outcome_prices(market, middle)
     shape.order_price_min_tick_size = market.tick_micro / MICRO

@@ -42,6 +42,11 @@ class Happenings:
             if market.stage != state.OPEN:
                 raise FaultRefused(f"{market.slug} has ended; name an open market")
             market.accepting_orders = kind == "reopen"
+            if kind == "reopen":
+                market.active, market.archived, market.order_book_enabled = True, False, True
+        elif kind == "delist":
+            market.active, market.archived, market.order_book_enabled = False, True, False
+            market.accepting_orders = False
         elif kind == "end":
             self._end(market)
         elif kind == "dispute":

@@ -83,6 +83,12 @@ _REQUEST = (
     Kind(
         "reset", Group.REQUEST, "Hangs up without an answer; nothing was done.", "a connection that breaks on the way"
     ),
+    Kind(
+        "404",
+        Group.REQUEST,
+        "Answers `Order not found`.",
+        "an order that is not told of any more, though it was filled",
+    ),
     Kind("version", Group.REQUEST, "Answers 400 `order_version_mismatch`.", "a client that has become too old"),
     Kind(
         "cancel_refused",
@@ -138,6 +144,13 @@ _ANSWER = (
     Kind("missing_page", Group.ANSWER, "Empties a page and goes on to the next.", "a page that is missing"),
     Kind("short_page", Group.ANSWER, "Leaves out half of a page's rows.", "rows that are missing"),
     Kind("stuck_cursor", Group.ANSWER, "Names the same page as the next one.", "a cursor that does not move"),
+    Kind(
+        "dust",
+        Group.ANSWER,
+        "Writes sizes that are off by a little.",
+        "fills above or below the order's size",
+        (Parameter("shares", "How much is added.", 0.009, -1, 1),),
+    ),
     Kind("lies", Group.ANSWER, "Writes prices of 1.2 and sizes of -5.", "numbers that cannot be true"),
 )
 _STANDING = (
@@ -206,7 +219,10 @@ _MARKET = (
         ),
     ),
     Kind("suspend", Group.MARKET, "Stops taking orders.", "accepting_orders becomes false", (MARKET,)),
-    Kind("reopen", Group.MARKET, "Takes orders again.", "the end of a suspension", (MARKET,)),
+    Kind("reopen", Group.MARKET, "Takes orders again.", "the end of a suspension or delisting", (MARKET,)),
+    Kind(
+        "delist", Group.MARKET, "Archives the market and takes its book away.", "a market that is delisted", (MARKET,)
+    ),
     Kind(
         "end", Group.MARKET, "Lets the market end now; it is proposed and resolved as usual.", "an early end", (MARKET,)
     ),
@@ -242,6 +258,8 @@ _STREAM = (
     ),
     Kind("lost_tokens", Group.STREAM, "Forgets a share of subscribed tokens.", "a subscription in part", (RATE,)),
     Kind("doubled_frames", Group.STREAM, "Sends a share of frames twice.", "messages that repeat", (RATE,)),
+    Kind("missing_frames", Group.STREAM, "Loses a share of frames.", "events that never arrive", (RATE,)),
+    Kind("garbled_frames", Group.STREAM, "Makes a share of frames no JSON.", "malformed messages", (RATE,)),
     Kind("reordered_frames", Group.STREAM, "Swaps a share of frames with the next.", "messages out of order", (RATE,)),
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (*_REQUEST, *_ANSWER, *_STANDING, *_MARKET, *_STREAM)}

@@ -36,6 +36,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     minimum_size: float | UnsetType = UNSET
     fee_rate: float | UnsetType = UNSET
     price: float | UnsetType = UNSET
+    shares: float | UnsetType = UNSET
     channel: str | UnsetType = UNSET
     socket: int | UnsetType = UNSET
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 
+from prescient.domain.values import MICRO, micro_to_text, parse_micro
 from prescient.surfaces.practice.answers import Answer, json_answer, text_answer
 from prescient.surfaces.practice.faulty.order import Fault
 
@@ -15,8 +18,9 @@ RESTRICTED = "Trading restricted in your region, please refer to available regio
 SILENCE = Answer(0, {}, b"")
 # No answer either, but the connection is closed at once.
 HANG_UP = Answer(-1, {}, b"")
-# A price and a size that no market has.
-FALSE_PRICE, FALSE_SIZE = "1.2", "-5"
+SIZES = frozenset({"size", "size_matched", "matched_amount"})
+# Prices and sizes that no market has.
+FALSE = {"price": "1.2", "mid": "1.2", "size": "-5", "size_matched": "-5", "matched_amount": "-5"}
 
 
 def stopped(fault: Fault, body: bytes = b"") -> Answer:
@@ -44,6 +48,7 @@ def stopped(fault: Fault, body: bytes = b"") -> Answer:
     status, text = {
         "401": (401, "Unauthorized/Invalid api key"),
         "403": (403, RESTRICTED),
+        "404": (404, "Order not found"),
         "425": (425, "service not ready"),
         "version": (400, "order_version_mismatch"),
     }[kind]
@@ -72,7 +77,11 @@ def spoil(fault: Fault, answer: Answer, cursor: str = "") -> Answer:
         return answer._replace(body=answer.body[: len(answer.body) // 2])
     if kind in ("missing_page", "short_page", "stuck_cursor"):
         return _without_rows(kind, answer, cursor)
-    return _lying(answer) if kind == "lies" else answer
+    if kind == "lies":
+        return _changed(answer, lambda name, text: FALSE.get(name, text))
+    if kind == "dust":
+        return _changed(answer, lambda name, text: _dusty(text, fault.number("shares")) if name in SIZES else text)
+    return answer
 
 
 def _retry_later(answer: Answer, fault: Fault) -> Answer:
@@ -126,22 +135,28 @@ def _without_rows(kind: str, answer: Answer, cursor: str) -> Answer:
     return answer._replace(body=msgspec.json.encode(page))
 
 
-def _lying(answer: Answer) -> Answer:
+def _changed(answer: Answer, change: Callable[[str, str], str]) -> Answer:
     told = _decoded(answer)
-    return answer if told is None else answer._replace(body=msgspec.json.encode(_twisted(told)))
+    return answer if told is None else answer._replace(body=msgspec.json.encode(_twisted(told, change)))
 
 
-def _twisted(told: object) -> object:
-    """The same with impossible prices and sizes. Answers of the exchange are a few levels deep."""
+def _twisted(told: object, change: Callable[[str, str], str]) -> object:
+    """The same with other texts under some names. Answers of the exchange are a few levels deep."""
     if isinstance(told, list):
-        return [_twisted(each) for each in told]
+        return [_twisted(each, change) for each in told]
     if not isinstance(told, dict):
         return told
-    false = {"price": FALSE_PRICE, "mid": FALSE_PRICE, "size": FALSE_SIZE, "size_matched": FALSE_SIZE}
     return {
-        name: false[name] if name in false and isinstance(value, str) else _twisted(value)
-        for name, value in told.items()
+        name: change(name, value) if isinstance(value, str) else _twisted(value, change) for name, value in told.items()
     }
+
+
+def _dusty(text: str, shares: float) -> str:
+    """A size with a little more or less; what is no number stays."""
+    try:
+        return micro_to_text(max(0, parse_micro(text) + round(shares * MICRO)))
+    except ValueError:
+        return text
 
 
 def _decoded(answer: Answer) -> object:

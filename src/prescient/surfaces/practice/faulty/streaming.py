@@ -5,6 +5,14 @@ from __future__ import annotations
 from prescient.surfaces.practice.faulty.order import Fault, FaultRefused
 from prescient.surfaces.practice.streams.faults import ChannelName, StreamFaults
 
+# Kinds that strike a share, and the share's name among the streams' faults.
+SHARES = {
+    "lost_tokens": "lost_share",
+    "doubled_frames": "doubled_share",
+    "reordered_frames": "reordered_share",
+    "missing_frames": "missing_share",
+    "garbled_frames": "garbled_share",
+}
 CHANNELS: tuple[ChannelName, ...] = ("market", "user")
 
 
@@ -26,12 +34,8 @@ class StreamTroubles:
             streams.stall_token(fault.words("token_id"))
         elif kind == "missing_snapshot":
             streams.skip_snapshots = fault.count
-        elif kind == "lost_tokens":
-            streams.lost_share = fault.number("rate")
-        elif kind == "doubled_frames":
-            streams.doubled_share = fault.number("rate")
         else:
-            streams.reordered_share = fault.number("rate")
+            setattr(streams, SHARES[kind], fault.number("rate"))
 
     def end(self, kind: str = "") -> None:
         """End the faults of one kind, or all."""
@@ -45,12 +49,8 @@ class StreamTroubles:
             streams.stalled_tokens.clear()
         elif kind == "missing_snapshot":
             streams.skip_snapshots = 0
-        elif kind == "lost_tokens":
-            streams.lost_share = 0.0
-        elif kind == "doubled_frames":
-            streams.doubled_share = 0.0
-        elif kind == "reordered_frames":
-            streams.reordered_share = 0.0
+        elif kind in SHARES:
+            setattr(streams, SHARES[kind], 0.0)
 
 
 def _channel(fault: Fault) -> ChannelName:

@@ -41,7 +41,8 @@ class StreamFaults:
     ``stalled_tokens``: nothing about these tokens is sent, although the socket lives and others are. ``skip_snapshots``:
     so many next subscriptions get no first books. ``lost_share``: how many of the tokens that a client names are quietly
     forgotten, 0..1. ``doubled_share`` and ``reordered_share``: how many frames are sent twice, or change places with the
-    next frame of their socket, 0..1. Chance is seeded.
+    next frame of their socket, 0..1; ``missing_share`` and ``garbled_share`` how many are lost or are no JSON.
+    Chance is seeded.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -50,13 +51,15 @@ class StreamFaults:
         self.lost_share = 0.0
         self.doubled_share = 0.0
         self.reordered_share = 0.0
+        self.missing_share = 0.0
+        self.garbled_share = 0.0
         self._random = Random(f"{seed}/stream faults")
         self._sockets: dict[int, FaultySocket] = {}
 
     @property
     def busy(self) -> bool:
         """Whether single frames are tampered with."""
-        return self.doubled_share > 0 or self.reordered_share > 0
+        return max(self.doubled_share, self.reordered_share, self.missing_share, self.garbled_share) > 0
 
     def sockets(self) -> list[SocketSeen]:
         """The open connections, oldest first."""
@@ -85,6 +88,7 @@ class StreamFaults:
         self.stalled_tokens.clear()
         self.skip_snapshots = 0
         self.lost_share = self.doubled_share = self.reordered_share = 0.0
+        self.missing_share = self.garbled_share = 0.0
         for socket in list(self._sockets.values()):
             socket.stalled = False
             socket.release_held()
@@ -112,6 +116,12 @@ class StreamFaults:
 
     def holds_back(self) -> bool:
         return self.reordered_share > 0 and self._random.random() < self.reordered_share
+
+    def misses(self) -> bool:
+        return self.missing_share > 0 and self._random.random() < self.missing_share
+
+    def garbles(self) -> bool:
+        return self.garbled_share > 0 and self._random.random() < self.garbled_share
 
     def _each(self, channel: ChannelName, number: int | None, act: Callable[[FaultySocket], None]) -> int:
         chosen = [

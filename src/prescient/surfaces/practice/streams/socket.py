@@ -92,6 +92,12 @@ class StreamSocket:
         outbox.append(frame)
 
     def _put_spoiled(self, frame: bytes) -> None:
+        if self._faults.misses():
+            return
+        if self._faults.garbles():
+            # As long as its head says, but no JSON.
+            self.answer(frame[:-1] + b"{")
+            return
         held, self._held = self._held, None
         if held is None and self._faults.holds_back():
             self._held = frame
