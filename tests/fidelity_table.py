@@ -105,7 +105,8 @@ def _endpoints(dates: dict[str, str], today: str) -> str:
         test = f"`tests/practice/test_openapi_conformance.py::{tests[file]}`"
         for name in operations:
             exceptions = sum(each.file == file and each.operation == name for each in DEVIATIONS)
-            verdict = f"yes, with {exceptions} exceptions below" if exceptions else "yes"
+            plural = "s" if exceptions > 1 else ""
+            verdict = f"yes, with {exceptions} exception{plural} below" if exceptions else "yes"
             lines.append(_dated(f"| `{name}` | {verdict} | specification: {file} | {test} |", dates, today))
     return "\n".join([*lines, ""])
 
@@ -114,8 +115,9 @@ def _deviations() -> str:
     lines = [
         "## Exceptions to the official specifications",
         "",
-        "Answers and frames are validated against the venue's OpenAPI and AsyncAPI files. These differ from them on",
-        "purpose; the tests fail when one of them is not needed any more.",
+        "Answers and frames are validated against the venue's OpenAPI and AsyncAPI files",
+        "(`tests/practice/test_openapi_conformance.py`, `tests/practice/test_asyncapi_conformance.py`). These differ from",
+        "them on purpose; the tests fail when one is not needed any more.",
         "",
         "| file | operation | where | why |",
         "|---|---|---|---|",
@@ -131,7 +133,8 @@ def _unserved() -> str:
     lines = [
         "## Documented, and not served",
         "",
-        "Operations of the official specifications that practice answers with 404.",
+        "Operations of the official specifications that practice refuses, most with 404; held by",
+        "`tests/practice/test_openapi_conformance.py::test_what_is_said_not_to_be_served_is_not_served`.",
         "",
         "| file | operations | why |",
         "|---|---|---|",
