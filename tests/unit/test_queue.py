@@ -173,12 +173,6 @@ def test_one_print_is_shared_never_credited_twice() -> None:
     source="the model cancels_behind_first, named in each trade record",
     seam="nobody outside the venue knows whose order was cancelled; this model is the pessimistic one",
 )
-@pytest.mark.fidelity(
-    "Who cancels leaves the queue before or behind us",
-    area="Paper",
-    evidence="assumed",
-    seam="paper counts a cancel as ahead only when the level has become smaller than the queue, unless another model is named",
-)
 def test_cancels_count_only_when_the_level_is_smaller_than_the_queue() -> None:
     queue = queue_of({50: 100}, {52: 100})
     rest(queue, order("a", 50, 30))
@@ -251,13 +245,6 @@ def test_what_our_fills_spared_holds_up_later_takers_too() -> None:
     evidence="assumed",
     source="nobody who came later stands before us",
     seam="what traded during the gap is lost for paper",
-)
-@pytest.mark.fidelity(
-    "Fills go on while we do not listen",
-    area="Paper",
-    evidence="specification",
-    source="websockets have no replay",
-    seam="paper fills nothing across a gap of its stream",
 )
 def test_nothing_fills_across_a_gap_and_the_place_is_kept() -> None:
     queue = queue_of({50: 100}, {52: 100})
