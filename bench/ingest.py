@@ -9,15 +9,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import dataclasses
-import gc
 import json
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import uvloop
-from bench.ingest_frames import MARKETS, Flow, settle_on_core
+from bench.ingest_frames import MARKETS, Facts, settle_on_core
 from bench.machinery import Partner, machine
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 from polymarket.clients.async_public import AsyncPublicClient
@@ -34,9 +34,9 @@ from prescient.domain.values import parse_micro
 from prescient.wire.stream_messages import BEST_ASKS, BEST_BIDS, subscription
 
 GOAL = 4.0
-FRAMES, FRAMES_SHORT = 100_000, 2_000
+FRAMES, FRAMES_SHORT = 60_000, 2_000
 MARKETS_SHORT = 5
-ROUNDS = 3
+ROUNDS = 5
 CONTESTANTS = ("ours", "sdk", "floor")
 NAMES = {"ours": "ours", "sdk": "official SDK 0.14", "floor": "floor: bytes received"}
 CORE = 1
@@ -58,7 +58,7 @@ class Watch:
         return {"seconds": time.perf_counter() - self._began[0], "cpu_s": time.process_time() - self._began[1]}
 
 
-async def ours(url: str, flow: Flow) -> dict[str, Any]:
+async def ours(url: str, facts: Facts) -> dict[str, Any]:
     """Books of our own, held against the message's best prices, and every change handed to a consumer."""
 
     async def no_witness(_: Sequence[str]) -> dict[str, OrderBook]:
@@ -67,20 +67,20 @@ async def ours(url: str, flow: Flow) -> dict[str, Any]:
     # There is no REST side to ask whether a quiet book is right.
     limits = StreamLimits(quiet_s=3_600.0)
     stream = PolymarketStream(url=url, books=no_witness, clock=SystemClock(), limits=limits)
-    await stream.follow(flow.tokens)
+    await stream.follow(facts.tokens)
     watch, books, changes = Watch(), 0, 0
     async for event in stream.events():
         if type(event) is LevelSeen:
             watch.start()
             changes += 1
-            if event.time_ms == flow.last_ms and event.token_id == flow.last_token:
+            if event.time_ms == facts.last_ms and event.token_id == facts.last_token:
                 break
         elif type(event) is BookSeen:
             books += 1
     taken = watch.stop()
-    assert books == len(flow.tokens) and not stream.counts["gaps"], f"{books} books, {dict(stream.counts)}"
+    assert books == len(facts.tokens) and not stream.counts["gaps"], f"{books} books, {dict(stream.counts)}"
     bests: Bests = {}
-    for token in flow.tokens:
+    for token in facts.tokens:
         book = stream.book(token)
         assert book is not None
         bests[token] = book.best_bid_micro or 0, book.best_ask_micro or 0
@@ -88,12 +88,12 @@ async def ours(url: str, flow: Flow) -> dict[str, Any]:
     return {**taken, "bests": bests, "changes": changes}
 
 
-async def sdk(url: str, flow: Flow) -> dict[str, Any]:
+async def sdk(url: str, facts: Facts) -> dict[str, Any]:
     """The SDK's own market stream, unpatched: a user takes the best prices out of each of its events."""
     addresses = {field.name: url for field in dataclasses.fields(PRODUCTION._config) if field.name.endswith("_url")}
     config = dataclasses.replace(PRODUCTION._config, **addresses)
     client = AsyncPublicClient(environment=_create_environment(name="bench", config=config))
-    handle = await client.subscribe(MarketSpec(token_ids=flow.tokens))
+    handle = await client.subscribe(MarketSpec(token_ids=facts.tokens))
     watch, changes = Watch(), 0
     latest: dict[str, Any] = {}
     done = False
@@ -105,7 +105,7 @@ async def sdk(url: str, flow: Flow) -> dict[str, Any]:
             latest[change.asset_id] = change
             changes += 1
         stamp = event.payload.timestamp
-        if stamp is not None and round(stamp.timestamp() * 1000) == flow.last_ms:
+        if stamp is not None and round(stamp.timestamp() * 1000) == facts.last_ms:
             done = True
             break
     assert done, "the stream ended too soon"
@@ -116,7 +116,7 @@ async def sdk(url: str, flow: Flow) -> dict[str, Any]:
     return {**taken, "bests": bests, "changes": changes}
 
 
-async def floor(url: str, flow: Flow) -> dict[str, Any]:
+async def floor(url: str, facts: Facts) -> dict[str, Any]:
     """Nothing but receiving: the websocket library hands over each frame and nobody looks into it."""
     done = asyncio.get_running_loop().create_future()
 
@@ -129,28 +129,26 @@ async def floor(url: str, flow: Flow) -> dict[str, Any]:
             self.frames += 1
             if self.frames == 2:
                 self.watch.start()
-            if self.frames == flow.frames + 1 and not done.done():
+            if self.frames == facts.frames + 1 and not done.done():
                 done.set_result(None)
 
     transport, receiver = await ws_connect(Receiver, url, max_frame_size=1 << 24)
     assert isinstance(receiver, Receiver)
-    transport.send(WSMsgType.TEXT, subscription(flow.tokens))
+    transport.send(WSMsgType.TEXT, subscription(facts.tokens))
     await done
     taken = receiver.watch.stop()
     transport.disconnect()
-    return {**taken, "bests": flow.bests, "changes": 0}
+    return {**taken, "bests": facts.bests, "changes": 0}
 
 
-def contest(name: str, url: str, flow: Flow) -> None:
-    """Run one contestant in this process and print what it took."""
+def contest(name: str) -> None:
+    """Run one contestant in this process, as the line on its input says, and print what it took."""
+    facts = msgspec.json.decode(sys.stdin.readline(), type=Facts)
     settle_on_core(CORE)
-    # What the server sends is no part of a receiver's memory.
-    flow.messages.clear()
-    gc.collect()
     work = {"ours": ours, "sdk": sdk, "floor": floor}[name]
-    result = uvloop.run(work(url, flow))
-    wrong = [token for token, best in result.pop("bests").items() if best != flow.bests[token]]
-    print(json.dumps({**result, "wrong": len(wrong), "frames": flow.frames}), flush=True)
+    result = uvloop.run(work(f"ws://127.0.0.1:{facts.port}/ws/market", facts))
+    wrong = [token for token, best in result.pop("bests").items() if best != facts.bests[token]]
+    print(json.dumps({**result, "wrong": len(wrong), "frames": facts.frames}), flush=True)
 
 
 def measure(frames: int, markets: int, rounds: int) -> dict[str, Any]:
@@ -158,12 +156,11 @@ def measure(frames: int, markets: int, rounds: int) -> dict[str, Any]:
     server = Partner("bench.ingest_frames", str(frames), str(markets))
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTESTANTS}
     try:
-        port = server.hear()["port"]
+        facts = json.dumps(server.hear())
         for _ in range(rounds):
             for name in CONTESTANTS:
-                partner = Partner(
-                    "bench.ingest", "--contestant", name, f"--port={port}", f"--frames={frames}", f"--markets={markets}"
-                )
+                partner = Partner("bench.ingest", "--contestant", name)
+                partner.tell(facts)
                 runs[name].append(partner.hear())
                 partner.end()
     finally:
@@ -201,14 +198,13 @@ def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--short", action="store_true", help="a few frames, to see that everything runs")
     parser.add_argument("--contestant", choices=CONTESTANTS, help=argparse.SUPPRESS)
-    parser.add_argument("--port", type=int, default=0, help=argparse.SUPPRESS)
     parser.add_argument("--frames", type=int, default=0)
     parser.add_argument("--markets", type=int, default=0)
     chosen = parser.parse_args(arguments)
     frames = chosen.frames or (FRAMES_SHORT if chosen.short else FRAMES)
     markets = chosen.markets or (MARKETS_SHORT if chosen.short else MARKETS)
     if chosen.contestant:
-        contest(chosen.contestant, f"ws://127.0.0.1:{chosen.port}/ws/market", Flow(frames, markets))
+        contest(chosen.contestant)
         return
     result = measure(frames, markets, 1 if chosen.short else ROUNDS)
     report(result)

@@ -1,6 +1,6 @@
 """The flow of frames for ``bench.ingest``, as the venue writes them, and the server that sends them rendered beforehand.
 
-Run as `python -m bench.ingest_frames FRAMES MARKETS` it prints its port and serves until its input ends.
+Run as `python -m bench.ingest_frames FRAMES MARKETS` it prints what a receiver must know and serves until its input ends.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import os
 import sys
 from random import Random
 from typing import Any
+
+import msgspec
 
 from prescient.domain.values import MICRO, micro_to_text
 
@@ -115,8 +117,19 @@ def _size(random: Random) -> int:
     return random.randrange(500, 2_000_000) * CENT
 
 
+class Facts(msgspec.Struct):
+    """What a contestant is told, and judged by: what to follow, how it ends, and the best prices at the end."""
+
+    port: int
+    frames: int
+    tokens: list[str]
+    last_ms: int
+    last_token: str
+    bests: dict[str, tuple[int, int]]
+
+
 class Flow:
-    """The same frames for the same numbers; both sides make it, the server to send and a contestant to be judged by."""
+    """The same frames for the same numbers, seeded."""
 
     def __init__(self, frames: int, markets: int) -> None:
         random = Random(SEED)
@@ -129,13 +142,16 @@ class Flow:
             random.choice(dealt).change(random, START_MS + 1 + number // 100 + (number == frames - 1))
             for number in range(frames)
         ]
-        last = self.messages[-1]
-        self.last_ms, self.last_token = int(last["timestamp"]), last["price_changes"][-1]["asset_id"]
         self.bests = {}
         for market in dealt:
             bid, ask = max(market.bids), min(market.asks)
             self.bests[market.tokens[0]] = bid, ask
             self.bests[market.tokens[1]] = MICRO - ask, MICRO - bid
+
+    def facts(self, port: int) -> Facts:
+        last = self.messages[-1]
+        last_token = last["price_changes"][-1]["asset_id"]
+        return Facts(port, self.frames, self.tokens, int(last["timestamp"]), last_token, self.bests)
 
 
 def settle_on_core(core: int) -> None:
@@ -183,7 +199,7 @@ async def serve(frames: int, markets: int) -> None:
         writer.close()
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    print(json.dumps({"port": server.sockets[0].getsockname()[1]}), flush=True)
+    print(msgspec.json.encode(flow.facts(server.sockets[0].getsockname()[1])).decode(), flush=True)
     await asyncio.to_thread(sys.stdin.read)
     server.close()
 
