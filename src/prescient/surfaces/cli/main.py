@@ -9,7 +9,7 @@ import typer
 
 from prescient import __version__
 from prescient.domain.errors import PrescientError
-from prescient.surfaces.cli import cycle, database, doctor, portfolio, reading, running, serving, status
+from prescient.surfaces.cli import cycle, database, doctor, order, portfolio, reading, running, serving, status
 from prescient.surfaces.cli.exits import exit_code_of
 from prescient.surfaces.cli.output import print_error
 
@@ -44,6 +44,7 @@ running.add_to(app)
 serving.add_to(app)
 app.add_typer(cycle.app, name="cycle")
 app.add_typer(portfolio.app, name="portfolio")
+app.add_typer(order.app, name="order")
 reading.add_to(app)
 status.add_to(app)
 doctor.add_to(app)
