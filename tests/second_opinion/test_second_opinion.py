@@ -43,6 +43,12 @@ def test_both_agree_on_what_hypothesis_draws(flow: Flow) -> None:
     assert first_difference(flow, Counter()) == ""
 
 
+@pytest.mark.fidelity(
+    "A second reading of the rules knows every refusal of an order",
+    area="Rejections",
+    evidence="specification",
+    source="a second reading by another author",
+)
 def test_every_refusal_of_an_order_has_a_counterpart() -> None:
     shared = {*CODES.values(), reasons.PRECISION_LIMIT, reasons.PRECISION_MARKET}
     assert shared | {reasons.ALREADY_MATCHED, reasons.NOT_FOUND} == set(reasons.VENUE_WORDS)

@@ -17,6 +17,12 @@ SPORTS = FeeSchedule(rate_micro=50_000)
 POLITICS = FeeSchedule(rate_micro=40_000)
 
 
+@pytest.mark.fidelity(
+    "Fee = shares x rate x (price x (1 - price)) ^ exponent, rounded to five decimals, by the market's schedule",
+    area="Fees",
+    evidence="specification",
+    source="fees",
+)
 @pytest.mark.parametrize(
     ("fees", "shares", "price", "fee"),
     [
