@@ -9,7 +9,8 @@ import pytest
 
 from prescient.domain.market import Side
 from prescient.domain.order import OrderType
-from prescient.exchange.orders import OrderRequest
+from prescient.exchange.orders import OrderRequest, Placed
+from prescient.exchange.rejections import Rejection
 from prescient.surfaces.practice.state import MarketState
 from prescient.surfaces.practice.trading.floor import Floor
 from prescient.surfaces.practice.world import World
@@ -68,3 +69,27 @@ def test_what_is_shown_is_what_the_engine_holds(seed: int) -> None:
             assert shown(each) == in_engine(floor, each), number
         matched = len(floor.trades_of.get(USER, ()))
     assert matched > 20, "users and the world have met"
+
+
+def test_of_many_orders_that_ended_the_oldest_are_let_go_and_their_ids_stay_taken() -> None:
+    world = World(1, 20, START)
+    floor = Floor(world, lambda: world.now_ms)
+    floor.engine.deposit(USER, 10**12)
+    floor.ended_max = 10
+    market = next(market for market in world.register.markets.values() if market.trading)
+    floor.enter(market)
+    requests = [
+        OrderRequest(f"0x{number:064x}", USER, "key", market.token_ids[0], Side.BUY, OrderType.GTC, 50_000, 5_000_000)
+        for number in range(31)
+    ]
+    for request in requests[:-1]:
+        world.step(world.now + timedelta(seconds=1))
+        assert isinstance(floor.place(request), Placed)
+        floor.engine.cancel(USER, request.order_id, floor.now_ms)
+        floor.attend()
+    assert isinstance(floor.place(requests[-1]), Placed)
+    floor.tidy()
+    known = [request.order_id for request in requests if floor.engine.order(request.order_id) is not None]
+    assert known == [request.order_id for request in requests[-11:]], "ten that ended and the one that rests"
+    again = floor.place(requests[0])
+    assert isinstance(again, Rejection) and "Duplicated" in again.text

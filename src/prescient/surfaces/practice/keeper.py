@@ -101,6 +101,7 @@ class Keeper:
         try:
             if trading is not None:
                 trading.standing = True
+                trading.floor.tidy()
             world = await self._save_world()
             promise_ms = self._clock.promise(self._exchange.world.now_ms, reach_s)
             kept = Kept(promise_ms, world, trading.remember() if trading is not None else b"", self._number + 1)

@@ -45,6 +45,8 @@ BOTTOMLESS_MICRO = 10**18
 SINGLE_CHANGES_MAX = 6
 # How long orders and trades that are over can still be asked for.
 KEPT_MS = 30 * DAY_MS
+# At most so many orders that ended; a tenth of a second of every checkpoint.
+ENDED_MAX = 50_000
 
 
 class FloorState(msgspec.Struct):
@@ -75,6 +77,7 @@ class Floor:
         self._markets: dict[str, MarketState] = {}
         self._quotes: dict[str, list[Order]] = {}
         self._count = 0
+        self.ended_max = ENDED_MAX
         # The world's revision that the engine's markets have followed; what we change ourselves needs no following.
         self._followed = -1
         for account_id in (self.house, self.crowd):
@@ -124,8 +127,11 @@ class Floor:
         return answer
 
     def tidy(self) -> None:
-        """Let go of orders and trades that ended long ago."""
-        self.engine.forget(self.now_ms - KEPT_MS)
+        """Let go of orders and trades that ended long ago, and of the oldest where many have: a checkpoint holds them all."""
+        core, before_ms = self.engine.core, self.now_ms - KEPT_MS
+        if len(core.closed) > self.ended_max:
+            before_ms = max(before_ms, core.orders[core.closed[-self.ended_max]].closed_ms)
+        self.engine.forget(before_ms)
 
     def find(self, condition_id: str) -> MarketState | None:
         """The market of a condition, in the engine or not; also one that the world has dropped since it was traded."""
