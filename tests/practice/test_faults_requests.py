@@ -163,7 +163,15 @@ def test_a_cancel_may_be_refused_order_by_order() -> None:
     both = ask(venue, "DELETE", "/orders", json.dumps(placed).encode())
     assert json.loads(both.body) == {"canceled": [], "not_canceled": dict.fromkeys(placed, "later")}
     assert json.loads(post(venue, venue.order()).body)["status"] == "live", "only requests of its method are struck"
-    assert set(placed) <= set(open_ids(venue))
+    order_fault(venue, "cancel_refused", "/clob/cancel-*", count=3)
+    mine = open_ids(venue)
+    everything = json.loads(ask(venue, "DELETE", "/cancel-all").body)
+    assert everything == {"canceled": [], "not_canceled": dict.fromkeys(mine, reason)}
+    market = json.dumps({"market": venue.market.condition_id}).encode()
+    assert json.loads(ask(venue, "DELETE", "/cancel-market-orders", market).body) == everything
+    other = json.dumps({"market": "0x1"}).encode()
+    assert json.loads(ask(venue, "DELETE", "/cancel-market-orders", other).body)["not_canceled"] == {}
+    assert open_ids(venue) == mine and set(placed) < set(mine)
 
 
 def test_each_leg_of_a_batch_may_be_refused_with_success() -> None:

@@ -49,7 +49,11 @@ class PracticeExchange:
         # Called with method, path, query, body and headers before a request may change what the exchange remembers.
         self.before_change: Callable[[str, str, str, bytes, Mapping[str, str]], None] | None = None
         self.faults = Faults()
-        self.ordeals = Ordeals(self._do, trading.machine_s if trading is not None else time.monotonic)
+        self.ordeals = Ordeals(
+            self._do,
+            trading.machine_s if trading is not None else time.monotonic,
+            trading.meant if trading is not None else lambda headers, body: [],
+        )
         now_ms = now_ms or (lambda: world.now_ms)
         self.controls = Controls(world, now_ms, speed)
         self.limits = Limits(trading.limits if trading is not None else None)
@@ -91,7 +95,7 @@ class PracticeExchange:
     def answer(self, asked: Asked, fault: Fault | None = None) -> Answer:
         """Answer a request with its fault; see ``handle``."""
         self._do_late()
-        return self._do(asked) if fault is None else self.ordeals.go(fault, asked)
+        return self._do(asked) if fault is None else self._spoken(lambda: self.ordeals.go(fault, asked))
 
     def attend(self) -> None:
         """Let everything happen that is due although nobody asks."""

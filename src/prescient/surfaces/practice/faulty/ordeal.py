@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 from prescient.surfaces.practice.answers import Answer
 from prescient.surfaces.practice.faulty.kinds import KINDS, Group
 from prescient.surfaces.practice.faulty.order import Fault
-from prescient.surfaces.practice.faulty.spoil import spoil, stopped
+from prescient.surfaces.practice.faulty.spoil import not_canceled, spoil, stopped
 
 # Answers that are kept for being given again; play, so few are enough.
 KEPT_MAX = 256
@@ -32,10 +32,19 @@ class Asked(NamedTuple):
 
 
 class Ordeals:
-    """Does requests with their faults. ``do`` does one as if nothing were wrong; ``machine_s`` is this machine's clock."""
+    """Does requests with their faults. ``do`` does one as if nothing were wrong; ``machine_s`` is this machine's clock.
 
-    def __init__(self, do: Callable[[Asked], Answer], machine_s: Callable[[], float]) -> None:
+    ``meant`` finds the orders that a cancel without ids means, by its headers and body.
+    """
+
+    def __init__(
+        self,
+        do: Callable[[Asked], Answer],
+        machine_s: Callable[[], float],
+        meant: Callable[[Mapping[str, str], bytes], list[str]],
+    ) -> None:
         self._do = do
+        self._meant = meant
         self._machine_s = machine_s
         self._late: list[tuple[float, Asked]] = []
         self._given: dict[tuple[str, str], Answer] = {}
@@ -43,6 +52,8 @@ class Ordeals:
     def go(self, fault: Fault, asked: Asked) -> Answer:
         """The answer to a request that a fault has struck."""
         kind = fault.kind
+        if kind == "cancel_refused" and "/cancel-" in asked.path:
+            return not_canceled(fault, self._meant(asked.headers, asked.body))
         if KINDS[kind].group is Group.REQUEST:
             return stopped(fault, asked.body)
         answer = Answer(200, {}, b"")

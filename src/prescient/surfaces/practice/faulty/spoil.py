@@ -39,8 +39,7 @@ def stopped(fault: Fault, body: bytes = b"") -> Answer:
     if kind == "reset":
         return HANG_UP
     if kind == "cancel_refused":
-        reasons = dict.fromkeys(_order_ids(body), fault.words("text"))
-        return json_answer({"canceled": [], "not_canceled": reasons})
+        return not_canceled(fault, _order_ids(body))
     if kind == "empty_id":
         return _empty_ids(fault, body)
     if kind == "refused":
@@ -84,12 +83,17 @@ def spoil(fault: Fault, answer: Answer, cursor: str = "") -> Answer:
     return answer
 
 
+def not_canceled(fault: Fault, order_ids: list[str]) -> Answer:
+    """The answer to a cancel of these orders that cancelled none of them."""
+    return json_answer({"canceled": [], "not_canceled": dict.fromkeys(order_ids, fault.words("text"))})
+
+
 def _retry_later(answer: Answer, fault: Fault) -> Answer:
     return answer._replace(headers={**answer.headers, "Retry-After": str(fault.retry_after_s)})
 
 
 def _order_ids(body: bytes) -> list[str]:
-    """The ids that a cancel names; a cancel of all or of a market names none."""
+    """The ids that a cancel names."""
     try:
         asked = msgspec.json.decode(body or b"[]")
     except (msgspec.MsgspecError, RecursionError):

@@ -191,6 +191,11 @@ class OrderDesk:
             return refused(INVALID_PAYLOAD)
         return self._cancel(key, self._open_ids(key, asked.market, asked.asset_id))
 
+    def meant(self, key: ApiKey, body: bytes) -> list[str]:
+        """The open orders that a cancel of all or of a market means; an empty body means all. Raises WireError."""
+        asked = _read(body, CancelMarketBody) if body else CancelMarketBody()
+        return self._open_ids(key, asked.market, asked.asset_id)
+
     def _open_ids(self, key: ApiKey, condition_id: str = "", token_id: str = "") -> list[str]:
         return [
             order.order_id

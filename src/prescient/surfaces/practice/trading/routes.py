@@ -197,6 +197,11 @@ class TradingSide:
         """Begin to serve again after a restart."""
         self._heartbeats.forgive(self.machine_s())
 
+    def meant(self, headers: Mapping[str, str], body: bytes) -> list[str]:
+        """The open orders of whoever asks that a cancel without ids means. Raises WireError."""
+        key = self.door.keys.find(headers.get("poly_api_key", ""))
+        return self._desk.meant(key, body) if key is not None else []
+
     def owns(self, path: str) -> bool:
         """Whether this path belongs to the trading side."""
         return path.strip("/").partition("/")[0] in AREAS
