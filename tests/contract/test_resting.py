@@ -8,9 +8,9 @@ import pytest
 
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import CASH, RESERVED, USD
-from prescient.domain.market import Side
+from prescient.domain.market import Level, Side
 from prescient.domain.order import Accepted, OrderStatus, OrderType, Refused
-from prescient.domain.portfolio import NewPortfolio
+from prescient.domain.portfolio import NewPortfolio, PortfolioStatus
 from prescient.domain.stream import GapSeen, LevelSeen, MarketResolvedSeen, TickSeen
 from prescient.domain.values import MICRO
 from prescient.ports import Desk, Store
@@ -22,7 +22,7 @@ from prescient.trading.resting import (
     OrderNotOpen,
     PlacedOrder,
     cancel_order,
-    close_markets,
+    cancel_stranded,
     mend,
     place_limit,
     restore,
@@ -261,10 +261,10 @@ async def test_a_tick_change_and_a_resolution_cancel_and_give_back(floor: Floor)
 
 async def test_a_market_that_takes_no_orders_gives_them_back(floor: Floor) -> None:
     await floor.place()
-    assert await close_markets(floor.desk) == []
+    assert await cancel_stranded(floor.desk) == []
     rules = floor.data.rules_by_condition
     rules["0xc1"] = replace(rules["0xc1"], accepting_orders=False)
-    assert [update.status for update in await close_markets(floor.desk)] == [OrderStatus.CANCELED]
+    assert [update.status for update in await cancel_stranded(floor.desk)] == [OrderStatus.CANCELED]
     assert await floor.held() == (0, 0)
 
 
@@ -283,6 +283,26 @@ async def test_an_order_of_the_same_portfolio_is_cancelled_not_matched(floor: Fl
     assert placed.trade is not None and placed.trade.size_micro == 130 * SHARE
     assert await floor.store.resting_orders() == []
     assert (await floor.held())[1] == 190
+
+
+@pytest.mark.parametrize("status", [PortfolioStatus.PAUSED, PortfolioStatus.ARCHIVED])
+async def test_a_portfolio_that_trades_no_more_leaves_nothing_resting(floor: Floor, status: PortfolioStatus) -> None:
+    await floor.place()
+    await floor.store.change_portfolio(floor.portfolio_id, {"status": status}, START)
+    assert [update.status for update in await cancel_stranded(floor.desk)] == [OrderStatus.CANCELED]
+    assert await floor.held() == (0, 0)
+
+
+async def test_quotes_that_cross_our_order_are_not_there_for_our_takers(floor: Floor) -> None:
+    other = await floor.store.create_portfolio(NewPortfolio("Two", "majority", 1_000 * MICRO), START)
+    await floor.place(55, 30, portfolio_id=other.portfolio_id)
+    book = floor.data.book_by_token[YES]
+    asks = (Level(55 * CENT, 50 * SHARE), *book.asks)
+    floor.data.set_book(replace(book, asks=asks), NO)
+    # Thirty of those fifty would have met the order at 55, had it been there for all to see.
+    placed = await floor.place(55, 40)
+    assert placed.trade is not None and placed.trade.size_micro == 20 * SHARE
+    assert len(await floor.store.resting_orders()) == 2
 
 
 async def test_what_we_took_moves_on_when_others_take_too(floor: Floor) -> None:

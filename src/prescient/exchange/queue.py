@@ -17,10 +17,10 @@ us would still be there. Those are ``spared`` at that level and stand before who
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from prescient.domain.market import OrderBook, Side
+from prescient.domain.market import Level, OrderBook, Side
 from prescient.domain.order import Fill, OrderStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, StreamEvent, TickSeen
@@ -100,6 +100,23 @@ class MarketQueue:
     def places(self) -> dict[Place, int]:
         """Everything that is displayed."""
         return dict(self._levels)
+
+    def not_ours(self, ladder: int, levels: Sequence[Level]) -> list[Level]:
+        """What an order of ours can take of these levels of a ladder, best first, prices on the ladder.
+
+        Real orders that cross one of ours would have met it, though nobody printed that trade: it stays unfilled, and they
+        are not there for our takers either.
+        """
+        found: list[Level] = []
+        met = 0
+        others = [order for order in self.orders.values() if order.ladder != ladder]
+        for price, size in levels:
+            waiting = sum(order.left_micro for order in others if order.ladder_price_micro + price >= MICRO)
+            gone = min(size, max(waiting - met, 0))
+            met += gone
+            if size > gone:
+                found.append(Level(price, size - gone))
+        return found
 
     def join(self, order: RestingOrder) -> RestingOrder:
         """Put an order behind all that its level displays; nothing is credited until ``opened``.

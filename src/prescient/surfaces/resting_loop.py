@@ -12,7 +12,7 @@ import structlog
 
 from prescient.domain.errors import PrescientError
 from prescient.ports import Desk, Lease
-from prescient.trading.resting import close_markets, hear, mend, restore, sweep
+from prescient.trading.resting import cancel_stranded, hear, mend, restore, sweep
 
 log = structlog.get_logger(__name__)
 
@@ -120,7 +120,7 @@ class RestingLoop:
                 continue
             if not await self._has_lease():
                 raise LeaseLost("Another process keeps resting orders now; this one stands by.")
-            await close_markets(self._desk)
+            await cancel_stranded(self._desk)
             await mend(self._desk)
             await resting.tidy()
 

@@ -11,6 +11,7 @@ from prescient.domain.booking import OrderUpdate
 from prescient.domain.errors import ConflictError, InvalidRequest, NotFoundError
 from prescient.domain.market import Market, Side
 from prescient.domain.order import Accepted, ApprovedOrder, OrderIntent, OrderStatus, OrderType, Refused, Trade
+from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Signal
 from prescient.domain.stream import StreamEvent
@@ -164,21 +165,27 @@ async def cancel_order(desk: Desk, order_id: str) -> OrderUpdate:
     return update
 
 
-async def close_markets(desk: Desk) -> list[OrderUpdate]:
-    """Cancel what rests in markets that take no orders any more: the venue clears their books, and may not tell so."""
-    resting = _resting_of(desk)
-    states = list(resting.states().values())
+async def cancel_stranded(desk: Desk) -> list[OrderUpdate]:
+    """Cancel what rests in markets that take no orders any more, and of portfolios that trade no more.
+
+    The venue clears a closed market's book, and may not tell so; a portfolio that is paused or archived must not go on
+    trading by what it left behind.
+    """
+    states = list(_resting_of(desk).states().values())
     if not states:
         return []
     rules = await desk.market_data.rules(sorted({state.condition_id for state in states}))
+    active = {portfolio.portfolio_id for portfolio in await desk.store.portfolios(PortfolioStatus.ACTIVE)}
     ended = []
     for state in states:
         known = rules.get(state.condition_id)
-        if known is None or not known.accepting_orders:
-            try:
-                ended.append(await cancel_order(desk, state.order_id))
-            except OrderNotOpen:
-                continue
+        if known is not None and known.accepting_orders and state.portfolio_id in active:
+            continue
+        try:
+            ended.append(await cancel_order(desk, state.order_id))
+        except OrderNotOpen:
+            # Filled, or cancelled by hand, since we looked.
+            continue
     return ended
 
 

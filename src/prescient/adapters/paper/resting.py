@@ -10,11 +10,12 @@ from weakref import WeakValueDictionary
 
 from prescient.adapters.paper.taken import Taken
 from prescient.domain.booking import OrderUpdate
-from prescient.domain.market import OrderBook, Side, TradingRules
+from prescient.domain.market import Level, OrderBook, Side, TradingRules
 from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, OrderStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.rules import EXPIRES_EARLY_S
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, StreamEvent
+from prescient.domain.values import MICRO
 from prescient.exchange.queue import MarketQueue, Outcome, Place, QueueModel
 from prescient.ports import Clock, MarketStream
 
@@ -169,6 +170,16 @@ class PaperResting:
             if mine and queue.is_open(state.order_id) and state.ladder == ladder and state.ladder_price_micro >= price:
                 update = self._end(state, SELF_MATCH)
                 self._ended.setdefault(intent.condition_id, []).append(update)
+
+    def not_ours(self, intent: OrderIntent, levels: Sequence[Level]) -> list[Level]:
+        """The levels that an order would take, without what would have met our resting orders before."""
+        queue = self._queues.get(intent.condition_id)
+        if queue is None or not queue.orders:
+            return list(levels)
+        index, buys = queue.token_ids.index(intent.token_id), intent.side is Side.BUY
+        ladder = 1 - index if buys else index
+        own = [Level(MICRO - price if buys else price, size) for price, size in levels]
+        return [Level(MICRO - price if buys else price, size) for price, size in queue.not_ours(ladder, own)]
 
     def cancel(self, order_id: str) -> OrderUpdate | None:
         order = self._orders.get(order_id)
