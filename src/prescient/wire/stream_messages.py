@@ -17,7 +17,7 @@ from prescient.domain.values import MICRO
 from prescient.wire.clob import TIME_MS_MAX, TIME_MS_MIN, book_from_message
 from prescient.wire.clob_messages import BookMessage, LevelMessage
 from prescient.wire.gamma_messages import Text
-from prescient.wire.numbers import level_price, micro_from_wire, price_from_wire
+from prescient.wire.numbers import level_price, micro_from_float, micro_from_text, price_from_wire
 from prescient.wire.pages import ITEM_ERRORS, printable, reason_of
 
 Frame = bytes | bytearray | memoryview
@@ -256,11 +256,7 @@ def book_of(event: BookEvent) -> OrderBook:
 
 def time_of(text: str) -> int:
     """Return a timestamp in ms. Raises ValueError for one in seconds, or in no time that the venue has existed in."""
-    return checked_time(int(text))
-
-
-def checked_time(time_ms: int) -> int:
-    """Return a timestamp as it is. Raises ValueError like ``time_of``."""
+    time_ms = int(text)
     if not TIME_MS_MIN <= time_ms < TIME_MS_MAX:
         raise ValueError("timestamp is not in milliseconds")
     return time_ms
@@ -268,7 +264,7 @@ def checked_time(time_ms: int) -> int:
 
 def size_from_wire(number: float | str) -> int:
     """Return a size in micro-shares, zero included. Raises ValueError for anything else."""
-    size = micro_from_wire(number)
+    size = micro_from_text(number) if isinstance(number, str) else micro_from_float(number)
     if size < 0:
         raise ValueError("size is below zero")
     return size

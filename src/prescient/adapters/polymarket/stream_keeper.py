@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import structlog
@@ -12,7 +12,7 @@ from prescient.adapters.polymarket.stream_assets import Asset, StreamLimits
 from prescient.adapters.polymarket.stream_queue import StreamQueue
 from prescient.domain.market import OrderBook, Side
 from prescient.domain.stream import GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, TickSeen
-from prescient.wire.clob import TIME_MS_MAX
+from prescient.wire.clob import TIME_MS_MAX, TIME_MS_MIN
 from prescient.wire.gamma_fields import read_tick
 from prescient.wire.pages import ITEM_ERRORS, reason_of
 from prescient.wire.stream_messages import (
@@ -31,7 +31,6 @@ from prescient.wire.stream_messages import (
     StreamMessage,
     TickSizeEvent,
     book_of,
-    checked_time,
     decode_frame,
     decode_price_change,
     size_from_wire,
@@ -40,7 +39,8 @@ from prescient.wire.stream_messages import (
 
 Key = TypeVar("Key")
 log = structlog.get_logger(__name__)
-BUY, SELL = Side.BUY, Side.SELL
+BUY = Side.BUY
+BAD_TIME = "timestamp is not in milliseconds, or lies in the future"
 # Trades remembered to tell a repeated message from a second trade.
 PRINTS_KEPT = 4_096
 RESOLVED_KEPT = 4_096
@@ -130,12 +130,13 @@ class BookKeeper:
 
     def _take_changes(self, message: PriceChangeMessage, now_s: float) -> None:
         assets, waiting, changes, source = self.assets, self._queue.waiting, message.price_changes, self._source
-        try:
-            time_ms = self._checked(message.timestamp)
-        except ValueError as error:
+        time_ms = message.timestamp
+        if not TIME_MS_MIN <= time_ms <= self.latest_ms:
             for change in changes:
-                self._malformed(Malformed("price_change", change.asset_id, reason_of(error)), now_s)
+                self._malformed(Malformed("price_change", change.asset_id, BAD_TIME), now_s)
             return
+        # As a rule a message has one change for each token of a market; then each can be checked as it is taken.
+        simple = len(changes) == 2 and changes[0].asset_id != changes[1].asset_id
         shares, size = 0.0, 0
         for change in changes:
             asset = assets.get(change.asset_id)
@@ -145,31 +146,39 @@ class BookKeeper:
                 price = LEVEL_PRICES[change.price]
                 # Both tokens of a market change by the same size.
                 if change.size != shares:
-                    size, shares = size_from_wire(change.size), change.size
+                    size = size_from_wire(change.size)
+                    shares = change.size
             except ITEM_ERRORS as error:
                 self._malformed(Malformed("price_change", change.asset_id, reason_of(error)), now_s)
                 continue
             book, side = asset.book, change.side
-            changed = (book.bids if side is BUY else book.asks).put(price, size, time_ms)
+            bids, asks = book.bids, book.asks
+            changed = (bids if side is BUY else asks).put(price, size, time_ms)
             if changed is None:
                 self.counts["late changes"] += 1
                 continue
             if time_ms >= book.time_ms:
                 book.time_ms = time_ms
                 asset.delta_s = now_s
-            asset.latest = change
             if changed and asset.told:
                 waiting.append(LevelSeen(asset.token_id, side, price, size, time_ms))
+            if not simple:
+                asset.latest = change
+            elif (
+                BEST_BIDS.get(change.best_bid) != bids.best
+                or BEST_ASKS.get(change.best_ask) != asks.best
+                or bids.best >= asks.best
+            ):
+                self._check(asset, change, time_ms, now_s)
+        if not simple:
+            self._check_last(changes, time_ms, now_s)
+
+    def _check_last(self, changes: Sequence[ChangeMessage], time_ms: int, now_s: float) -> None:
+        """Check each token once, by its last change: that names the best prices after the whole message."""
         for change in changes:
-            asset = assets.get(change.asset_id)
-            # The last change of a token in a message names the best prices after all of them.
-            if asset is None or asset.latest is not change:
-                continue
-            asset.latest = None
-            book = asset.book
-            bid, ask = book.bids.best, book.asks.best
-            known = BEST_BIDS.get(change.best_bid) == bid and BEST_ASKS.get(change.best_ask) == ask
-            if not known or bid >= ask:
+            asset = self.assets.get(change.asset_id)
+            if asset is not None and asset.latest is change:
+                asset.latest = None
                 self._check(asset, change, time_ms, now_s)
 
     def _check(self, asset: Asset, change: ChangeMessage, time_ms: int, now_s: float) -> None:
@@ -195,11 +204,9 @@ class BookKeeper:
     # --- all else
 
     def _time(self, text: str) -> int:
-        return self._checked(time_of(text))
-
-    def _checked(self, time_ms: int) -> int:
-        if checked_time(time_ms) > self.latest_ms:
-            raise ValueError("timestamp lies in the future")
+        time_ms = time_of(text)
+        if time_ms > self.latest_ms:
+            raise ValueError(BAD_TIME)
         return time_ms
 
     def _asset(self, token_id: str) -> Asset | None:

@@ -16,7 +16,7 @@ from prescient.adapters.polymarket.stream_keeper import BookKeeper
 from prescient.adapters.polymarket.transport import LOOPBACK_HOSTS
 from prescient.ports import Clock
 from prescient.wire.pages import printable
-from prescient.wire.stream_messages import Frame, subscription, subscription_change
+from prescient.wire.stream_messages import subscription, subscription_change
 
 log = structlog.get_logger(__name__)
 PING, PONG = b"PING", b"PONG"
@@ -25,7 +25,7 @@ TEXT, CONTINUATION, BINARY, CLOSE = WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMs
 
 
 class _Listener(WSListener):
-    """Hands on whole messages of one connection. A frame's memory is the library's and ends with the callback."""
+    """Hands on whole messages of one connection."""
 
     def __init__(self, socket: StreamSocket, bytes_max: int) -> None:
         super().__init__()
@@ -43,7 +43,8 @@ class _Listener(WSListener):
             return
         kind = frame.msg_type
         if kind == TEXT and frame.fin:
-            self._socket.heard(frame.get_payload_as_memoryview())
+            # A copy: it is decoded faster than a view of the library's memory, and outlives it.
+            self._socket.heard(frame.get_payload_as_bytes())
         elif kind in (TEXT, CONTINUATION):
             self._gather(transport, frame)
         elif kind == CLOSE:
@@ -59,7 +60,7 @@ class _Listener(WSListener):
             self.reason = "a message is too large"
             transport.disconnect(graceful=False)
         elif frame.fin:
-            message, self._parts = self._parts, bytearray()
+            message, self._parts = bytes(self._parts), bytearray()
             self._socket.heard(message)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
@@ -214,9 +215,9 @@ class StreamSocket:
 
     # --- called by the listener
 
-    def heard(self, message: Frame) -> None:
+    def heard(self, message: bytes) -> None:
         now_s = self._timer.monotonic_s()
-        if len(message) == len(PONG) and message == PONG:
+        if message == PONG:
             self._pong_s = now_s
             return
         self.heard_s = now_s
