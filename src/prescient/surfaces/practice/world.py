@@ -26,8 +26,8 @@ FIRST_MARKET = 600_001
 ENDED_SHARE = 0.04
 # Closed events stay readable for this long.
 CLOSED_KEPT_MS = 45 * DAY_MS
-# One slice of a step visits about this many markets, a few milliseconds of work.
-SLICE_MARKETS = 150
+# One slice of a step visits about this many markets: a millisecond of work, up to ten where all of them are traded.
+SLICE_MARKETS = 40
 # Traders come once for about this much traded money.
 USD_PER_VISIT = 1_500
 SAVE_SLICE_EVENTS = 60
