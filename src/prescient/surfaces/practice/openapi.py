@@ -162,7 +162,8 @@ def _responses(each: Served, path: str) -> Iterator[tuple[str, Any]]:
     yield done, {"description": "Done", "content": _content(each.answer)}
     # The catalogue says more about a refusal than the rest does.
     refusal = OBJECT if path.startswith(("/gamma", "/practice")) else ErrorMessage
-    for status, meaning in (("400", "Refused"), ("404", "Not there"), ("422", "Senseless")):
+    refusals = (("400", "Refused"), ("404", "Not there"), ("422", "Senseless"), ("429", "Over a rate limit"))
+    for status, meaning in refusals:
         yield status, {"description": meaning, "content": _content(refusal)}
     if each.login:
         yield "401", {"description": "Not who it says it is", "content": _content(ErrorMessage)}
