@@ -44,6 +44,8 @@ class StreamWatch:
         self._move = move
         self._limits = limits
         self._hurry = asyncio.Event()
+        # While REST does not answer it is asked ever more seldom.
+        self._failures, self._resume_s = 0, 0.0
 
     def hurry(self) -> None:
         """Look now rather than at the next second."""
@@ -77,8 +79,14 @@ class StreamWatch:
         # Those without a book first, then those that nothing has proven for longest.
         due.sort(key=lambda asset: asset.known)
         asked = due[: self._limits.rest_tokens_max]
-        if asked:
+        if asked and now_s < self._resume_s:
+            # REST is away: nobody waits for what it alone knows.
+            for asset in asked:
+                self._keeper.learn_terms(asset, None)
+        elif asked:
             await self._ask(asked, now_s)
+            if len(due) > len(asked):
+                self.hurry()
 
     def _is_due(self, asset: Asset, now_s: float) -> bool:
         limits = self._limits
@@ -107,6 +115,10 @@ class StreamWatch:
             log.warning("stream_check_failed", tokens=len(assets), cause=str(error) or "time-out")
             books = None
         now_s = self._timer.monotonic_s()
+        self._failures = self._failures + 1 if books is None else 0
+        if self._failures:
+            wait_s = self._limits.backoff_first_s * 2.0 ** min(self._failures, 16)
+            self._resume_s = now_s + min(wait_s, self._limits.backoff_most_s)
         for asset in assets:
             # It may have been let go, or followed anew, meanwhile.
             if self._keeper.assets.get(asset.token_id) is not asset:
@@ -119,7 +131,6 @@ class StreamWatch:
     def _without_answer(self, asset: Asset, now_s: float) -> None:
         """REST is away: what the stream has must do, and nothing is proven."""
         self._keeper.learn_terms(asset, None)
-        asset.checked_s = now_s
         if not asset.known:
             asset.attempts += 1
             asset.due_s = now_s + self._backoff_s(asset.attempts)
