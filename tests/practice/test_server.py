@@ -90,6 +90,22 @@ async def test_controls_are_for_this_machine_only(server: PracticeServer, client
     assert (await read(client, f"{server.clob_url}/ok", headers=stranger))[0] == 200
 
 
+@pytest.mark.parametrize(
+    "page",
+    [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
+)
+async def test_pages_of_other_sites_cannot_press_a_control(
+    server: PracticeServer, client: aiohttp.ClientSession, page: dict[str, str]
+) -> None:
+    # What a browser sends for a form or a fetch without preflight, whatever the page it is on.
+    headers = {"Content-Type": "text/plain"} | page
+    status, answer = await post(client, f"{server.url}/practice/advance", {"seconds": 60}, headers=headers)
+    assert status == 403 and "this machine" in answer["error"] and server.world.now_ms == START_MS
+    own = {"Origin": f"http://localhost:{server.port}", "Sec-Fetch-Site": "same-origin"}
+    status, _ = await post(client, f"{server.url}/practice/advance", {"seconds": 60}, headers=own)
+    assert status == 200 and server.world.now_ms == START_MS + 60_000
+
+
 async def set_fault(client: aiohttp.ClientSession, server: PracticeServer, **fault: object) -> None:
     status, answer = await post(client, f"{server.url}/practice/faults", fault)
     assert status == 201 and answer["faults"]

@@ -307,13 +307,19 @@ def _last(answer: Answer) -> web.Response:
 
 
 def _refuse_stranger(request: web.BaseRequest) -> Answer | None:
-    """Controls are for this machine only, and not for a page of another site that resolves its name to us."""
+    """Controls are for this machine only, and not for a page of another site: neither one that resolves its name to us
+    nor one that just posts to us, which a browser lets it do and tells in ``Origin`` and ``Sec-Fetch-Site``."""
     try:
         near = request.remote is not None and ipaddress.ip_address(request.remote).is_loopback
     except ValueError:
         near = False
-    host = request.headers.get("Host", "")
-    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
-    if near and name in CONTROL_HOSTS:
+    origins = [origin.partition("://")[2] for origin in request.headers.getall("Origin", [])]
+    hosts = [request.headers.get("Host", ""), *origins]
+    sites = request.headers.getall("Sec-Fetch-Site", [])
+    if near and all(_host_name(host) in CONTROL_HOSTS for host in hosts) and "cross-site" not in sites:
         return None
     return json_answer({"error": "The controls answer on this machine only; call them as localhost."}, 403)
+
+
+def _host_name(host: str) -> str:
+    return host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
