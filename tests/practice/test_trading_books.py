@@ -93,3 +93,27 @@ def test_of_many_orders_that_ended_the_oldest_are_let_go_and_their_ids_stay_take
     assert known == [request.order_id for request in requests[-11:]], "ten that ended and the one that rests"
     again = floor.place(requests[0])
     assert isinstance(again, Rejection) and "Duplicated" in again.text
+
+
+def test_what_the_worlds_traders_did_among_themselves_is_let_go_and_what_users_did_stays() -> None:
+    world = World(1, 20, START)
+    floor = Floor(world, lambda: world.now_ms)
+    floor.engine.deposit(USER, 10**12)
+    markets = [market for market in world.register.markets.values() if market.trading and not market.taker_delay][:6]
+    for number, market in enumerate(markets):
+        floor.enter(market)
+        bid_micro = market.book.best_bid_micro
+        terms = (market.token_ids[0], Side.BUY, OrderType.GTC, bid_micro * 20, 20_000_000)
+        assert isinstance(floor.place(OrderRequest(f"0x{number:064x}", USER, "key", *terms)), Placed)
+    for _ in range(48):
+        world.step(world.now + timedelta(hours=1))
+        floor.attend()
+    core = floor.engine.core
+    mine = {number for numbers in floor.trades_of.values() for number in numbers}
+    assert mine and set(core.trades) > mine, "users and the world's traders have traded, and the latter with each other"
+    before = {market.condition_id: shown(market) for market in markets}
+    floor.tidy()
+    assert set(core.trades) >= mine
+    assert all(trade_id in mine or trade_id not in core.settled for trade_id in core.trades)
+    assert {core.orders[order_id].account_id for order_id in core.closed} == {USER}
+    assert {market.condition_id: in_engine(floor, market) for market in markets} == before

@@ -13,6 +13,7 @@ users' orders at the same price.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -128,6 +129,7 @@ class Floor:
 
     def tidy(self) -> None:
         """Let go of orders and trades that ended long ago, and of the oldest where many have: a checkpoint holds them all."""
+        self._forget_own()
         core, before_ms = self.engine.core, self.now_ms - KEPT_MS
         if len(core.closed) > self.ended_max:
             before_ms = max(before_ms, core.orders[core.closed[-self.ended_max]].closed_ms)
@@ -136,6 +138,24 @@ class Floor:
     def find(self, condition_id: str) -> MarketState | None:
         """The market of a condition, in the engine or not; also one that the world has dropped since it was traded."""
         return self._markets.get(condition_id) or self._world.register.markets_by_condition.get(condition_id)
+
+    def _forget_own(self) -> None:
+        """Let go of what the world's traders have done among themselves: nobody can ask for it."""
+        core, own = self.engine.core, (self.house, self.crowd)
+        kept_orders: deque[str] = deque()
+        for order_id in core.closed:
+            if core.orders[order_id].account_id in own:
+                del core.orders[order_id]
+            else:
+                kept_orders.append(order_id)
+        kept_trades: deque[int] = deque()
+        for trade_id in core.settled:
+            trade = core.trades[trade_id]
+            if trade.account_id in own and all(maker.account_id in own for maker in trade.makers):
+                del core.trades[trade_id]
+            else:
+                kept_trades.append(trade_id)
+        core.closed, core.settled = kept_orders, kept_trades
 
     def market_of(self, condition_id: str) -> MarketState:
         return self._markets[condition_id]
