@@ -33,7 +33,6 @@ CLOB: tuple[tuple[str, str, str], ...] = (
     ("POST /prices", "200 */BUY: type number", f"strings, {LIVE}"),
     ("POST /prices", "200 */SELL: type number", f"strings, {LIVE}"),
     ("GET /last-trade-price", "404: not documented", "assumed: an unknown token is told as at the other paths"),
-    ("POST /last-trades-prices", "200 */side: enum", f"before the first trade the side is empty, {LIVE}"),
     ("GET /sampling-markets", "200 data/*/game_start_time: type string", "null where nothing starts, as recorded"),
     ("GET /simplified-markets", "200 data/*/rewards/rates: type array", "null where there are no rewards, as recorded"),
     (

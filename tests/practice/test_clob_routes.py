@@ -212,6 +212,7 @@ def test_a_missing_side_counts_as_nothing_or_one(ask: Ask, still: PracticeExchan
     assert ask("/clob/price", f"token_id={token}&side=SELL")[1] == {"price": "1"}
     untraded = pick(still, lambda m: not m.closed and not m.last_trade_micro)
     assert ask("/clob/last-trade-price", f"token_id={untraded.token_ids[1]}")[1] == {"price": "0.5", "side": ""}
+    assert ask("/clob/last-trades-prices", body=[{"token_id": untraded.token_ids[1]}]) == (200, [])
 
 
 @pytest.mark.fidelity(

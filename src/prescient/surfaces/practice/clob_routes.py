@@ -161,11 +161,12 @@ class ClobRoutes:
         return json_answer(figures)
 
     def _last_trades(self, asked: list[dict[str, Any]]) -> Answer:
+        """Tokens without a trade are left out: specification and SDK know no empty side here, as they do for one token."""
         trades = []
         for item in asked:
             token_id = str(item.get("token_id", ""))
             found = self._find_book(token_id)
-            if found is not None:
+            if found is not None and found[0].last_trade_micro:
                 trades.append({"token_id": token_id, **_last_trade(*found)})
         return json_answer(trades)
 

@@ -249,6 +249,11 @@ DATA: tuple[Served, ...] = (
     ),
     Served("GET /data/v2/activity", "Activity in the newer form", query="user type side start end limit cursor"),
     Served("GET /data/v2/value", "Worth in the newer form", query="user condition_id"),
+    Served(
+        "GET /data/v2/prices-history",
+        "A token's price over time in the newer form",
+        query="token_id interval start end as_of bucket_seconds limit cursor",
+    ),
     Served("GET /data/v2/approvals", "What an account has approved", query="user"),
 )
 RELAYER: tuple[Served, ...] = (

@@ -71,6 +71,10 @@ class Encyclopedia:
         market = self._floor.market_of(condition_id)
         return self._facts(market, market.token_ids.index(token_id))
 
+    def token(self, token_id: str) -> tuple[MarketState, int] | None:
+        """The market and outcome of a token of the world, or None."""
+        return self._register.tokens.get(token_id)
+
     def of_market(self, market: MarketState, outcome_index: int = 0) -> Facts:
         return self._facts(market, outcome_index)
 

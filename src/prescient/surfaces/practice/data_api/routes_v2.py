@@ -10,6 +10,7 @@ from prescient.domain.values import MICRO
 from prescient.surfaces.practice.answers import Answer, clob_missing, json_answer
 from prescient.surfaces.practice.data_api.facts import NO_OUTCOME, Facts
 from prescient.surfaces.practice.data_api.params import Params
+from prescient.surfaces.practice.data_api.prices import price_rows
 from prescient.surfaces.practice.data_api.records import Record
 from prescient.surfaces.practice.data_api.routes import ACTIVITY_KINDS, CASH_KINDS
 from prescient.surfaces.practice.data_api.select import (
@@ -57,6 +58,7 @@ class NewerDataRoutes:
             "/v2/activity": self._activity,
             "/v2/value": self._value,
             "/v2/approvals": self._approved,
+            "/v2/prices-history": self._prices,
         }
 
     def owns(self, path: str) -> bool:
@@ -67,6 +69,13 @@ class NewerDataRoutes:
         if route is None:
             raise clob_missing("404 page not found")
         return json_answer(route(Params(query, newer=True)))
+
+    def _prices(self, params: Params) -> object:
+        found = self._select.facts.token(params.text("token_id"))
+        if found is None:
+            raise params.refuse("unknown token_id", "token_id")
+        rows = price_rows(*found, params, self._select.now_ms // SECOND_MS)
+        return _page(params, rows, lambda row: row)
 
     def _positions(self, params: Params) -> object:
         wanted = read_filter(params, "condition_id", "event_id")
