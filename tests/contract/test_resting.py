@@ -165,7 +165,10 @@ async def test_an_order_with_an_end_leaves_a_minute_early(floor: Floor) -> None:
         ({"size": 4}, "Size (4) lower than the minimum: 5"),
         ({"cents": 56, "size": 1}, "invalid amount for a marketable BUY order ($0.56), min size: $1"),
         ({"price_micro": 545_000}, "breaks minimum tick size rule: 0.01"),
-        ({"size_micro": 5_001_000}, "max accuracy of 2 decimals"),
+        (
+            {"size_micro": 5_001_000},
+            "maker amount supports a max accuracy of 4 decimals, taker amount a max of 2 decimals",
+        ),
     ],
 )
 async def test_refused_as_the_venue_does(floor: Floor, changes: dict[str, object], text: str) -> None:
@@ -299,6 +302,7 @@ async def test_quotes_that_cross_our_order_are_not_there_for_our_takers(floor: F
     book = floor.data.book_by_token[YES]
     asks = (Level(55 * CENT, 50 * SHARE), *book.asks)
     floor.data.set_book(replace(book, asks=asks), NO)
+    assert await floor.listen(LevelSeen(YES, Side.SELL, 55 * CENT, 50 * SHARE, floor.time_ms + 1)) == []
     # Thirty of those fifty would have met the order at 55, had it been there for all to see.
     placed = await floor.place(55, 40)
     assert placed.trade is not None and placed.trade.size_micro == 20 * SHARE

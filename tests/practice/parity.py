@@ -153,10 +153,11 @@ class WatchedStream:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One order's answer: refused, or each match at once as (price, size, dollars, fee)."""
+    """One order's answer: refused with a text, or each match at once as (price, size, dollars, fee)."""
 
     refused: bool
     matches: tuple[tuple[int, int, int, int], ...] = ()
+    text: str = field(default="", compare=False)
 
 
 @dataclass
@@ -166,8 +167,6 @@ class Pair:
     seed: int
     number_of_markets: int = 6
     count: int = 0
-    # Markets in which the makers' fresh quotes crossed an order of ours in the traded copy, until they quote again.
-    crossed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.world = World(self.seed, 40, START, tick=timedelta(seconds=60))
@@ -228,11 +227,8 @@ class Pair:
             self.moment_ms = moment_ms
             twin = self.twins[market.condition_id]
             twin.tick_micro = tick
-            before = self._given_by_quotes(market.condition_id)
             if kind == "quote":
                 self.traded.requote(twin, *given)
-                crossing = self._given_by_quotes(market.condition_id) > before
-                (self.crossed.add if crossing else self.crossed.discard)(market.condition_id)
             else:
                 self.traded.take(twin, *given)
         self.acts.clear()
@@ -240,17 +236,6 @@ class Pair:
         self.traded.attend()
         await self.listen()
         await sweep(self.desk)
-
-    def _given_by_quotes(self, condition_id: str) -> int:
-        """What our orders got from makers' quotes that crossed them, in micro-shares: no print ever tells that."""
-        trades = self.traded.engine.core.trades.values()
-        return sum(
-            trade.size_micro
-            for trade in trades
-            if trade.condition_id == condition_id
-            and trade.account_id == self.traded.house
-            and any(maker.account_id == ACCOUNT for maker in trade.makers)
-        )
 
     async def listen(self) -> None:
         events, self.stream.waiting = self.stream.waiting, []
@@ -295,13 +280,13 @@ class Pair:
         if intent.order_type in (OrderType.GTC, OrderType.GTD):
             placed = await send(self.desk, approved, signal)
             if isinstance(placed, Refused):
-                return Outcome(True)
+                return Outcome(True, text=placed.reason)
             fills = placed.trade.fills if placed.trade else ()
         else:
             answer = await self.desk.venue.submit(approved)
             await book_answer(self.desk, approved, answer, signal)
             if isinstance(answer, Rejected):
-                return Outcome(True)
+                return Outcome(True, text=answer.reason)
             assert isinstance(answer, Accepted)
             fills = answer.fills
         return Outcome(False, tuple((one.price_micro, one.size_micro, one.cost_micro, one.fee_micro) for one in fills))
@@ -309,7 +294,7 @@ class Pair:
     def _on_exchange(self, intent: OrderIntent) -> Outcome:
         placed = self.traded.place(request_of(intent))
         if isinstance(placed, Rejection):
-            return Outcome(True)
+            return Outcome(True, text=placed.text)
         assert isinstance(placed, Placed)
         trades = [self.traded.engine.core.trades[trade_id] for trade_id in placed.trade_ids]
         return Outcome(False, tuple((one.price_micro, one.size_micro, one.cost_micro, one.fee_micro) for one in trades))

@@ -60,9 +60,9 @@ class Flow:
         if kind == "wrong":
             price, size = random.choice(
                 (
-                    (inside(best_bid) + 50, size),
+                    (inside(best_bid) + 50, 20 * MICRO),
                     (inside(best_bid), 4 * MICRO),
-                    (inside(best_bid), size + 100),
+                    (inside(best_bid), size + 1_000),
                     (0, size),
                 )
             )

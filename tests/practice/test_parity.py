@@ -55,7 +55,6 @@ async def cancel_some(pair: Pair, flow: Flow) -> None:
     area="Paper",
     evidence="assumed",
     source="two copies of one seeded exchange, the same orders, traders who do not react",
-    seam="until the makers quote again after a quote of theirs crossed an order of ours: the exchange has matched both, paper only keeps the quote from our takers",
 )
 @pytest.mark.fidelity(
     "Paper gives takers the practice exchange's fills and fees to the micro-dollar, and resting orders never more",
@@ -63,8 +62,29 @@ async def cancel_some(pair: Pair, flow: Flow) -> None:
     evidence="assumed",
     source="paper and practice hold the same rules; what backs these stands above",
 )
-@pytest.mark.parametrize("seed", [7, 11])
+@pytest.mark.parametrize("seed", [7, 11, 21, 38])
 async def test_takers_get_the_same_and_makers_never_more(seed: int) -> None:
+    seen = await run(seed)
+    assert seen["alike"] == seen["orders"] > 300
+    assert min(seen["refused"], seen["matched"], seen["rested"]) > 10
+
+
+@pytest.mark.fidelity(
+    "Where paper cannot know what the exchange knows, its takers get less, never more",
+    area="Paper",
+    evidence="assumed",
+    source="two copies of one seeded exchange, the same orders, traders who do not react",
+    seam="unknown are the limits of others' takers who found less after us, and orders of ours that a quote filled unprinted",
+)
+@pytest.mark.parametrize("seed", [23, 27, 32])
+async def test_where_paper_cannot_know_it_gives_less(seed: int) -> None:
+    """Worlds in which that happens, found by trying many."""
+    seen = await run(seed)
+    assert seen["orders"] * 9 // 10 < seen["alike"] < seen["orders"]
+
+
+async def run(seed: int) -> Counter[str]:
+    """Let the world go on and send orders both ways; counts what happened. Nobody may get more on paper."""
     pair = await Pair(seed).open()
     flow = Flow(pair, Random(f"parity {seed}"))
     seen: Counter[str] = Counter()
@@ -75,24 +95,22 @@ async def test_takers_get_the_same_and_makers_never_more(seed: int) -> None:
         await pair.step(flow.random.choice((1, 5, 30, 120)))
         await check_makers(pair, flow)
         for market in pair.markets:
-            if market.condition_id in pair.crossed:
-                # The seam: these quotes have met our orders there, and here nobody printed it.
-                seen["crossed"] += 1
-                continue
             for _ in range(ORDERS_PER_MARKET):
                 order_id, paper, real = await flow.next(market)
-                assert paper == real, f"{order_id} in {market.slug}: paper {paper}, the exchange {real}"
+                said = f"{order_id} in {market.slug}: paper {paper}, the exchange {real}"
+                assert paper == real or shares_of(paper) <= shares_of(real), said
+                assert paper.text == real.text or paper != real, said + paper.text + " / " + real.text
                 seen["orders"] += 1
+                seen["alike"] += paper == real
                 seen["refused" if paper.refused else "matched" if paper.matches else "rested"] += 1
         await check_makers(pair, flow)
         await cancel_some(pair, flow)
-    filled = [await pair.filled_on_paper(order_id) for order_id in flow.resting]
-    real = [pair.filled_on_exchange(order_id) for order_id in flow.resting]
-    print(f"seed {seed}: {dict(seen)}; makers: paper {sum(filled)}, exchange {sum(real)} micro-shares")
-    assert seen["crossed"] * ORDERS_PER_MARKET < seen["orders"] // 5
-    assert seen["orders"] > 200 and min(seen["refused"], seen["matched"], seen["rested"]) > 10
+    filled = sum([await pair.filled_on_paper(order_id) for order_id in flow.resting])
+    real_filled = sum(pair.filled_on_exchange(order_id) for order_id in flow.resting)
+    print(f"seed {seed}: {dict(seen)}; makers: paper {filled}, exchange {real_filled} micro-shares")
     # Resting orders do fill on paper, or this would prove nothing.
-    assert sum(filled) > 0
+    assert filled > real_filled // 2
+    return seen
 
 
 class Streamed(Pair):
@@ -166,8 +184,6 @@ async def test_fed_by_the_exchanges_own_stream_paper_is_never_more_generous() ->
             await pair.step(flow.random.choice((1, 5, 20)))
             await check_makers(pair, flow)
             for market in pair.markets:
-                if market.condition_id in pair.crossed:
-                    continue
                 for _ in range(3):
                     order_id, paper, real = await flow.next(market)
                     total += 1

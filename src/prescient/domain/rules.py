@@ -14,6 +14,8 @@ MARKETABLE_MINIMUM_MICRO = MICRO
 MARKET_AMOUNT_STEP_MICRO = 10_000
 # Orders that may rest: sizes have two decimals. One with an end leaves the book early, and must name it well ahead.
 SIZE_STEP_MICRO = 10_000
+# Decimals of a limit order's dollars by tick: those of the price and the two of the size.
+DOLLAR_DECIMALS = {100_000: 3, 10_000: 4, 5_000: 5, 2_500: 6, 1_000: 5, 100: 6}
 EXPIRES_EARLY_S = 60
 EXPIRATION_AHEAD_S = 180
 
@@ -78,9 +80,12 @@ def check_limit_order(intent: OrderIntent, rules: TradingRules, now_s: float) ->
     if off_grid is not None:
         return off_grid
     if intent.amount_micro or intent.size_micro <= 0 or intent.size_micro % SIZE_STEP_MICRO:
+        dollars, buys = DOLLAR_DECIMALS.get(rules.tick_micro, 6), intent.side is Side.BUY
+        made, taken = (dollars, 2) if buys else (2, dollars)
         return Rejected(
             "amount_precision",
-            "invalid amounts, the size of a limit order is in shares and supports a max accuracy of 2 decimals",
+            f"invalid amounts, the {'buy' if buys else 'sell'} orders maker amount supports a max accuracy of {made} decimals, "
+            f"taker amount a max of {taken} decimals",
         )
     ends = intent.order_type is OrderType.GTD
     if ends != bool(intent.expiration_s) or (ends and intent.expiration_s < now_s + EXPIRATION_AHEAD_S):

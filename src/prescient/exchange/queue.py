@@ -17,10 +17,10 @@ us would still be there. Those are ``spared`` at that level and stand before who
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from prescient.domain.market import Level, OrderBook, Side
+from prescient.domain.market import OrderBook, Side
 from prescient.domain.order import Fill, OrderStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, StreamEvent, TickSeen
@@ -80,6 +80,8 @@ class MarketQueue:
         self._falls: dict[str, deque[tuple[int, int]]] = {}
         # The latest prints: one that is told twice, or for both tokens, is one trade.
         self._prints: deque[tuple[int, Place, int]] = deque(maxlen=PRINTS_REMEMBERED)
+        # By order: the shares that would have met it without a print.
+        self._met: dict[str, int] = {}
         # Not in the books yet: what reaches them is not credited, and what ends them is told when they are.
         self._held_back: dict[str, str] = {}
 
@@ -101,22 +103,23 @@ class MarketQueue:
         """Everything that is displayed."""
         return dict(self._levels)
 
-    def not_ours(self, ladder: int, levels: Sequence[Level]) -> list[Level]:
-        """What an order of ours can take of these levels of a ladder, best first, prices on the ladder.
+    def meet(self, place: Place, grown_micro: int) -> int:
+        """How many of a level's new shares would have met our orders that they cross, though nobody printed that trade.
 
-        Real orders that cross one of ours would have met it, though nobody printed that trade: it stays unfilled, and they
-        are not there for our takers either.
+        Ours stay unfilled, for lack of evidence; but those shares are not there for our takers, and meet each of ours once.
         """
-        found: list[Level] = []
-        met = 0
-        others = [order for order in self.orders.values() if order.ladder != ladder]
-        for price, size in levels:
-            waiting = sum(order.left_micro for order in others if order.ladder_price_micro + price >= MICRO)
-            gone = min(size, max(waiting - met, 0))
-            met += gone
-            if size > gone:
-                found.append(Level(price, size - gone))
-        return found
+        ladder, price = place
+        crossed = [
+            one for one in self.orders.values() if one.ladder != ladder and one.ladder_price_micro + price >= MICRO
+        ]
+        left = grown_micro
+        for order in sorted(crossed, key=lambda one: -one.ladder_price_micro):
+            met = self._met.get(order.order_id, 0)
+            meets = min(left, max(order.left_micro - met, 0))
+            if meets:
+                self._met[order.order_id] = met + meets
+                left -= meets
+        return grown_micro - left
 
     def join(self, order: RestingOrder) -> RestingOrder:
         """Put an order behind all that its level displays; nothing is credited until ``opened``.
@@ -152,6 +155,7 @@ class MarketQueue:
     def leave(self, order_id: str) -> RestingOrder | None:
         """Take an order out of the queue; None if it is not there."""
         self._falls.pop(order_id, None)
+        self._met.pop(order_id, None)
         self._held_back.pop(order_id, None)
         return self.orders.pop(order_id, None)
 

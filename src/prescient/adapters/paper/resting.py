@@ -10,12 +10,11 @@ from weakref import WeakValueDictionary
 
 from prescient.adapters.paper.taken import Taken
 from prescient.domain.booking import OrderUpdate
-from prescient.domain.market import Level, OrderBook, Side, TradingRules
+from prescient.domain.market import OrderBook, Side, TradingRules
 from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, OrderStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.rules import EXPIRES_EARLY_S
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, StreamEvent
-from prescient.domain.values import MICRO
 from prescient.exchange.queue import MarketQueue, Outcome, Place, QueueModel
 from prescient.ports import Clock, MarketStream
 
@@ -45,6 +44,7 @@ class PaperResting:
     async def follow(self, rules: TradingRules) -> None:
         """Have a market's two tokens told, from now on. Raises VenueUnavailable."""
         self._queue(rules.condition_id, (rules.token_ids[0], rules.token_ids[1]))
+        await self._taken.load(rules.token_ids[0])
         await self._stream.follow(list(rules.token_ids))
 
     def join(self, order: ApprovedOrder, rules: TradingRules, book: OrderBook, matched: Sequence[Fill]) -> RestingOrder:
@@ -91,6 +91,7 @@ class PaperResting:
         self.is_open = True
         for order, state in kept:
             self._queue(state.condition_id, state.token_ids).restore(state)
+            await self._taken.load(state.token_ids[0])
             self._orders[state.order_id] = order
         tokens = list(self._condition_by_token)
         if tokens:
@@ -147,8 +148,13 @@ class PaperResting:
     def _remember(self, queue: MarketQueue, before: dict[Place, int]) -> None:
         after = queue.places()
         for place in before.keys() | after.keys():
-            if before.get(place, 0) != after.get(place, 0):
-                self._taken.see(queue.token_ids[0], place, after.get(place, 0), after)
+            old, new = before.get(place, 0), after.get(place, 0)
+            if old == new:
+                continue
+            self._taken.see(queue.token_ids[0], place, new, after)
+            met = queue.meet(place, new - old) if new > old else 0
+            if met:
+                self._taken.add(queue.token_ids[0], place, met, new)
 
     def sweep(self, condition_id: str) -> list[OrderUpdate]:
         queue = self._queues.get(condition_id)
@@ -170,16 +176,6 @@ class PaperResting:
             if mine and queue.is_open(state.order_id) and state.ladder == ladder and state.ladder_price_micro >= price:
                 update = self._end(state, SELF_MATCH)
                 self._ended.setdefault(intent.condition_id, []).append(update)
-
-    def not_ours(self, intent: OrderIntent, levels: Sequence[Level]) -> list[Level]:
-        """The levels that an order would take, without what would have met our resting orders before."""
-        queue = self._queues.get(intent.condition_id)
-        if queue is None or not queue.orders:
-            return list(levels)
-        index, buys = queue.token_ids.index(intent.token_id), intent.side is Side.BUY
-        ladder = 1 - index if buys else index
-        own = [Level(MICRO - price if buys else price, size) for price, size in levels]
-        return [Level(MICRO - price if buys else price, size) for price, size in queue.not_ours(ladder, own)]
 
     def cancel(self, order_id: str) -> OrderUpdate | None:
         order = self._orders.get(order_id)

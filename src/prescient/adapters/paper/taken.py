@@ -31,6 +31,12 @@ class Taken:
                 self._first_tokens.clear()
         return known
 
+    async def load(self, first_token: str) -> None:
+        """Have both sides of a market at hand before anything is told of it."""
+        for side in ("bids", "asks"):
+            memory = await self.of(first_token, side)
+            self._memory[first_token, side] = memory
+
     def put(self, condition_id: str, memory: Consumption) -> None:
         self._memory[memory.token_id, memory.side] = memory
         self._first_tokens[condition_id] = memory.token_id
@@ -54,3 +60,13 @@ class Taken:
         own = [Level(MICRO - at if ladder else at, size) for at, size in deeper]
         changed = with_level(memory, MICRO - price if ladder else price, displayed_micro, own)
         self._memory[memory.token_id, memory.side] = changed
+
+    def add(self, first_token: str, place: Place, size_micro: int, displayed_micro: int) -> None:
+        """Count shares that a level displays as taken, though no order of ours walked to them."""
+        ladder, price = place
+        side, own = ("asks", MICRO - price) if ladder else ("bids", price)
+        memory = self._memory.get((first_token, side)) or Consumption(first_token, side, {})
+        taken = min(memory.levels.get(own, (0, 0))[0] + size_micro, displayed_micro)
+        self._memory[first_token, side] = Consumption(
+            first_token, side, {**memory.levels, own: (taken, displayed_micro)}
+        )

@@ -144,9 +144,8 @@ class PaperVenue:
         side, mirrored = book_side(book, intent.side, rules.token_ids[0])
         displayed = book.levels_against(intent.side)
         levels, memory = without_own(displayed, await self._taken.of(rules.token_ids[0], side), mirrored)
-        free = self.resting.not_ours(intent, levels) if self.resting is not None else levels
         result = walk(
-            free,
+            levels,
             intent.side,
             intent.limit_price_micro,
             rules.fees,
