@@ -65,7 +65,7 @@ def test_what_is_not_served_is_told_as_not_found() -> None:
 def test_every_public_read_of_the_client_is_answered() -> None:
     with serve_in_thread(20) as server:
         client = client_of(server, wallet_of_type(trading_of(server), "eoa"))
-        market = next(each for each in server.world.register.markets.values() if each.trading and each.book.bid_prices)
+        market = next(each for each in server.world.register.markets.values() if each.trading and each.last_trade_micro)
         for page in (
             client.get_markets(),
             client.get_simplified_markets(),
