@@ -20,7 +20,7 @@ def test_the_table_lists_exactly_the_marked_tests() -> None:
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-4_000:] + done.stderr[-2_000:]
