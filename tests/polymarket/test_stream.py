@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from prescient.domain.market import Side
+from prescient.adapters.clock import SystemClock
+from prescient.adapters.polymarket.stream import PolymarketStream
+from prescient.domain.market import OrderBook, Side
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, TickSeen
 from prescient.domain.values import MICRO
 from prescient.wire.clob import decode_books
@@ -223,6 +226,26 @@ async def test_recorded_books_are_rebuilt_from_half_of_them_and_changes(recorded
 
 def _half(book: dict[str, Any]) -> dict[str, Any]:
     return {**book, "bids": book["bids"][1::2], "asks": book["asks"][1::2], "event_type": "book"}
+
+
+async def test_it_can_be_closed_at_any_moment() -> None:
+    """While connecting, while subscribing, and in the very turn in which REST answers."""
+    venue = FakeStreamVenue(1)
+    eager = replace(SHORT, check_every_s=0.0001, quiet_s=0.0)
+
+    async def at_once(token_ids: Sequence[str]) -> dict[str, OrderBook]:
+        await asyncio.sleep(0)
+        return {token: venue.true_book(token) for token in token_ids}
+
+    async with streaming(venue):
+        for moment in range(150):
+            stream = PolymarketStream(url=venue.url, books=at_once, clock=SystemClock(), limits=eager)
+            await stream.follow(venue.tokens)
+            for _ in range(moment % 50):
+                await asyncio.sleep(0)
+            async with asyncio.timeout(5):
+                await stream.close()
+                assert all(not isinstance(event, GapSeen) for event in [event async for event in stream.events()])
 
 
 async def test_only_token_ids_are_followed_and_a_closed_stream_says_so() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import structlog
 
 from prescient.adapters.polymarket.stream_assets import Asset, StreamLimits
+from prescient.adapters.polymarket.stream_books import StreamBooks
 from prescient.adapters.polymarket.stream_queue import StreamQueue
-from prescient.domain.market import OrderBook, Side
-from prescient.domain.stream import GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, TickSeen
+from prescient.domain.market import Side
+from prescient.domain.stream import LevelSeen, MarketResolvedSeen, PrintSeen, TickSeen
 from prescient.wire.clob import TIME_MS_MAX, TIME_MS_MIN
 from prescient.wire.gamma_fields import read_tick
 from prescient.wire.pages import ITEM_ERRORS, reason_of
@@ -46,30 +47,21 @@ PRINTS_KEPT = 4_096
 RESOLVED_KEPT = 4_096
 # Without these the book of the token they name may be wrong.
 BOOK_KINDS = frozenset({"price_change", "book", "tick_size_change", BROKEN})
-# After so many answers by REST that are older than what was seen before, the last one counts all the same.
-OLD_ANSWERS_MAX = 3
 
 
-class BookKeeper:
-    """Owns the books of all followed tokens. ``receive`` takes frames of any socket; nothing in a frame raises.
+class BookKeeper(StreamBooks):
+    """Keeps the books of all followed tokens. ``receive`` takes frames of any socket; nothing in a frame raises.
 
     Every ``price_change`` names both tokens of its market, to whoever follows one of them. A token's messages count from
     its own socket alone: those of two sockets would come in an order of their own.
-
-    ``on_doubt`` is called when a book is wanted by REST at once. ``counts`` says how often what happened.
     """
 
     def __init__(
         self, queue: StreamQueue, limits: StreamLimits, now_ms: Callable[[], int], on_doubt: Callable[[], None]
     ) -> None:
-        self.assets: dict[str, Asset] = {}
-        self.counts: Counter[str] = Counter()
+        super().__init__(queue, limits, now_ms, on_doubt)
         # The latest time a message may bear; moved on by the watch, for asking the clock each time costs too much.
         self.latest_ms = TIME_MS_MAX
-        self._queue = queue
-        self._limits = limits
-        self._now_ms = now_ms
-        self._on_doubt = on_doubt
         self._prints: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._resolved: OrderedDict[str, None] = OrderedDict()
         self._logged: set[str] = set()
@@ -283,86 +275,6 @@ class BookKeeper:
         for asset in ours:
             asset.resolved = True
         self._queue.waiting.append(MarketResolvedSeen(event.market, self._time(event.timestamp)))
-
-    # --- books as a whole
-
-    def load(self, asset: Asset, book: OrderBook, now_s: float) -> None:
-        """Take a whole book, from a socket or by REST; to a consumer who has the book, its differences are levels."""
-        differences = asset.book.load(book)
-        asset.proved_s = now_s
-        asset.due_s, asset.attempts, asset.absences = None, 0, 0
-        asset.calm()
-        if asset.book.crossed:
-            self.doubt(asset, "the book is crossed", now_s)
-            return
-        if not asset.told:
-            self.tell(asset)
-            return
-        for side, price, size in differences:
-            self._queue.waiting.append(LevelSeen(asset.token_id, side, price, size, asset.book.time_ms))
-
-    def load_answer(self, asset: Asset, book: OrderBook, now_s: float) -> None:
-        """Take a book by REST for an asset without one, unless it is older than what was seen before the gap."""
-        asset.attempts += 1
-        if book.time_ms < asset.floor_ms and asset.attempts <= OLD_ANSWERS_MAX:
-            self.counts["old answers"] += 1
-            asset.due_s = now_s + self._limits.backoff_first_s * asset.attempts
-            return
-        asset.last_trade_micro = book.last_trade_micro or asset.last_trade_micro
-        self.load(asset, book, now_s)
-        self._queue.wake()
-
-    def learn_terms(self, asset: Asset, book: OrderBook | None) -> None:
-        """Note what only REST says of a token; None when it could not be asked, so that nothing waits for it."""
-        if book is not None:
-            asset.condition_id = book.condition_id
-            asset.minimum_size_micro = book.minimum_size_micro
-            asset.negative_risk = book.negative_risk
-            if asset.tick_ms <= book.time_ms and asset.tick_micro != book.tick_micro:
-                self._learn_tick(asset, book)
-        asset.terms_known = True
-        self.tell(asset)
-
-    def _learn_tick(self, asset: Asset, book: OrderBook) -> None:
-        if asset.terms_known and asset.tick_micro:
-            # The stream never said so: a whole book is to come by REST at once.
-            self._queue.waiting.append(TickSeen(asset.token_id, book.tick_micro, book.time_ms))
-            self.gap([asset], "the tick size changed")
-            asset.due_s = None
-        asset.tick_micro, asset.tick_ms = book.tick_micro, book.time_ms
-
-    def tell(self, asset: Asset) -> None:
-        """Give the consumer a book that it does not have, if there is one."""
-        if asset.told or asset.owed or not asset.known or not asset.terms_known:
-            return
-        self._queue.waiting.append(asset.seen())
-        self._queue.wake()
-
-    def gap(self, assets: Iterable[Asset], reason: str) -> None:
-        """Forget these books, and say so to a consumer who had them."""
-        gone = []
-        for asset in assets:
-            if asset.told or asset.owed:
-                gone.append(asset.token_id)
-            asset.told = False
-            asset.floor_ms = max(asset.floor_ms, asset.book.time_ms)
-            asset.book.clear()
-            asset.calm()
-        if gone:
-            self.counts["gaps"] += 1
-            self._queue.waiting.append(GapSeen(tuple(gone), reason, self._now_ms()))
-            self._queue.wake()
-
-    def doubt(self, asset: Asset, reason: str, now_s: float) -> None:
-        """Stop trusting a book: a gap, and a fresh one by REST, at once the first time and ever later if it goes on."""
-        lately = now_s - asset.doubt_s <= self._limits.doubts_within_s
-        asset.doubts = asset.doubts + 1 if lately else 1
-        asset.doubt_s = now_s
-        self.counts["doubts"] += 1
-        self.gap([asset], reason)
-        wait_s = 0.0 if asset.doubts == 1 else self._limits.backoff_first_s * 2.0 ** min(asset.doubts, 10)
-        asset.due_s = now_s + min(wait_s, self._limits.backoff_most_s)
-        self._on_doubt()
 
     def _malformed(self, malformed: Malformed, now_s: float) -> None:
         """Count a message that was left out; what it may have said of a book makes that book doubtful."""

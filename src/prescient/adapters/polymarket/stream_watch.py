@@ -106,14 +106,14 @@ class StreamWatch:
         return asset.rung == POLLED or socket is None or not socket.connected or socket.stalls >= STALLS_MAX
 
     async def _ask(self, assets: Sequence[Asset], asked_s: float) -> None:
+        books: Mapping[str, OrderBook] | None = None
         try:
-            books: Mapping[str, OrderBook] | None = await asyncio.wait_for(
-                self._books([asset.token_id for asset in assets]), self._limits.rest_timeout_s
-            )
+            # Not wait_for: it can swallow a cancellation that comes together with the answer.
+            async with asyncio.timeout(self._limits.rest_timeout_s):
+                books = await self._books([asset.token_id for asset in assets])
         except (VenueUnavailable, TimeoutError) as error:
             self._keeper.counts["failed checks"] += 1
             log.warning("stream_check_failed", tokens=len(assets), cause=str(error) or "time-out")
-            books = None
         now_s = self._timer.monotonic_s()
         self._failures = self._failures + 1 if books is None else 0
         if self._failures:
