@@ -42,6 +42,9 @@ bench: setup-dev
 	$(BIN)/python -m bench.memory
 	$(BIN)/python -m bench.matching
 	$(BIN)/python -m bench.signing
+	$(BIN)/python -m bench.orders_http
+	$(BIN)/python -m bench.stream_out
+	$(BIN)/python -m bench.ingest
 
 # Prove every rule of the venue that has a test, and write docs/fidelity.md.
 fidelity: setup-dev
