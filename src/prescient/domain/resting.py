@@ -54,16 +54,17 @@ class RestingOrder:
     def filled(self, size_micro: int) -> tuple[RestingOrder, int]:
         """Return the order after a maker's fill at its own price, and the dollars that change hands; makers pay no fee.
 
-        Money is the difference of the remainder's value before and after, so over all fills it is rounded once, against us.
+        A BUY has paid its limit for all it got, rounded up, a SELL is paid it rounded down: once over the order's whole
+        life, also when it is cut short.
         """
         assert 0 < size_micro <= self.left_micro
-        left = self.left_micro - size_micro
+        left, filled = self.left_micro - size_micro, self.filled_micro + size_micro
         if self.side is Side.BUY:
-            cost = multiply_up(self.left_micro, self.price_micro) - multiply_up(left, self.price_micro)
+            cost = multiply_up(filled, self.price_micro) - multiply_up(self.filled_micro, self.price_micro)
             held = min(-(-self.held_cash_micro * left // self.left_micro), self.held_cash_micro - cost)
-            assert held >= multiply_up(left, self.price_micro)
+            assert held >= multiply_up(self.size_micro, self.price_micro) - multiply_up(filled, self.price_micro)
         else:
-            cost = multiply_down(self.left_micro, self.price_micro) - multiply_down(left, self.price_micro)
+            cost = multiply_down(filled, self.price_micro) - multiply_down(self.filled_micro, self.price_micro)
             held = 0
         after = replace(
             self, filled_micro=self.filled_micro + size_micro, fill_count=self.fill_count + 1, held_cash_micro=held
