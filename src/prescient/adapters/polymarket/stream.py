@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from prescient.adapters.polymarket.stream_assets import Asset, StreamLimits
+from prescient.adapters.polymarket.stream_assets import Asset, StreamLimits, TokenSocket
 from prescient.adapters.polymarket.stream_keeper import BookKeeper
 from prescient.adapters.polymarket.stream_queue import StreamQueue
 from prescient.adapters.polymarket.stream_socket import StreamSocket
@@ -50,9 +50,9 @@ class PolymarketStream:
         self._queue = StreamQueue()
         self._keeper = BookKeeper(self._queue, self._limits, self._now_ms, lambda: self._watch.hurry())
         self._watch = StreamWatch(self._keeper, books, clock, self._timer, self._move, self._limits)
-        self._sockets: list[StreamSocket] = []
+        self._sockets: list[TokenSocket] = []
         # Where assets go that their own socket does not deliver.
-        self._refuge: StreamSocket | None = None
+        self._refuge: TokenSocket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched = False
         self._closed = False

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from prescient.adapters.polymarket.stream_book import StreamBook
 from prescient.domain.market import OrderBook
 from prescient.domain.stream import BookSeen
-
-if TYPE_CHECKING:
-    from prescient.adapters.polymarket.stream_socket import StreamSocket
 
 MEBIBYTE = 1024 * 1024
 # Rungs of the ladder that an asset climbs while its books do not come: each costs more than the one before.
@@ -57,6 +55,36 @@ class StreamLimits:
     future_s: float | None = 300.0
 
 
+class TokenSocket(Protocol):
+    """What carries an asset: one connection after another for its ``tokens`` (``stream_socket``)."""
+
+    tokens: dict[str, Asset]
+    connected: bool
+    # When anything but PONG came last, and when this connection began.
+    heard_s: float
+    began_s: float
+    # Connections in a row that stalled: above one, REST stands in while the socket goes on trying.
+    stalls: int
+
+    @property
+    def room(self) -> int: ...
+
+    def add(self, assets: Sequence[Asset]) -> None:
+        """Follow more tokens, at once if connected."""
+
+    def drop(self, assets: Iterable[Asset]) -> None:
+        """Follow these no more."""
+
+    def resubscribe(self, assets: Sequence[Asset]) -> None:
+        """Ask for these afresh on the same connection: the venue sends their books again."""
+
+    def restart(self, reason: str) -> None:
+        """Give this connection up for a new one."""
+
+    def close(self) -> None:
+        """End for good."""
+
+
 class Asset:
     """One followed token. Times ending in ``_s`` are the timer's; None means never or not wanted."""
 
@@ -97,7 +125,7 @@ class Asset:
     def __init__(self, token_id: str) -> None:
         self.token_id = token_id
         self.book = StreamBook()
-        self.socket: StreamSocket | None = None
+        self.socket: TokenSocket | None = None
         # Whether the consumer was given a whole book and every change since; the time of that book.
         self.told, self.told_ms = False, 0
         # The consumer fell behind: it gets the book as it is when it has caught up.

@@ -84,10 +84,8 @@ class StreamSocket:
         self.tokens: dict[str, Asset] = {}
         self.keeper = keeper
         self.connected = False
-        # When anything but PONG came last, and when this connection began.
         self.heard_s = 0.0
         self.began_s = 0.0
-        # Connections in a row that stalled: above one, REST stands in while the socket goes on trying.
         self.stalls = 0
         self._url = url
         self._timer = timer
