@@ -151,3 +151,12 @@ async def test_an_order_that_cannot_be_written_down_is_not_taken_and_the_next_on
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         await server.stop()
     assert engine_bytes(reopen(left.parent)) == state
+
+
+def test_a_disk_that_failed_is_asked_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "world.journal-1")
+    journal.write(Request(1, 1.0, -1, "POST", "/clob/order", "", b"{}", {}))
+    journal.close()
+    with pytest.raises(OSError):
+        journal.make_safe()
+    assert journal.unsafe

@@ -93,8 +93,13 @@ class Journal:
     def make_safe(self) -> None:
         """Bring what is written to the disk itself, for the case that the machine loses power. Raises OSError."""
         if self.unsafe:
+            # First, as more may be written while the disk works.
             self.unsafe = False
-            os.fsync(self._file)
+            try:
+                os.fsync(self._file)
+            except OSError:
+                self.unsafe = True
+                raise
 
     def close(self) -> None:
         os.close(self._file)
