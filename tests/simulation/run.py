@@ -25,6 +25,7 @@ from prescient.adapters.polymarket import PolymarketData
 from prescient.adapters.recent import RecentMarketData
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import OWN_ACCOUNTS
+from prescient.domain.portfolio import Position
 from prescient.domain.signal import Step
 from prescient.domain.values import MICRO
 from prescient.ports import Desk
@@ -166,24 +167,41 @@ class Simulation:
         return self.outcome
 
     async def _check_payouts(self, portfolio_id: int) -> None:
-        """Each resolved position was paid payout x shares, once: recomputed from its trades and the venue's own result."""
-        positions = await self.store.positions(portfolio_id, open_only=False)
-        states = await self.data.market_states(sorted({position.condition_id for position in positions}))
+        """Each resolved market was paid payout x shares, once, and a dollar for each set that was merged before.
+
+        Recomputed from its trades, its merges and the venue's own result. A set's dollar belongs to both outcomes together.
+        """
+        by_market: dict[str, list[Position]] = {}
+        for position in await self.store.positions(portfolio_id, open_only=False):
+            by_market.setdefault(position.condition_id, []).append(position)
+        states = await self.data.market_states(sorted(by_market))
         trades = await self.store.trades(portfolio_id, 100_000)
-        for position in positions:
-            state = states.get(position.condition_id)
+        merged: dict[str, int] = {}
+        for transfer in self.store.transfers(portfolio_id):
+            if transfer.kind == "merge":
+                merged[transfer.asset] = merged.get(transfer.asset, 0) + transfer.amount_micro
+        for condition_id, positions in by_market.items():
+            state = states.get(condition_id)
             final = state is not None and is_final(state)
             # The last mark settled whatever was final by then: nothing that has a result is left unpaid.
-            assert not (final and position.status == "open"), f"{position.token_id} was not paid"
-            if position.status != "closed" or state is None or state.payout is None:
+            assert not (final and any(one.status == "open" for one in positions)), f"{condition_id} was not paid"
+            if state is None or state.payout is None or any(one.status != "closed" for one in positions):
                 continue
-            own = [trade for trade in trades if trade.token_id == position.token_id]
-            bought = sum(trade.size_micro if trade.side == "BUY" else -trade.size_micro for trade in own)
-            spent = sum(trade.amount_micro + trade.fee_micro for trade in own if trade.side == "BUY")
-            received = sum(trade.amount_micro - trade.fee_micro for trade in own if trade.side == "SELL")
-            price = state.payout.of(position.token_id)
-            self.outcome.half_payouts += price == MICRO // 2
-            assert abs(position.realized_pnl_micro - (bought * price // MICRO + received - spent)) <= len(own)
+            expected, roundings = 0, 1
+            for position in positions:
+                own = [trade for trade in trades if trade.token_id == position.token_id]
+                sets = merged.get(position.token_id, 0)
+                bought = sum(trade.size_micro if trade.side == "BUY" else -trade.size_micro for trade in own)
+                spent = sum(trade.amount_micro + trade.fee_micro for trade in own if trade.side == "BUY")
+                received = sum(trade.amount_micro - trade.fee_micro for trade in own if trade.side == "SELL")
+                price = state.payout.of(position.token_id)
+                self.outcome.half_payouts += price == MICRO // 2
+                expected += (bought - sets) * price // MICRO + received - spent
+                roundings += len(own)
+            first = positions[0].token_id
+            assert len(positions) == 2 or first not in merged
+            expected += merged.get(first, 0)
+            assert abs(sum(one.realized_pnl_micro for one in positions) - expected) <= roundings
 
     def _digest(self, what: Any) -> None:
         self._hash.update(json.dumps(what, sort_keys=True, default=str).encode())
