@@ -54,7 +54,12 @@ SERVICES: dict[str, Service] = {
         Service("events", "Events", PORT_EVENTS, (events.router,)),
         Service("markets", "Markets", PORT_MARKETS, (markets.router,)),
         Service("strategy", "Strategy", PORT_STRATEGY, (strategy.router,)),
-        Service("paper-trading", "Paper trading", PORT_PAPER_TRADING, (portfolios.router, paper_trading.router, orders.router)),
+        Service(
+            "paper-trading",
+            "Paper trading",
+            PORT_PAPER_TRADING,
+            (portfolios.router, paper_trading.router, orders.router),
+        ),
         Service("controller", "Main trading controller", PORT_CONTROLLER, (controller.router, performance.router)),
     )
 }
