@@ -34,6 +34,7 @@ class _Listener(WSListener):
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.reason = ""
         self._socket = socket
+        self._heard = socket.heard
         self._bytes_max = bytes_max
         # The parts so far of a message that comes in several frames.
         self._parts = bytearray()
@@ -42,16 +43,16 @@ class _Listener(WSListener):
         if not self.wanted:
             return
         kind = frame.msg_type
-        if kind == TEXT and frame.fin:
+        if kind is TEXT and frame.fin:
             # A copy: it is decoded faster than a view of the library's memory, and outlives it.
-            self._socket.heard(frame.get_payload_as_bytes())
+            self._heard(frame.get_payload_as_bytes())
         elif kind in (TEXT, CONTINUATION):
             self._gather(transport, frame)
-        elif kind == CLOSE:
+        elif kind is CLOSE:
             self.reason = printable(f"{frame.get_close_code()} {frame.get_close_reason() or ''}", REASON_LENGTH_MAX)
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
-        elif kind == BINARY:
+        elif kind is BINARY:
             self._socket.keeper.counts["binary frames"] += 1
 
     def _gather(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -61,7 +62,7 @@ class _Listener(WSListener):
             transport.disconnect(graceful=False)
         elif frame.fin:
             message, self._parts = bytes(self._parts), bytearray()
-            self._socket.heard(message)
+            self._heard(message)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self.end(self.reason or "cut off")
