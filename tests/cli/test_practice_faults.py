@@ -49,7 +49,9 @@ def test_faults_are_set_listed_and_cleared(user: Installation, server: PracticeS
     assert [line.split() for line in done.stdout.splitlines()][-1] == ["held", "/clob/order", "3", "seconds=20"]
     waiting = server.exchange.faults.waiting()[0]
     assert (waiting.kind, waiting.count, waiting.seconds) == ("held", 3, 20)
-    user.run("practice", "faults", "set", "failed_settlement", "rate=0.35", port)
+    done = user.run("practice", "faults", "set", "failed_settlement", "rate=0.35", port)
+    # It is not used up by a request, so no number of them is left.
+    assert [line.split() for line in done.stdout.splitlines()][-1] == ["failed_settlement", "*", "holds", "rate=0.35"]
     answer = json.loads(user.run("practice", "faults", "list", "--json", port).stdout)
     assert [(fault["kind"], fault.get("rate")) for fault in answer["faults"]] == [
         ("held", None),

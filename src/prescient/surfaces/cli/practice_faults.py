@@ -141,15 +141,19 @@ def _show(answer: Any, as_json: bool) -> None:
 
 
 def _row(fault: dict[str, Any]) -> tuple[Any, ...]:
-    """A fault for people: what does not distinguish it is left out."""
+    """A fault for people: what does not distinguish it is left out. Only some are used up, so only they have a number."""
+    from prescient.surfaces.practice.faulty.kinds import KINDS
+
     general = ("kind", "path", "count")
     told = {name: value for name, value in fault.items() if name not in general}
     if fault["kind"] != "429":
         told.pop("retry_after_s", None)
+    kind = KINDS.get(fault["kind"])
+    counts = kind is None or kind.strikes or any(parameter.name == "count" for parameter in kind.parameters)
     return (
         fault["kind"],
         fault["path"],
-        fault["count"],
+        fault["count"] if counts else "holds",
         ", ".join(f"{name}={_plain(value)}" for name, value in told.items()),
     )
 
