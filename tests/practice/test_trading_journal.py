@@ -160,3 +160,16 @@ def test_a_disk_that_failed_is_asked_again(tmp_path: Path) -> None:
     with pytest.raises(OSError):
         journal.make_safe()
     assert journal.unsafe
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no modes there")
+async def test_only_their_owner_reads_the_files_that_hold_keys(tmp_path: Path) -> None:
+    server = reopen(tmp_path)
+    await server.start()
+    try:
+        await advance(server, 60)
+        files = list(checkpoint_path(tmp_path, SEED).parent.iterdir())
+        modes = {path.name: path.stat().st_mode & 0o777 for path in files if path.suffix != ".lock"}
+    finally:
+        await server.stop()
+    assert len(modes) == 2 and set(modes.values()) == {0o600}

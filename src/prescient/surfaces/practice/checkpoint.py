@@ -46,7 +46,9 @@ def write_checkpoint(path: Path, kept: Kept) -> None:
     """Write beside, flush to disk, then rename: a crash leaves the old or the new one. Raises OSError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".partial")
-    with beside.open("wb") as file:
+    # It holds API keys, so nobody else may read it; nor the journal.
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
+    with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.msgpack.encode(kept))
         file.flush()
         os.fsync(file.fileno())
