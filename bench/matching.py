@@ -20,7 +20,7 @@ from prescient.exchange.matching import Exchange
 from prescient.exchange.orders import OrderRequest, OrderState, Placed
 from prescient.exchange.settlement import TradeStatus
 from prescient.exchange.snapshot import load, save
-from prescient.surfaces.collector import settle_collector
+from prescient.surfaces.collector import EXCHANGE_YOUNG_OBJECTS, settle_collector
 
 SEED = 7
 ACCOUNTS = 50
@@ -251,7 +251,7 @@ def timed(part: Callable[[], None]) -> float:
 
 def main() -> None:
     # As in the process that serves it: by Python's own thresholds a fifth of the time goes into looking for garbage.
-    settle_collector()
+    settle_collector(EXCHANGE_YOUNG_OBJECTS)
     seconds = timed(lambda: kinds(f"{MARKETS} markets without fees", FeeSchedule(), 100_000))
     seconds += timed(lambda: kinds(f"{MARKETS} markets with fees and rebates", FEES, 100_000))
     seconds += timed(curve)

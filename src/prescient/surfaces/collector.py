@@ -10,10 +10,12 @@ YOUNG_OBJECTS = 20_000
 # The middle generation holds this many more rounds of young objects, and its walk is a pause: 30 to 40 ms at four.
 YOUNG_ROUNDS = 1
 MIDDLE_ROUNDS = 200
+# Orders live long, and each makes few objects: walking them seldom gives a tenth more messages (bench/matching.py).
+EXCHANGE_YOUNG_OBJECTS = 100_000
 
 
-def settle_collector() -> None:
+def settle_collector(young_objects: int = YOUNG_OBJECTS) -> None:
     """Set what is loaded by now aside for good, and walk over the rest less often. Called when a process is ready to serve."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, YOUNG_ROUNDS, MIDDLE_ROUNDS)
+    gc.set_threshold(young_objects, YOUNG_ROUNDS, MIDDLE_ROUNDS)

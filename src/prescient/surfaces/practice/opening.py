@@ -14,7 +14,7 @@ import structlog
 
 from prescient.domain.errors import InvalidRequest, PrescientError
 from prescient.settings import Settings
-from prescient.surfaces.collector import settle_collector
+from prescient.surfaces.collector import EXCHANGE_YOUNG_OBJECTS, settle_collector
 from prescient.surfaces.practice.checkpoint import checkpoint_path, kept_world, read_checkpoint
 from prescient.surfaces.practice.moments import parse_moment_ms, rfc3339, to_datetime
 from prescient.surfaces.practice.recorded import Catalogue
@@ -85,7 +85,7 @@ def open_kept(path: Path, seed: int, start: datetime, *, speed: float = 0.0, por
 
 
 async def _serve(server: PracticeServer, stop: asyncio.Event, ready: Callable[[PracticeServer], None]) -> None:
-    settle_collector()
+    settle_collector(EXCHANGE_YOUNG_OBJECTS)
     await server.start()
     try:
         world = server.world
