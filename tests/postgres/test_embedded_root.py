@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import contextlib
 import os
 import shutil
 import socket
@@ -82,9 +83,14 @@ def test_root_steps_down_and_touches_nothing_outside_the_home(folder: Path) -> N
         assert status.account is not None
         assert any(status.account in note for note in status.notes)
         main = psutil.Process(status.process_id)
+        checked = 0
         for process in (main, *main.children()):
-            assert set(process.uids()) == {owner}
-            assert 0 not in process.gids()
+            # A short-lived helper of the server may end before it is looked at; most of them stay.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                assert set(process.uids()) == {owner}
+                assert 0 not in process.gids()
+                checked += 1
+        assert checked >= 4 and main.is_running()
         # What is secret beside the data stays root's own.
         assert (home / "postgres" / "credentials.json").stat().st_uid == 0
         assert (home / "postgres").stat().st_uid == 0
