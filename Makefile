@@ -52,11 +52,11 @@ fidelity: setup-dev
 
 # Ask the practice exchange whatever its OpenAPI document allows and forbids, longer than `make test` does.
 fuzz: setup-dev
-	PRESCIENT_SCHEMATHESIS_EXAMPLES=500 $(BIN)/pytest -q tests/practice/test_schemathesis.py
+	PRESCIENT_SCHEMATHESIS_EXAMPLES=500 $(BIN)/pytest -q tests/exchange/api/test_schemathesis.py
 
 # Compare the exchange's engine with the second opinion on a hundred thousand random flows (about a quarter of an hour).
 second-opinion: setup-dev
-	$(BIN)/python -m tests.second_opinion.campaign --flows 100000
+	$(BIN)/python -m tests.exchange.second_opinion.campaign --flows 100000
 
 # Rewrite the hashed requirement files from pyproject.toml.
 lock:

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 
 import uvloop
 
-from prescient.domain.values import MICRO
-from prescient.surfaces.practice.server import PracticeServer
-from prescient.surfaces.practice.world import World
+from polymarket_kit.values import MICRO
+from practice_exchange.app.server import PracticeServer
+from practice_exchange.world.world import World
 
 START = datetime(2026, 7, 1, 6, 0, tzinfo=UTC)
 SEED = 7

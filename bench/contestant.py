@@ -25,7 +25,7 @@ from bench.usual_bot import UsualBot
 from prescient import wiring
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.settings import PORT_PRACTICE, Settings
-from prescient.surfaces.collector import settle_collector
+from prescient.supervisor.gc_tuning import settle_collector
 from prescient.trading.admin import ensure_first_portfolio
 from prescient.trading.cycle import start_cycle
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import aiohttp
 import asyncpg
 
-from prescient.adapters.postgres.catalogue_rows import EVENT_COLUMNS, MARKET_COLUMNS, event_row, market_row
-from prescient.adapters.postgres.catalogue_upsert import incoming, stage
-from prescient.wire.gamma import decode_events
-from prescient.wire.pages import RawPage, split_page
+from polymarket_kit.messages.pages import RawPage, split_page
+from prescient.adapters.polymarket.messages.gamma import decode_events
+from prescient.adapters.postgres.store.catalogue_rows import EVENT_COLUMNS, MARKET_COLUMNS, event_row, market_row
+from prescient.adapters.postgres.store.catalogue_upsert import incoming, stage
 
 # The pages that we ask for ourselves.
 PAGE_LIMIT = 200

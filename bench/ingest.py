@@ -25,13 +25,13 @@ from polymarket.environments import PRODUCTION, _create_environment
 from polymarket.models.clob.market_events import MarketPriceChangeEvent
 from polymarket.streams import MarketSpec
 
+from polymarket_kit.values import parse_micro
 from prescient.adapters.clock import SystemClock
-from prescient.adapters.polymarket.stream import PolymarketStream
-from prescient.adapters.polymarket.stream_assets import StreamLimits
+from prescient.adapters.polymarket.messages.stream_messages import subscription
+from prescient.adapters.polymarket.stream.assets import StreamLimits
+from prescient.adapters.polymarket.stream.stream import PolymarketStream
 from prescient.domain.market import OrderBook
 from prescient.domain.stream import BookSeen, LevelSeen
-from prescient.domain.values import parse_micro
-from prescient.wire.stream_messages import subscription
 
 GOAL = 4.0
 FRAMES, FRAMES_SHORT = 60_000, 2_000

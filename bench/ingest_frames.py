@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from prescient.domain.values import MICRO, micro_to_text
+from polymarket_kit.values import MICRO, micro_to_text
 
 MARKETS = 100
 SEED = 7

@@ -22,9 +22,9 @@ import asyncpg
 import psutil
 
 from prescient import wiring
-from prescient.adapters.postgres.embedded import EmbeddedPostgres, connection_of
-from prescient.adapters.postgres.embedded_types import ConnectionInfo
 from prescient.adapters.postgres.migrate import migrate
+from prescient.adapters.postgres.server.embedded import EmbeddedPostgres, connection_of
+from prescient.adapters.postgres.server.types import ConnectionInfo
 from prescient.settings import PORT_PRACTICE
 
 REPOSITORY = Path(__file__).resolve().parents[1]

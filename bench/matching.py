@@ -12,15 +12,14 @@ from dataclasses import dataclass
 from random import Random
 from time import perf_counter
 
-from prescient.domain.market import FeeSchedule, Side
-from prescient.domain.order import OrderType
-from prescient.domain.values import MICRO
-from prescient.exchange.markets import MarketSpec
-from prescient.exchange.matching import Exchange
-from prescient.exchange.orders import OrderRequest, OrderState, Placed
-from prescient.exchange.settlement import TradeStatus
-from prescient.exchange.snapshot import load, save
-from prescient.surfaces.collector import EXCHANGE_YOUNG_OBJECTS, settle_collector
+from polymarket_kit.model import FeeSchedule, OrderType, Side
+from polymarket_kit.values import MICRO
+from practice_exchange.engine.markets import MarketSpec
+from practice_exchange.engine.matching import Exchange
+from practice_exchange.engine.orders import OrderRequest, OrderState, Placed
+from practice_exchange.engine.settlement import TradeStatus
+from practice_exchange.engine.snapshot import load, save
+from prescient.supervisor.gc_tuning import EXCHANGE_YOUNG_OBJECTS, settle_collector
 
 SEED = 7
 ACCOUNTS = 50

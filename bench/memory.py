@@ -86,7 +86,7 @@ def role_of(process: psutil.Process) -> str:
     command = process.cmdline()
     if "postgres" in process.name():
         return "database"
-    return command[-1] if "prescient.surfaces.child" in command else "supervisor"
+    return command[-1] if "prescient.supervisor.supervised_entry" in command else "supervisor"
 
 
 def pss_bytes(process_id: int) -> int:

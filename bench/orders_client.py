@@ -14,12 +14,11 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from prescient.domain.market import Side
-from prescient.domain.order import OrderType
-from prescient.wire.auth import ApiCredentials, l1_headers, l2_headers
-from prescient.wire.eip712 import SigningKey
-from prescient.wire.order_signing import ContractOrder, SignatureType, contract_for, order_id, sign_order
-from prescient.wire.orders import PostedOrder, encode_order
+from polymarket_kit.messages.orders import PostedOrder, encode_order
+from polymarket_kit.model import OrderType, Side
+from polymarket_kit.signing.auth import ApiCredentials, l1_headers, l2_headers
+from polymarket_kit.signing.eip712 import SigningKey
+from polymarket_kit.signing.order_signing import ContractOrder, SignatureType, contract_for, order_id, sign_order
 
 MARKETS = 20
 # What is sent: orders that rest, orders that cross (fill and kill), cancels of what rests.

@@ -12,20 +12,20 @@ from typing import TypeVar
 
 from bench.orders_client import Trader, Writer
 
-from prescient.exchange.matching import Exchange
-from prescient.exchange.orders import OrderRequest, Placed
-from prescient.exchange.snapshot import load, save
-from prescient.surfaces.practice.answers import json_answer
-from prescient.surfaces.practice.journal import Journal, Request, kept_headers
-from prescient.surfaces.practice.trading.accounts import KeyRing, practice_wallets
-from prescient.surfaces.practice.trading.door import Door
-from prescient.surfaces.practice.trading.floor import Floor
-from prescient.surfaces.practice.trading.render import Renderer
-from prescient.surfaces.practice.world import World
-from prescient.wire.auth import WalletClaim
-from prescient.wire.eip712 import SigningKey
-from prescient.wire.order_signing import SignatureType, contract_for, verify_order
-from prescient.wire.orders import PostedOrder, decode_order
+from polymarket_kit.messages.orders import PostedOrder, decode_order
+from polymarket_kit.signing.auth import WalletClaim
+from polymarket_kit.signing.eip712 import SigningKey
+from polymarket_kit.signing.order_signing import SignatureType, contract_for, verify_order
+from practice_exchange.app.journal import Journal, Request, kept_headers
+from practice_exchange.clob.authenticator import Door
+from practice_exchange.clob.order_render import Renderer
+from practice_exchange.engine.matching import Exchange
+from practice_exchange.engine.orders import OrderRequest, Placed
+from practice_exchange.engine.snapshot import load, save
+from practice_exchange.venue.accounts import KeyRing, practice_wallets
+from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.web.responses import json_answer
+from practice_exchange.world.world import World
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -24,10 +24,11 @@ from py_clob_client_v2.order_utils.model.signature_type_v2 import SignatureTypeV
 from py_clob_client_v2.signer import Signer
 from py_clob_client_v2.signing.hmac import build_hmac_signature as first_hmac
 
-from prescient.domain.market import Side
-from prescient.wire.auth import l2_signature
-from prescient.wire.eip712 import SigningKey
-from prescient.wire.order_signing import (
+from polymarket_kit.messages.orders import PostedOrder, decode_order, encode_order
+from polymarket_kit.model import Side
+from polymarket_kit.signing.auth import l2_signature
+from polymarket_kit.signing.eip712 import SigningKey
+from polymarket_kit.signing.order_signing import (
     STANDARD_EXCHANGE,
     ContractOrder,
     SignatureType,
@@ -36,7 +37,6 @@ from prescient.wire.order_signing import (
     sign_order,
     verify_order,
 )
-from prescient.wire.orders import PostedOrder, decode_order, encode_order
 
 # A key of this bench alone; it owns nothing.
 PRIVATE_KEY = f"0x{keccak(b'signing bench').hex()}"

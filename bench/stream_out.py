@@ -26,9 +26,9 @@ import psutil
 import uvloop
 from bench.machinery import Partner, machine
 
-from prescient.surfaces.practice.server import PracticeServer
-from prescient.surfaces.practice.state import MarketState
-from prescient.surfaces.practice.world import World
+from practice_exchange.app.server import PracticeServer
+from practice_exchange.world.state import MarketState
+from practice_exchange.world.world import World
 
 START = datetime(2026, 7, 1, 6, 0, tzinfo=UTC)
 SEED = 7

@@ -13,9 +13,9 @@ from typing import Any
 
 import asyncpg
 
-from prescient.adapters.postgres.catalogue_rows import EVENT_COLUMNS, MARKET_COLUMNS
-from prescient.adapters.postgres.store_catalogue import SNAPSHOT_COLUMNS
-from prescient.adapters.postgres.store_decisions import COLUMNS as DECISION_COLUMNS
+from prescient.adapters.postgres.store.catalogue import SNAPSHOT_COLUMNS
+from prescient.adapters.postgres.store.catalogue_rows import EVENT_COLUMNS, MARKET_COLUMNS
+from prescient.adapters.postgres.store.decisions import COLUMNS as DECISION_COLUMNS
 
 PAGE_LIMIT = 100
 TABLES = {"events": "events", "markets": "markets", "decisions": "decisions", "snapshots": "market_snapshots"}

@@ -6,25 +6,14 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from polymarket_kit.model import FeeSchedule, Level, Payout
+from polymarket_kit.values import MICRO
 from prescient.adapters.clock import SimulatedClock
 from prescient.adapters.gather import SequentialGather
 from prescient.adapters.ids import SequenceIds
 from prescient.adapters.memory import MemoryStore
 from prescient.adapters.paper import PaperVenue
-from prescient.domain.market import (
-    Event,
-    FeeSchedule,
-    Level,
-    Market,
-    MarketState,
-    OrderBook,
-    Outcome,
-    Payout,
-    PricePoint,
-    Resolution,
-    TradingRules,
-)
-from prescient.domain.values import MICRO
+from prescient.domain.market import Event, Market, MarketState, OrderBook, Outcome, PricePoint, Resolution, TradingRules
 from prescient.ports import Desk, EventPage, Store
 from prescient.strategies import BUILT_IN
 

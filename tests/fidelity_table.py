@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.exchange.api.deviations import DEVIATIONS, SERVED, UNSERVED
 from tests.fidelity import AREAS, EVIDENCE, Claim, Collector, MarkerInvalid
-from tests.practice.deviations import DEVIATIONS, SERVED, UNSERVED
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 TABLE = REPOSITORY / "docs" / "fidelity.md"
@@ -102,7 +102,7 @@ def _endpoints(dates: dict[str, str], today: str) -> str:
     }
     lines = ["## Endpoints", "", "| endpoint | conformant | evidence | test | since |", "|---|---|---|---|---|"]
     for file, operations in SERVED.items():
-        test = f"`tests/practice/test_openapi_conformance.py::{tests[file]}`"
+        test = f"`tests/exchange/api/test_openapi_conformance.py::{tests[file]}`"
         for name in operations:
             exceptions = sum(each.file == file and each.operation == name for each in DEVIATIONS)
             plural = "s" if exceptions > 1 else ""
@@ -116,7 +116,7 @@ def _deviations() -> str:
         "## Exceptions to the official specifications",
         "",
         "Answers and frames are validated against the venue's OpenAPI and AsyncAPI files",
-        "(`tests/practice/test_openapi_conformance.py`, `tests/practice/test_asyncapi_conformance.py`). These differ from",
+        "(`tests/exchange/api/test_openapi_conformance.py`, `tests/exchange/api/test_asyncapi_conformance.py`). These differ from",
         "them on purpose; the tests fail when one is not needed any more.",
         "",
         "| file | operation | where | why |",
@@ -134,7 +134,7 @@ def _unserved() -> str:
         "## Documented, and not served",
         "",
         "Operations of the official specifications that practice refuses, most with 404; held by",
-        "`tests/practice/test_openapi_conformance.py::test_what_is_said_not_to_be_served_is_not_served`.",
+        "`tests/exchange/api/test_openapi_conformance.py::test_what_is_said_not_to_be_served_is_not_served`.",
         "",
         "| file | operations | why |",
         "|---|---|---|",

@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 
-from prescient.adapters.postgres.embedded_place import EXECUTABLE_SUFFIX, installed_programs
+from prescient.adapters.postgres.server.folders import EXECUTABLE_SUFFIX, installed_programs
 
 HOST = "127.0.0.1"
 OWNER = "prescient"
 TEMPLATE = "template_prescient"
-# These tests kill processes, never the machine: tests/postgres/test_embedded.py starts the server as users have it.
+# These tests kill processes, never the machine: tests/prescient/postgres/test_embedded.py starts the server as users have it.
 SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prescient.surfaces.cli.main import main
+from prescient.cli.main import main
 
 if __name__ == "__main__":
     main()

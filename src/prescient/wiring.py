@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from prescient.adapters.postgres.embedded import EmbeddedPostgres
-    from prescient.adapters.postgres.embedded_types import ConnectionInfo
-    from prescient.exchange.queue import QueueModel
+    from prescient.adapters.postgres.server.embedded import EmbeddedPostgres
+    from prescient.adapters.postgres.server.types import ConnectionInfo
+    from prescient.paper_matching.queue import QueueModel
     from prescient.ports import Clock, ComponentHealth, Desk, MarketData, MarketStream, Stages, Store, Strategy
     from prescient.settings import Settings
 
@@ -68,7 +68,7 @@ async def open_desk(settings: Settings, *, venue_wanted: bool = True) -> AsyncIt
 
 def _queue_model(settings: Settings) -> QueueModel:
     """The practice exchange tells a trade before the level that it changed; of Polymarket nobody knows."""
-    from prescient.exchange.queue import QueueModel
+    from prescient.paper_matching.queue import QueueModel
 
     return QueueModel() if settings.venue == "polymarket" else QueueModel(level_before_print_ms=0)
 
@@ -147,8 +147,8 @@ async def open_stream(settings: Settings, clock: Clock) -> AsyncIterator[MarketS
 
     Sockets live in our time whatever the world's clock says, and on Polymarket alone are the two the same.
     """
-    from prescient.adapters.polymarket.stream import PolymarketStream
-    from prescient.adapters.polymarket.stream_assets import StreamLimits
+    from prescient.adapters.polymarket.stream.assets import StreamLimits
+    from prescient.adapters.polymarket.stream.stream import PolymarketStream
 
     witness = _market_data(settings, clock)
     limits = StreamLimits() if settings.venue == "polymarket" else StreamLimits(future_s=None)
@@ -168,15 +168,15 @@ def practice_url(settings: Settings) -> str:
 
 def embedded_server(home: Path, port: int, database: str) -> EmbeddedPostgres:
     """The database server of one home. Only the supervisor (and restore) starts and stops it."""
-    from prescient.adapters.postgres.embedded import EmbeddedPostgres
+    from prescient.adapters.postgres.server.embedded import EmbeddedPostgres
 
     return EmbeddedPostgres(home, port, database=database)
 
 
 def connection(settings: Settings, database: str | None = None) -> ConnectionInfo:
     """How to reach this installation's database, embedded or external, or another one of the same server."""
-    from prescient.adapters.postgres.embedded import connection_of
-    from prescient.adapters.postgres.embedded_types import ConnectionInfo
+    from prescient.adapters.postgres.server.embedded import connection_of
+    from prescient.adapters.postgres.server.types import ConnectionInfo
 
     if settings.uses_embedded_postgres:
         return connection_of(settings.home, database or settings.database_name)
@@ -197,7 +197,7 @@ async def open_store(settings: Settings, database: str | None = None, *, source:
     """
     from prescient.adapters.postgres.migrate import migrate
     from prescient.adapters.postgres.source import claim_source
-    from prescient.adapters.postgres.store import open_store as open_postgres_store
+    from prescient.adapters.postgres.store.store import open_store as open_postgres_store
 
     dsn = connection(settings, database).dsn()
     await migrate(dsn)
@@ -215,7 +215,7 @@ async def recorded_source(settings: Settings, database: str | None = None) -> st
 
 def client_program(name: str) -> Path:
     """The path of ``psql``, ``pg_dump`` or ``pg_restore`` that came with the product."""
-    from prescient.adapters.postgres import embedded
+    from prescient.adapters.postgres.server import embedded
 
     return {"psql": embedded.psql_path, "pg_dump": embedded.pg_dump_path, "pg_restore": embedded.pg_restore_path}[
         name
@@ -254,7 +254,7 @@ def load_desk() -> None:
     import prescient.adapters.paper
     import prescient.adapters.polymarket
     import prescient.adapters.postgres.migrate
-    import prescient.adapters.postgres.store
+    import prescient.adapters.postgres.store.store
     import prescient.adapters.practice_clock  # noqa: F401
 
 
@@ -267,7 +267,7 @@ async def schema_versions(settings: Settings) -> tuple[str | None, str]:
 
 def admin_connection(settings: Settings) -> ConnectionInfo:
     """The login that may create and rename databases: the embedded server's superuser, or the account that was given."""
-    from prescient.adapters.postgres.embedded import connection_of
+    from prescient.adapters.postgres.server.embedded import connection_of
 
     if settings.uses_embedded_postgres:
         return connection_of(settings.home, "postgres", superuser=True)

@@ -1,3 +1,1 @@
-"""The practice exchange's engine, tested through its own front door."""
-
-from __future__ import annotations
+"""Tests of the practice exchange."""

@@ -12,11 +12,12 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from polymarket_kit.errors import PrescientError
+from polymarket_kit.values import micro_to_text, parse_micro
 from prescient.domain.cycle import StepReport
-from prescient.domain.errors import PrescientError, StageUnavailable
+from prescient.domain.errors import StageUnavailable
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Step
-from prescient.domain.values import micro_to_text, parse_micro
 
 CONNECT_S = 5.0
 # Collect waits for the venue's whole catalogue; a cycle's step never takes this long while anything still works.

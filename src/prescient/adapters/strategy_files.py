@@ -6,7 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-from prescient.domain.errors import PrescientError
+from polymarket_kit.errors import PrescientError
 from prescient.ports import Parameter, Strategy
 
 REQUIRED = ("name", "description", "parameters", "history_hours", "decide")

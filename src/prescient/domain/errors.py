@@ -5,11 +5,7 @@ Every message says what was wrong and what to do. One table in the API maps them
 
 from __future__ import annotations
 
-
-class PrescientError(Exception):
-    """The root. ``code`` is stable for programs; the message is for people and carries the cure."""
-
-    code = "error"
+from polymarket_kit.errors import InvalidRequest, PrescientError
 
 
 class NotFoundError(PrescientError):
@@ -95,16 +91,6 @@ class PositionMoved(ConflictError):
         super().__init__(
             f"The position in {token_id} changed while it was being booked; nothing was booked. Ask again."
         )
-
-
-class InvalidRequest(PrescientError):
-    """A value is outside its bounds (HTTP 422). ``field`` names it; the value itself is never echoed."""
-
-    code = "invalid_request"
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(f"{field}: {message}")
-        self.field = field
 
 
 class IdempotencyKeyReused(InvalidRequest):

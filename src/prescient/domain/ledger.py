@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from prescient.domain.market import Side
+from polymarket_kit.model import Side
 from prescient.domain.order import Fill
 
 USD = "USD"

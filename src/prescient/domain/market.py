@@ -8,14 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from prescient.domain.values import MICRO
-
-
-class Side(StrEnum):
-    """What we do with an outcome token."""
-
-    BUY = "BUY"
-    SELL = "SELL"
+from polymarket_kit.model import NO_FEES, FeeSchedule, Level, Payout, Side
 
 
 class Resolution(StrEnum):
@@ -26,22 +19,6 @@ class Resolution(StrEnum):
     PROPOSED = "proposed"
     DISPUTED = "disputed"
     RESOLVED = "resolved"
-
-
-@dataclass(frozen=True, slots=True)
-class FeeSchedule:
-    """A market's own fees: ``shares x rate x (p(1-p))^exponent``, charged to takers only.
-
-    ``rate_micro`` is the rate times 1,000,000 (0.05 is 50,000). A rate of zero means fee-free.
-    """
-
-    rate_micro: int = 0
-    exponent: int = 1
-    taker_only: bool = True
-    rebate_rate_micro: int = 0
-
-
-NO_FEES = FeeSchedule()
 
 
 @dataclass(slots=True)
@@ -158,13 +135,6 @@ class Event:
     markets: tuple[Market, ...] = ()
 
 
-class Level(NamedTuple):
-    """One price of an order book with the shares offered there."""
-
-    price_micro: int
-    size_micro: int
-
-
 @dataclass(frozen=True, slots=True)
 class OrderBook:
     """One outcome's book, best level first on both sides (the wire has it last)."""
@@ -212,22 +182,6 @@ class TradingRules:
     negative_risk: bool = False
     taker_delay_enabled: bool = False
     seconds_delay: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Payout:
-    """A final resolution: what one share of each outcome pays. ``payouts_micro`` sums to 1,000,000."""
-
-    condition_id: str
-    token_ids: tuple[str, ...]
-    payouts_micro: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        if len(self.token_ids) != len(self.payouts_micro) or sum(self.payouts_micro) != MICRO:
-            raise ValueError(f"payout of {self.condition_id} does not sum to one dollar")
-
-    def of(self, token_id: str) -> int:
-        return self.payouts_micro[self.token_ids.index(token_id)]
 
 
 class PricePoint(NamedTuple):

@@ -6,17 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from prescient.domain.market import Side
+from polymarket_kit.model import OrderType, Side
 from prescient.domain.resting import RestingOrder
-
-
-class OrderType(StrEnum):
-    """The venue's four order types. A taker order is FAK (what fills, fills) or FOK (all or nothing)."""
-
-    GTC = "GTC"
-    GTD = "GTD"
-    FOK = "FOK"
-    FAK = "FAK"
 
 
 class OrderStatus(StrEnum):

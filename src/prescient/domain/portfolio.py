@@ -7,7 +7,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from prescient.domain.values import MICRO
+from polymarket_kit.values import MICRO
 
 DEFAULT_TRADE_SIZE_MICRO = 100 * MICRO
 

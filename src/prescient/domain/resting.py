@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from prescient.domain.market import Side
-from prescient.domain.values import MICRO, multiply_down, multiply_up
+from polymarket_kit.model import Side
+from polymarket_kit.values import MICRO, multiply_down, multiply_up
 
 
 @dataclass(frozen=True, slots=True)

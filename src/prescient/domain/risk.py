@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from prescient.domain.fees import worst_fee
-from prescient.domain.market import Side, TradingRules
+from polymarket_kit.fees import worst_fee
+from polymarket_kit.model import Side
+from polymarket_kit.values import MICRO, format_usd, micro_to_text, multiply_up
+from prescient.domain.market import TradingRules
 from prescient.domain.order import ApprovedOrder, OrderIntent, Refused
 from prescient.domain.portfolio import Portfolio, PortfolioStatus
-from prescient.domain.values import MICRO, format_usd, micro_to_text, multiply_up
 
 
 def check(intent: OrderIntent, portfolio: Portfolio, held_micro: int, rules: TradingRules) -> ApprovedOrder | Refused:

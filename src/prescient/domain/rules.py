@@ -5,9 +5,10 @@ The texts are the venue's own, so that paper says what live would say.
 
 from __future__ import annotations
 
-from prescient.domain.market import Side, TradingRules
-from prescient.domain.order import OrderIntent, OrderType, Rejected
-from prescient.domain.values import MICRO, micro_to_text
+from polymarket_kit.model import OrderType, Side
+from polymarket_kit.values import MICRO, micro_to_text
+from prescient.domain.market import TradingRules
+from prescient.domain.order import OrderIntent, Rejected
 
 MARKETABLE_MINIMUM_MICRO = MICRO
 # Market orders: the maker amount has at most two decimals, whatever the tick.

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from prescient.domain.errors import InvalidRequest
+from polymarket_kit.errors import InvalidRequest
 
 UNITS_S = {"m": 60, "h": 3_600, "d": 86_400}
 INTERVAL_MIN_S = 60

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from polymarket_kit.values import MICRO, micro_to_text
 from prescient.domain.market import Event, Market, MarketFigures
-from prescient.domain.values import MICRO, micro_to_text
 
 USD = MICRO
 

@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from prescient.domain.market import Market, OrderBook, PricePoint, Side
+from polymarket_kit.model import Side
+from prescient.domain.market import Market, OrderBook, PricePoint
 
 
 class Step(StrEnum):

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from prescient.domain.market import OrderBook, Side
+from polymarket_kit.model import Side
+from prescient.domain.market import OrderBook
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from prescient.domain.fees import taker_fee
-from prescient.domain.market import Side
+from polymarket_kit.fees import taker_fee
+from polymarket_kit.model import Side
+from polymarket_kit.values import MICRO, micro_to_text, multiply_up, parse_micro
 from prescient.domain.signal import MarketView, Pass, Proposal
-from prescient.domain.values import MICRO, micro_to_text, multiply_up, parse_micro
 from prescient.ports import Parameter
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from prescient.domain.market import Market, OrderBook, Outcome, Side
+from polymarket_kit.model import Side
+from polymarket_kit.values import MICRO, micro_to_text
+from prescient.domain.market import Market, OrderBook, Outcome
 from prescient.domain.signal import MarketView, Pass, Proposal
-from prescient.domain.values import MICRO, micro_to_text
 from prescient.ports import Parameter
 
 EVEN_MICRO = MICRO // 2

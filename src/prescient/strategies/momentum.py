@@ -7,9 +7,10 @@ from itertools import pairwise
 from math import erf, log, sqrt
 from typing import Any
 
-from prescient.domain.market import PricePoint, Side
+from polymarket_kit.model import Side
+from polymarket_kit.values import MICRO, micro_to_text
+from prescient.domain.market import PricePoint
 from prescient.domain.signal import MarketView, Pass, Proposal
-from prescient.domain.values import MICRO, micro_to_text
 from prescient.ports import Parameter
 
 POINTS_MIN = 6

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from prescient.domain.errors import InvalidRequest
+from polymarket_kit.errors import InvalidRequest
+from polymarket_kit.values import MICRO
 from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
 from prescient.domain.schedule import parse_schedule
-from prescient.domain.values import MICRO
 from prescient.ports import Desk
 from prescient.trading.strategy_config import check
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from polymarket_kit.errors import PrescientError
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus, StepReport
-from prescient.domain.errors import NoActivePortfolios, PortfolioNotActive, PrescientError
+from prescient.domain.errors import NoActivePortfolios, PortfolioNotActive
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.signal import Step
 from prescient.ports import Clock, Stages, Store

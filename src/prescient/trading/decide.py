@@ -9,13 +9,14 @@ from typing import Any
 
 import structlog
 
+from polymarket_kit.errors import InvalidRequest
+from polymarket_kit.model import Side
+from polymarket_kit.values import MICRO, micro_to_text, parse_micro
 from prescient.domain.cycle import StepReport
-from prescient.domain.errors import InvalidRequest
-from prescient.domain.market import Market, OrderBook, PricePoint, Side
+from prescient.domain.market import Market, OrderBook, PricePoint
 from prescient.domain.portfolio import Portfolio
 from prescient.domain.screening import MarketFilter
 from prescient.domain.signal import Decision, MarketView, Pass, Proposal, Signal, Step
-from prescient.domain.values import MICRO, micro_to_text, parse_micro
 from prescient.ports import Desk, Strategy
 from prescient.trading.proposals import STRATEGY_ERROR, ask_strategy, printable
 from prescient.trading.strategy_config import complete

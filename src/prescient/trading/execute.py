@@ -8,12 +8,12 @@ from typing import Any
 
 import structlog
 
+from polymarket_kit.errors import PrescientError
+from polymarket_kit.values import MICRO
 from prescient.domain.cycle import StepReport
-from prescient.domain.errors import PrescientError
 from prescient.domain.market import TradingRules
 from prescient.domain.order import ApprovedOrder, Refused, Rejected, Submission, Trade
 from prescient.domain.signal import Decision, Signal, Step
-from prescient.domain.values import MICRO
 from prescient.ports import Desk
 from prescient.trading.decide import strategy_of
 from prescient.trading.orders import approve, book_answer, sell_back

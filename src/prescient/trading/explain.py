@@ -6,10 +6,11 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
+from polymarket_kit.errors import InvalidRequest
+from polymarket_kit.values import micro_to_text
 from prescient.domain.cycle import CycleReport, CycleRequest
-from prescient.domain.errors import InvalidRequest, NotFoundError
+from prescient.domain.errors import NotFoundError
 from prescient.domain.signal import Decision
-from prescient.domain.values import micro_to_text
 from prescient.ports import Desk
 from prescient.trading.cycle import as_it_ended
 

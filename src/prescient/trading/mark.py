@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+from polymarket_kit.model import Side
+from polymarket_kit.values import MICRO
 from prescient.domain.cycle import StepReport
-from prescient.domain.market import OrderBook, Side, TradingRules
+from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.portfolio import Mark, PortfolioStatus, Position
 from prescient.domain.signal import Step
-from prescient.domain.values import MICRO
-from prescient.exchange.book import walk
+from prescient.paper_matching.book import walk
 from prescient.ports import Desk
 from prescient.trading.screen import save_books
 from prescient.trading.sets import merge_all

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from polymarket_kit.model import OrderType, Side
+from polymarket_kit.values import MICRO, parse_micro
 from prescient.domain import risk
 from prescient.domain.errors import InvariantBroken, PositionMoved
 from prescient.domain.ledger import Transfer, release, reservation
 from prescient.domain.ledger import fills as fill_transfers
-from prescient.domain.market import Side, TradingRules
+from prescient.domain.market import TradingRules
 from prescient.domain.order import (
     TERMINAL_STATUSES,
     Accepted,
     ApprovedOrder,
     OrderIntent,
     OrderStatus,
-    OrderType,
     Refused,
     Rejected,
     Submission,
@@ -26,7 +27,6 @@ from prescient.domain.order import (
 from prescient.domain.portfolio import Position
 from prescient.domain.rules import MARKET_AMOUNT_STEP_MICRO, floor_to, worst_price
 from prescient.domain.signal import Signal
-from prescient.domain.values import MICRO, parse_micro
 from prescient.ports import Booking, Desk
 
 BOOKING_ATTEMPTS_MAX = 5

@@ -7,10 +7,11 @@ from typing import Any
 
 import structlog
 
-from prescient.domain.market import Market, Side
+from polymarket_kit.model import Side
+from polymarket_kit.values import MICRO, MICRO_MAX
+from prescient.domain.market import Market
 from prescient.domain.rules import MARKET_AMOUNT_STEP_MICRO
 from prescient.domain.signal import MarketView, Pass, Proposal
-from prescient.domain.values import MICRO, MICRO_MAX
 from prescient.ports import Strategy
 
 log = structlog.get_logger(__name__)

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from polymarket_kit.errors import InvalidRequest
+from polymarket_kit.model import OrderType, Side
+from polymarket_kit.values import MICRO, MICRO_MAX
 from prescient.domain.booking import OrderUpdate
-from prescient.domain.errors import ConflictError, InvalidRequest, NotFoundError
-from prescient.domain.market import Market, Side
-from prescient.domain.order import Accepted, ApprovedOrder, OrderIntent, OrderStatus, OrderType, Refused, Trade
+from prescient.domain.errors import ConflictError, NotFoundError
+from prescient.domain.market import Market
+from prescient.domain.order import Accepted, ApprovedOrder, OrderIntent, OrderStatus, Refused, Trade
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Signal
 from prescient.domain.stream import StreamEvent
-from prescient.domain.values import MICRO, MICRO_MAX
 from prescient.ports import Desk, RestingVenue
 from prescient.trading.orders import approve_intent, book_answer, book_matched
 

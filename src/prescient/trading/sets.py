@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prescient.domain.errors import ConflictError, InvalidRequest, NotFoundError, PositionMoved
+from polymarket_kit.errors import InvalidRequest
+from prescient.domain.errors import ConflictError, NotFoundError, PositionMoved
 from prescient.domain.ledger import USD, swapped
 from prescient.domain.market import Market
 from prescient.domain.portfolio import Position

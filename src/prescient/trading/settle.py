@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from polymarket_kit.values import multiply_down
 from prescient.domain.errors import InvariantBroken, PositionMoved
 from prescient.domain.ledger import settlement
 from prescient.domain.market import MarketState, Resolution
 from prescient.domain.portfolio import Position
-from prescient.domain.values import multiply_down
 from prescient.ports import Desk
 
 ATTEMPTS_MAX = 5

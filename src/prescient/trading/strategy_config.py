@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from prescient.domain.errors import InvalidRequest
+from polymarket_kit.errors import InvalidRequest
 from prescient.ports import Parameter, Strategy
 
 TEXT_LENGTH_MAX = 100

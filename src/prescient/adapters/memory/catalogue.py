@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from polymarket_kit.model import Level
 from prescient.adapters.memory.tables import DecisionBatch, SnapshotRow, StoreBase, Tables
-from prescient.domain.market import Event, Level, Market, MarketFigures, OrderBook
+from prescient.domain.market import Event, Market, MarketFigures, OrderBook
 from prescient.domain.signal import Decision
 from prescient.ports import Collected, EventPage
 

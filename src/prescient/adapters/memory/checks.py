@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from polymarket_kit.values import MICRO
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.order import ApprovedOrder, Fill, Trade
 from prescient.domain.portfolio import Mark, Position
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Signal
-from prescient.domain.values import MICRO
 
 
 def check_signal(signal: Signal) -> None:

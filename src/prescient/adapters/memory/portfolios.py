@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from polymarket_kit.errors import InvalidRequest
 from prescient.adapters.memory.tables import PortfolioRow, Process, StoreBase, Tables, checked_deltas, write_transfers
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus, StepReport
 from prescient.domain.errors import (
@@ -16,7 +17,6 @@ from prescient.domain.errors import (
     CycleAlreadyRunning,
     CycleInterrupted,
     IdempotencyKeyReused,
-    InvalidRequest,
     NotFoundError,
     PortfolioNotActive,
 )

@@ -8,14 +8,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
+from polymarket_kit.model import Side
 from prescient.adapters.paper.taken import Taken
 from prescient.domain.booking import OrderUpdate
-from prescient.domain.market import OrderBook, Side, TradingRules
+from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, OrderStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.rules import EXPIRES_EARLY_S
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, StreamEvent
-from prescient.exchange.queue import MarketQueue, Outcome, Place, QueueModel
+from prescient.paper_matching.queue import MarketQueue, Outcome, Place, QueueModel
 from prescient.ports import Clock, MarketStream
 
 CANCELED = "canceled on request"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from prescient.domain.market import Level
+from polymarket_kit.model import Level
+from polymarket_kit.values import MICRO
 from prescient.domain.order import Consumption
-from prescient.domain.values import MICRO
-from prescient.exchange.book import with_level
-from prescient.exchange.queue import Place
+from prescient.paper_matching.book import with_level
+from prescient.paper_matching.queue import Place
 from prescient.ports import Store
 
 MEMORY_SIDES_MAX = 20_000

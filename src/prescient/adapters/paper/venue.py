@@ -11,22 +11,15 @@ import logging
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
+from polymarket_kit.model import OrderType
+from polymarket_kit.values import micro_to_text
 from prescient.adapters.paper.resting import PaperResting
 from prescient.adapters.paper.taken import Taken
 from prescient.domain.market import OrderBook, TradingRules
-from prescient.domain.order import (
-    Accepted,
-    ApprovedOrder,
-    Consumption,
-    OrderStatus,
-    OrderType,
-    Rejected,
-    Submission,
-)
+from prescient.domain.order import Accepted, ApprovedOrder, Consumption, OrderStatus, Rejected, Submission
 from prescient.domain.rules import check_crossing, check_limit_order, check_taker_order
-from prescient.domain.values import micro_to_text
-from prescient.exchange.book import Walk, book_side, walk, with_taken, without_own
-from prescient.exchange.queue import QueueModel
+from prescient.paper_matching.book import Walk, book_side, walk, with_taken, without_own
+from prescient.paper_matching.queue import QueueModel
 from prescient.ports import Clock, MarketData, MarketStream, Store
 
 # The venue holds marketable orders of flagged markets for 50 ms (since 2026-08-17) and cannot be asked to cancel them.

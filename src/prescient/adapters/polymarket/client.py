@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import msgspec
 import structlog
 
+from polymarket_kit.messages.pages import MalformedMessage, printable
 from prescient.adapters.polymarket.limits import Rate, TokenBucket
+from prescient.adapters.polymarket.messages.http import HttpResponse, HttpTransport, TransportFailed
 from prescient.domain.errors import VenueUnavailable
 from prescient.ports import Clock
-from prescient.wire.http import HttpResponse, HttpTransport, TransportFailed
-from prescient.wire.pages import MalformedMessage, printable
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)

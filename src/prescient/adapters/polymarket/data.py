@@ -12,23 +12,23 @@ from typing import Any, TypeVar
 import msgspec
 import structlog
 
+from polymarket_kit.messages.pages import Decoded, RawPage, reason_of, split_page
 from prescient.adapters.polymarket import limits
 from prescient.adapters.polymarket.client import Question, RequestRefused, RetryPolicy, VenueClient
-from prescient.adapters.polymarket.rules_cache import RulesCache
-from prescient.adapters.polymarket.transport import AiohttpTransport, is_loopback
-from prescient.domain.errors import VenueUnavailable
-from prescient.domain.market import MarketState, OrderBook, PricePoint, Resolution, TradingRules
-from prescient.ports import Clock, EventPage, Gather
-from prescient.wire.clob import (
+from prescient.adapters.polymarket.messages.clob import (
     decode_books,
     decode_clob_market,
     decode_price_history,
     decode_rules,
     payout_of_winner,
 )
-from prescient.wire.gamma import StateReport, decode_events, decode_market_states
-from prescient.wire.http import HttpTransport
-from prescient.wire.pages import Decoded, RawPage, reason_of, split_page
+from prescient.adapters.polymarket.messages.gamma import StateReport, decode_events, decode_market_states
+from prescient.adapters.polymarket.messages.http import HttpTransport
+from prescient.adapters.polymarket.rules_cache import RulesCache
+from prescient.adapters.polymarket.transport import AiohttpTransport, is_loopback
+from prescient.domain.errors import VenueUnavailable
+from prescient.domain.market import MarketState, OrderBook, PricePoint, Resolution, TradingRules
+from prescient.ports import Clock, EventPage, Gather
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)

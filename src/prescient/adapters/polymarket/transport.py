@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from prescient.wire.http import HttpResponse, TransportFailed
+from prescient.adapters.polymarket.messages.http import HttpResponse, TransportFailed
 
 MEBIBYTE = 1024 * 1024
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})

@@ -14,8 +14,9 @@ from sqlalchemy import ClauseElement, event, exc
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from polymarket_kit.errors import PrescientError
 from prescient.adapters.postgres.errors import RETRYABLE, sqlstate_of, translated
-from prescient.domain.errors import PrescientError, StoreUnavailable
+from prescient.domain.errors import StoreUnavailable
 
 CONNECT_TIMEOUT_S = 5.0
 # A connection cut without a word (a pulled cable) is given up after this; the server's own limits come first.

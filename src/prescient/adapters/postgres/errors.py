@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncpg
 from sqlalchemy import exc
 
-from prescient.domain.errors import InvalidRequest, InvariantBroken, PrescientError, StoreUnavailable
+from polymarket_kit.errors import InvalidRequest, PrescientError
+from prescient.domain.errors import InvariantBroken, StoreUnavailable
 
 # Serialization failure, deadlock, lock time-out: the same transaction may well succeed a moment later.
 RETRYABLE = frozenset({"40001", "40P01", "55P03"})

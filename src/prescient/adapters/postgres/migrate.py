@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import asyncpg
 
+from polymarket_kit.errors import PrescientError
 from prescient.adapters.postgres.connection import Raw, connect, database_errors
-from prescient.domain.errors import PrescientError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncpg
 
+from polymarket_kit.errors import PrescientError
 from prescient.adapters.postgres.connection import connect, database_errors
-from prescient.domain.errors import PrescientError
 
 APPLICATION = "prescient source"
 

@@ -1,0 +1,3 @@
+"""Typed data, order hashes, wallet addresses and log-in headers, made by clients and checked by the exchange."""
+
+from __future__ import annotations

@@ -1,0 +1,190 @@
+"""What happens outside the order book: the chain, its relayer, deposits and withdrawals, and the Data API that tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+import msgspec
+
+from polymarket_kit.signing.eip712 import checksum_address
+from polymarket_kit.signing.order_signing import POLYGON
+from polymarket_kit.values import MICRO
+from practice_exchange.chain.keys import RelayerKeys
+from practice_exchange.chain.ledger import Chain
+from practice_exchange.chain.relayer import Relayer
+from practice_exchange.chain.rpc import RpcSide
+from practice_exchange.clob.trading_routes import FUNDS_MICRO, TradingSide
+from practice_exchange.data.routes import DataRoutes
+from practice_exchange.data.routes_v2 import NewerDataRoutes
+from practice_exchange.data.select import Selector
+from practice_exchange.engine.rejections import Rejection
+from practice_exchange.venue.market_lookup import Encyclopedia
+from practice_exchange.venue.positions import Positions
+from practice_exchange.venue.records import Kind, Record, Records
+from practice_exchange.web.controls import Controls, control_refused, read_control
+from practice_exchange.web.query import Query
+from practice_exchange.web.responses import Answer, clob_missing, json_answer, text_answer
+from practice_exchange.world.manual_resolution import VerdictRefused, resolve_now
+from practice_exchange.world.timestamps import SECOND_MS
+from practice_exchange.world.world import Exhibit
+
+BUILDER_KEYS = "/auth/builder-api-key"
+DEPOSIT_MAX_USD = 1_000_000_000
+Route = Callable[[], Answer]
+
+
+class _Move(msgspec.Struct, forbid_unknown_fields=True):
+    address: str
+    usd: float
+    approve: bool = False
+
+
+class _KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
+    address: str
+
+
+class _Verdict(msgspec.Struct, forbid_unknown_fields=True):
+    condition_id: str
+    winner: Literal[0, 1] | None
+
+
+class _RememberedRecords:
+    """The records as a part of a checkpoint; the positions follow from them."""
+
+    def __init__(self, records: Records, positions: Positions) -> None:
+        self._records = records
+        self._positions = positions
+
+    def remember(self) -> bytes:
+        return self._records.remember()
+
+    def recall(self, kept: bytes) -> None:
+        self._records.recall(kept)
+        self._positions.rebuild()
+
+
+class Outside:
+    """Answers ``/data``, ``/relayer`` and ``/rpc``, builder's keys of the order-book API, and the controls of play money."""
+
+    def __init__(self, world: Exhibit, trading: TradingSide, controls: Controls, chain_id: int = POLYGON) -> None:
+        self._world = world
+        self._trading = trading
+        floor = trading.floor
+        self.records = Records((floor.house, floor.crowd), trading.transaction_hash)
+        self.facts = Encyclopedia(world, floor)
+        self.positions = Positions(self.records, self.facts.condition_of)
+        self.chain = Chain(world, floor, trading.approvals, self.records)
+        self.keys = RelayerKeys(world.seed, lambda: (trading.machine_s(), floor.now_ms / SECOND_MS))
+        self._relayer = Relayer(self.chain, self.keys, world.seed, chain_id, trading.is_known)
+        self._rpc = RpcSide(self.chain, chain_id)
+        select = Selector(self.records, self.positions, self.facts, lambda: floor.now_ms)
+        self._data = DataRoutes(select)
+        self._newer_data = NewerDataRoutes(select, trading.approvals, chain_id)
+        for wallet in trading.wallets:
+            self._welcome(wallet.funder)
+        floor.listeners.append(self.records.hear)
+        trading.parts["approvals"] = trading.approvals
+        trading.parts["chain"] = self.chain
+        trading.parts["relayer_keys"] = self.keys
+        trading.parts["records"] = _RememberedRecords(self.records, self.positions)
+        controls.add("POST /practice/deposit", self._deposit)
+        controls.add("POST /practice/withdraw", self._withdraw)
+        controls.add("POST /practice/relayer-key", self._relayer_key)
+        controls.add("POST /practice/resolve", self._resolve)
+
+    def route(
+        self, area: str, method: str, below: str, query: Query, body: bytes, headers: Mapping[str, str]
+    ) -> Route | None:
+        """What answers a path, or None where another part of the exchange does; names in ``headers`` are lower case."""
+        if area == "data":
+            return lambda: self._tell(method, below, query)
+        if area == "relayer":
+            return lambda: self._relayer.answer(method, below, query, body, headers)
+        if area == "rpc":
+            return lambda: self._rpc.answer(method, body)
+        if area == "clob" and below.rstrip("/") == BUILDER_KEYS:
+            return lambda: self._builder_keys(method, below, body, headers)
+        return None
+
+    def _tell(self, method: str, below: str, query: Query) -> Answer:
+        if method not in ("GET", "HEAD"):
+            raise clob_missing("404 page not found")
+        newer = self._newer_data
+        return newer.answer(below, query) if newer.owns(below) else self._data.answer(below, query)
+
+    def _builder_keys(self, method: str, below: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        if method == "DELETE" and headers.get("poly_builder_api_key"):
+            self.keys.revoke(method, below, headers, body)
+            return json_answer("OK")
+        if method not in ("GET", "POST", "DELETE"):
+            return text_answer("404 page not found\n", 404)
+        owner = self._trading.door.key(method, below, headers, body).address
+        if method == "DELETE":
+            self.keys.revoke_newest(owner)
+            return json_answer("OK")
+        return json_answer(self.keys.make(owner) if method == "POST" else self.keys.of_address(owner))
+
+    # Play money
+
+    def _welcome(self, account_id: str) -> None:
+        """Write down the dollars that a wallet of the seed begins with."""
+        named, now_ms = self.chain.first_hash(account_id), self.chain.floor.now_ms
+        self.records.add(Record(account_id, Kind.DEPOSIT, now_ms, named, FUNDS_MICRO))
+
+    def _deposit(self, body: bytes) -> Answer:
+        asked, account_id, amount_micro = _read_move(body)
+        self._trading.know(account_id)
+        if asked.approve:
+            self._trading.approvals.grant_all(account_id)
+        return self._told(account_id, self.chain.credit(account_id, amount_micro).transaction_hash)
+
+    def _withdraw(self, body: bytes) -> Answer:
+        _, account_id, amount_micro = _read_move(body)
+        done = self.chain.debit(account_id, amount_micro)
+        if isinstance(done, Rejection):
+            raise control_refused(f"{account_id} has less than that: {done.text}")
+        return self._told(account_id, done.transaction_hash)
+
+    def _told(self, account_id: str, transaction_hash: str) -> Answer:
+        balance_micro = self._trading.floor.engine.account(account_id).collateral.balance_micro
+        told = {"address": account_id, "balance_usd": balance_micro / MICRO, "transaction_hash": transaction_hash}
+        return json_answer(told)
+
+    def _relayer_key(self, body: bytes) -> Answer:
+        asked = read_control(body, _KeyRequest, '{"address": "0x..."}')
+        try:
+            address = checksum_address(asked.address)
+        except ValueError as error:
+            raise control_refused(f"address: {error}") from error
+        return json_answer({"apiKey": self.keys.relayer_key(address), "address": address})
+
+    # Verdicts
+
+    def _resolve(self, body: bytes) -> Answer:
+        asked = read_control(body, _Verdict, '{"condition_id": "0x...", "winner": 0} (or 1, or null for half each)')
+        register = self._world.register
+        market = register.markets_by_condition.get(asked.condition_id)
+        if market is None:
+            raise control_refused("condition_id: there is no such market")
+        try:
+            resolve_now(register.events[market.event_number], market, asked.winner, self._trading.floor.now_ms)
+        except VerdictRefused as error:
+            raise control_refused(str(error)) from error
+        self._world.revision += 1
+        self._trading.attend()
+        return json_answer(
+            {"condition_id": market.condition_id, "payouts": [each / MICRO for each in market.payouts_micro]}
+        )
+
+
+def _read_move(body: bytes) -> tuple[_Move, str, int]:
+    """A deposit or withdrawal: what was asked, whose account, how much. Raises WireError (422)."""
+    asked = read_control(body, _Move, '{"address": "0x...", "usd": 100}')
+    try:
+        account_id = checksum_address(asked.address)
+    except ValueError as error:
+        raise control_refused(f"address: {error}") from error
+    if not 0 < asked.usd <= DEPOSIT_MAX_USD or not asked.usd * MICRO >= 1:
+        raise control_refused(f"usd must be above 0 and at most {DEPOSIT_MAX_USD}")
+    return asked, account_id, round(asked.usd * MICRO)

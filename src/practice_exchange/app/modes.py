@@ -1,0 +1,61 @@
+"""The venue's restricted modes, set by ``/practice/mode``: a restart with its post-only window, cancel-only, disabled."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from practice_exchange.engine.orders import Mode
+from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.web.controls import Controls, control_refused, read_control
+from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.world.timestamps import SECOND_MS
+
+Name = Literal["open", "restart", "post_only", "cancel_only", "disabled"]
+MODES: dict[Name, Mode] = {
+    "open": Mode.NORMAL,
+    "restart": Mode.RESTARTING,
+    "post_only": Mode.POST_ONLY,
+    "cancel_only": Mode.CANCEL_ONLY,
+    "disabled": Mode.DISABLED,
+}
+NAMES: dict[Mode, Name] = {mode: name for name, mode in MODES.items()}
+# How long these take on the venue; the others last until another mode is set.
+USUAL_S: dict[Name, float] = {"restart": 90.0, "post_only": 120.0}
+SECONDS_MAX = 86_400.0
+EXAMPLE = '{"mode": "restart", "seconds": 90}'
+
+
+class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    mode: Name
+    seconds: float | None = None
+
+
+class Modes:
+    """Sets what the exchange takes. Seconds are of the exchange's own time, as everything that happens to orders."""
+
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
+
+    def add_to(self, controls: Controls) -> None:
+        controls.add("GET /practice/mode", lambda body: self._told())
+        controls.add("POST /practice/mode", self._set)
+        controls.tell("mode", lambda: NAMES[self._floor.engine.core.mode])
+
+    def _set(self, body: bytes) -> Answer:
+        wanted = read_control(body, _Wanted, EXAMPLE)
+        seconds = USUAL_S.get(wanted.mode, 0.0) if wanted.seconds is None else wanted.seconds
+        if not 0 <= seconds <= SECONDS_MAX:
+            raise control_refused(f"seconds must be between 0 and {SECONDS_MAX:g}")
+        now_ms = self._floor.now_ms
+        until_ms = now_ms + int(seconds * SECOND_MS) if seconds and wanted.mode != "open" else 0
+        self._floor.engine.set_mode(MODES[wanted.mode], now_ms, until_ms)
+        self._floor.attend()
+        return self._told()
+
+    def _told(self) -> Answer:
+        self._floor.attend()
+        core = self._floor.engine.core
+        left_s = max(0, core.mode_until_ms - self._floor.now_ms) / SECOND_MS if core.mode_until_ms else None
+        return json_answer({"mode": NAMES[core.mode], "seconds_left": left_s})

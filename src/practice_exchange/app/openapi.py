@@ -1,0 +1,203 @@
+"""What the practice exchange serves, as an OpenAPI document: its paths, and the very structs that its answers are written from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from polymarket_kit.messages.order_messages import (
+    ApiKeyMessage,
+    ApiKeysMessage,
+    BalanceAllowanceMessage,
+    CancelAnswer,
+    CancelMarketBody,
+    CancelOrderBody,
+    ErrorMessage,
+    HeartbeatMessage,
+    OpenOrderMessage,
+    PageMessage,
+    SendOrderAnswer,
+    SendOrderMessage,
+    TradeMessage,
+)
+from practice_exchange.app.openapi_paths import (
+    CLOB,
+    CONTROLS,
+    DATA,
+    GAMMA,
+    KEY,
+    OBJECT,
+    RELAYER,
+    TEXT,
+    TRADING,
+    TRUTH,
+    WALLET,
+    Served,
+)
+from practice_exchange.books.shapes import BookShape, ClobMarketShape, InfoShape, SimplifiedMarketShape
+from practice_exchange.faults.order import Fault
+from practice_exchange.gamma.shapes import TagShape
+from practice_exchange.world.world import Exhibit
+
+VERSION = "3.1.0"
+HEADERS = {
+    WALLET: ("POLY_ADDRESS", "POLY_SIGNATURE", "POLY_TIMESTAMP", "POLY_NONCE"),
+    KEY: ("POLY_ADDRESS", "POLY_SIGNATURE", "POLY_TIMESTAMP", "POLY_API_KEY", "POLY_PASSPHRASE"),
+}
+STRUCTS: tuple[Any, ...] = (
+    ApiKeyMessage,
+    ApiKeysMessage,
+    BalanceAllowanceMessage,
+    BookShape,
+    CancelAnswer,
+    CancelMarketBody,
+    CancelOrderBody,
+    ClobMarketShape,
+    ErrorMessage,
+    Fault,
+    HeartbeatMessage,
+    InfoShape,
+    OpenOrderMessage,
+    PageMessage[OpenOrderMessage],
+    PageMessage[TradeMessage],
+    SendOrderAnswer,
+    SendOrderMessage,
+    SimplifiedMarketShape,
+    TagShape,
+    TradeMessage,
+)
+DIGITS = {"type": "string", "pattern": "^[0-9]{1,78}$"}
+ADDRESS = {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"}
+HASH = {"type": "string", "pattern": "^0x[0-9a-fA-F]{64}$"}
+HASH_OR_NOTHING = {"type": "string", "pattern": "^(0x[0-9a-fA-F]{64})?$"}
+WHOLE = {"type": "integer", "minimum": 0, "maximum": 1_000}
+# What the structs leave to the checks behind them: fields of an order, and parameters by name.
+FIELDS: dict[str, dict[str, Any]] = {
+    "OrderMessage": {
+        "maker": ADDRESS,
+        "signer": ADDRESS,
+        "tokenId": DIGITS,
+        "makerAmount": DIGITS,
+        "takerAmount": DIGITS,
+        "expiration": {**DIGITS, "default": "0"},
+        "timestamp": DIGITS,
+        "signatureType": {"enum": [0, 1, 2, 3]},
+        "metadata": {**HASH_OR_NOTHING, "default": ""},
+        "builder": {**HASH_OR_NOTHING, "default": ""},
+    },
+    "CancelOrderBody": {"orderID": HASH},
+}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "token_id": DIGITS,
+    "condition_id": HASH,
+    "order_id": HASH,
+    "side": {"enum": ["BUY", "SELL"]},
+    "asset_type": {"enum": ["COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2"]},
+    "signature_type": {"enum": ["0", "1", "2", "3"]},
+    "interval": {"enum": ["max", "all", "1m", "1w", "1d", "6h", "1h"]},
+    "limit": WHOLE,
+    "offset": WHOLE,
+    "page": WHOLE,
+    "limit_per_type": WHOLE,
+    "closed": TRUTH,
+    "ascending": TRUTH,
+    "include_tag": TRUTH,
+    "decimalized": TRUTH,
+    "order": {"enum": ["volume24hr", "liquidityNum", "startDate", "endDate", "createdAt", "id"]},
+}
+REFERENCE = "#/components/schemas/{name}"
+
+
+def describe(world: Exhibit, *, trading: bool) -> dict[str, Any]:
+    """Return the document, with examples of ids that this world has; without ``trading`` only what can be read."""
+    served = (*CLOB, *GAMMA, *CONTROLS, *((*TRADING, *DATA, *RELAYER) if trading else ()))
+    examples = _examples(world)
+    paths: dict[str, dict[str, Any]] = {}
+    for each in served:
+        method, _, path = each.operation.partition(" ")
+        paths.setdefault(path, {})[method.lower()] = _operation(each, path, examples)
+    _, components = msgspec.json.schema_components(STRUCTS, ref_template=REFERENCE)
+    for name, fields in FIELDS.items():
+        components[name]["properties"] |= fields
+    # An order for the first contracts has no timestamp; who reads this document makes none of those.
+    components["OrderMessage"]["required"].append("timestamp")
+    info = {
+        "title": "Practice exchange",
+        "version": "1",
+        "description": "Polymarket's paths as served here. A status of 5xx comes only where a fault or a mode asks for it.",
+    }
+    return {"openapi": VERSION, "info": info, "paths": paths, "components": {"schemas": components}}
+
+
+def _operation(each: Served, path: str, examples: dict[str, str]) -> dict[str, Any]:
+    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+    parameters = [_parameter(name, "path", examples) for name in names]
+    parameters += [_parameter(name, "query", examples) for name in each.query.split()]
+    parameters += [
+        {"name": name, "in": "header", "required": True, "schema": TEXT} for name in HEADERS.get(each.login, ())
+    ]
+    described: dict[str, Any] = {
+        "summary": each.summary,
+        "operationId": each.operation,
+        "parameters": parameters,
+        "responses": dict(_responses(each, path)),
+    }
+    if each.body is not None:
+        described["requestBody"] = {"required": True, "content": _content(each.body)}
+    return described
+
+
+def _parameter(name: str, place: str, examples: dict[str, str]) -> dict[str, Any]:
+    described: dict[str, Any] = {"name": name, "in": place, "required": place == "path"}
+    described["schema"] = PARAMETERS.get(name, TEXT)
+    if name in examples:
+        described["example"] = examples[name]
+    return described
+
+
+def _responses(each: Served, path: str) -> Iterator[tuple[str, Any]]:
+    done = "201" if each.operation == "POST /practice/faults" else "200"
+    yield done, {"description": "Done", "content": _content(each.answer)}
+    # The catalogue says more about a refusal than the rest does.
+    refusal = OBJECT if path.startswith(("/gamma", "/practice")) else ErrorMessage
+    refusals = (("400", "Refused"), ("404", "Not there"), ("422", "Senseless"), ("429", "Over a rate limit"))
+    for status, meaning in refusals:
+        yield status, {"description": meaning, "content": _content(refusal)}
+    if each.login:
+        yield "401", {"description": "Not who it says it is", "content": _content(ErrorMessage)}
+
+
+def _content(what: Any) -> dict[str, Any]:
+    schema = what if isinstance(what, dict) else _reference(what)
+    return {schema.get("contentMediaType", "application/json"): {"schema": schema}}
+
+
+def _reference(struct: Any) -> Any:
+    (schema,), _ = msgspec.json.schema_components((struct,), ref_template=REFERENCE)
+    return schema
+
+
+def _examples(world: Exhibit) -> dict[str, str]:
+    """Ids that exist, so that who reads the document can ask at once."""
+    market = next((each for each in world.register.markets.values() if each.trading), None)
+    if market is None:
+        return {}
+    event = world.register.events[market.event_number]
+    return {
+        "token_id": market.token_ids[0],
+        "asset_id": market.token_ids[0],
+        "clob_token_ids": market.token_ids[0],
+        "condition_id": market.condition_id,
+        "market": market.token_ids[0],
+        "id": str(event.number),
+        "slug": event.slug,
+        "side": "BUY",
+        "interval": "1d",
+        "fidelity": "60",
+        "limit": "20",
+        "asset_type": "COLLATERAL",
+        "signature_type": "0",
+        "q": market.question.split()[0],
+    }

@@ -1,0 +1,64 @@
+"""What the practice exchange is told from outside: the environment, then ``.env``, then ``backend/.env``; read once.
+
+The keys are those of the trading product, so that one ``.env`` serves both.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PORT = 8010
+
+
+def default_home() -> Path:
+    """The platform's folder for user data."""
+    return Path(platformdirs.user_data_dir("prescient", appauthor=False))
+
+
+class ExchangeSettings(BaseSettings):
+    """Which world is played, how fast, where it is kept and on which port it is served."""
+
+    model_config = SettingsConfigDict(env_file=(os.path.join("backend", ".env"), ".env"), extra="ignore", frozen=True)
+
+    home: Path = Field(default_factory=default_home, validation_alias="PRESCIENT_HOME")
+    port_shift: int = Field(0, ge=0, le=50_000, validation_alias="PRESCIENT_PORT_SHIFT")
+    seed: int = Field(7, ge=0, le=2**31, validation_alias="PRESCIENT_SEED")
+    speed: float = Field(1.0, gt=0, le=100_000, validation_alias="PRESCIENT_SPEED")
+    # The world stands still: for tests, and for looking at one moment at leisure.
+    frozen: bool = Field(False, validation_alias="PRESCIENT_FROZEN")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", validation_alias="PYTHON_LOG_LEVEL")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _upper(cls, value: Any) -> Any:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @property
+    def port(self) -> int:
+        return PORT + self.port_shift
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What an exchange shows and how. ``now`` is when a new world or a catalogue starts (RFC 3339), the present if None.
+
+    ``port`` 0 takes a free one, None the settings'. A ``fresh`` world begins anew and is not kept.
+    """
+
+    catalogs: tuple[Path, ...] = ()
+    frozen: bool = False
+    now: str | None = None
+    port: int | None = None
+    fresh: bool = False

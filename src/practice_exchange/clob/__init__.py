@@ -1,0 +1,3 @@
+"""The order-book API (CLOB): public books and prices, keys, orders and cancels."""
+
+from __future__ import annotations

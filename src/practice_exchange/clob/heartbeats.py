@@ -1,0 +1,63 @@
+"""Heartbeats: who has begun to send them loses all orders of the API key when they stop. Times are this machine's seconds."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from polymarket_kit.messages.order_messages import HeartbeatMessage
+from practice_exchange.venue.accounts import ApiKey
+from practice_exchange.web.responses import Answer, json_answer
+
+# The venue's rule: more than ten seconds without one.
+SILENCE_MAX_S = 10.0
+
+
+class Pulse(msgspec.Struct):
+    """The last heartbeat of one API key."""
+
+    key: ApiKey
+    count: int
+    last_s: float
+    heartbeat_id: str
+
+
+class Heartbeats:
+    """The last heartbeat of each API key that sends them. They tell whether a client lives, so our own clock counts."""
+
+    def __init__(self) -> None:
+        self._pulses: dict[str, Pulse] = {}
+
+    def beat(self, key: ApiKey, given: str, now_s: float) -> Answer:
+        """Take a heartbeat that names the one before; the first names none, or any. Another is refused with the expected one."""
+        key_id = key.credentials.key
+        pulse = self._pulses.get(key_id)
+        if pulse is not None and given != pulse.heartbeat_id:
+            text = "Invalid Heartbeat ID"
+            return json_answer(HeartbeatMessage(pulse.heartbeat_id, error_msg=text, error=text), 400)
+        count = pulse.count + 1 if pulse is not None else 0
+        digits = hashlib.sha256(f"{key_id}/{count}".encode()).hexdigest()
+        heartbeat_id = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:32]))
+        self._pulses[key_id] = Pulse(key, count, now_s, heartbeat_id)
+        return json_answer(HeartbeatMessage(heartbeat_id))
+
+    def fallen_silent(self, now_s: float) -> list[ApiKey]:
+        """Return the keys whose heartbeat has stopped, once each: after that they have to begin anew."""
+        silent = [key_id for key_id, pulse in self._pulses.items() if now_s - pulse.last_s > SILENCE_MAX_S]
+        return [self._pulses.pop(key_id).key for key_id in silent]
+
+    def any_silent(self, now_s: float) -> bool:
+        """Whether a heartbeat has stopped."""
+        return any(now_s - pulse.last_s > SILENCE_MAX_S for pulse in self._pulses.values())
+
+    def remember(self) -> list[Pulse]:
+        return list(self._pulses.values())
+
+    def recall(self, kept: list[Pulse]) -> None:
+        self._pulses = {pulse.key.credentials.key: pulse for pulse in kept}
+
+    def forgive(self, now_s: float) -> None:
+        """Count silence from now on: while this exchange was down, nobody could have been heard."""
+        for pulse in self._pulses.values():
+            pulse.last_s = max(pulse.last_s, now_s)

@@ -1,0 +1,216 @@
+"""What the venue tells an account unasked: its orders that were cancelled or filled, its markets that were resolved."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from polymarket_kit.model import Side
+from polymarket_kit.values import micro_to_text
+from practice_exchange.engine.events import Event, MarketChanged, MarketStage, OrderChange, OrderEvent, TradeEvent
+from practice_exchange.engine.orders import Order, OrderState
+from practice_exchange.engine.settlement import Trade, TradeStatus
+from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.world.state import MarketState
+from practice_exchange.world.timestamps import SECOND_MS
+
+# The venue's numbers for the kinds that happen here; the last is in its SDK but not in its specification.
+ORDER_CANCELLATION, ORDER_FILL, MARKET_RESOLVED, ORDER_FILL_FAILED = 1, 2, 4, 8
+# Unread ones of one account; older ones are dropped (assumed).
+KEPT_MAX = 1_000
+
+
+class Note(msgspec.Struct, array_like=True):
+    """One notification, as it was when it came to be. ``trade_id`` is 0 without a trade, ``market`` JSON of a resolved one."""
+
+    number: int
+    kind: int
+    time_s: int
+    owner: str
+    condition_id: str
+    order_id: str = ""
+    token_id: str = ""
+    side: str = ""
+    order_type: str = ""
+    price_micro: int = 0
+    size_micro: int = 0
+    matched_micro: int = 0
+    trade_id: int = 0
+    market: str = ""
+
+
+class OrderPayload(msgspec.Struct):
+    """What happened to an order; the market's fields are for people."""
+
+    asset_id: str
+    market: str
+    order_id: str
+    side: str
+    type: str
+    price: str
+    original_size: str
+    matched_size: str
+    remaining_size: str
+    outcome: str
+    outcome_index: int
+    transaction_hash: str
+    trade_id: str
+    question: str
+    market_slug: str
+    icon: str = ""
+    image: str = ""
+    eventSlug: str = ""
+    seriesSlug: str = ""
+
+
+class Notification(msgspec.Struct):
+    """A notification on the wire. ``owner`` is the order's API key, empty where there is no order."""
+
+    id: int
+    owner: str
+    type: int
+    payload: OrderPayload | msgspec.Raw
+    timestamp: int
+
+
+class Notifications:
+    """Listens to the floor and keeps what each account has not yet read.
+
+    ``market_json`` writes a market as ``/markets/{condition_id}`` does; ``trade_id`` and ``transaction_hash`` write a
+    trade's two names.
+    """
+
+    def __init__(
+        self,
+        floor: Floor,
+        market_json: Callable[[MarketState], bytes],
+        trade_id: Callable[[int], str],
+        transaction_hash: Callable[[int], str],
+    ) -> None:
+        self._floor = floor
+        self._market_json = market_json
+        self._trade_id = trade_id
+        self._transaction_hash = transaction_hash
+        self._world = (floor.house, floor.crowd)
+        self._count = 0
+        self._unread: dict[str, deque[Note]] = {}
+        floor.listeners.append(self.hear)
+
+    def hear(self, events: Sequence[Event]) -> None:
+        """Note what concerns accounts of users."""
+        for event in events:
+            if isinstance(event, OrderEvent):
+                if event.change is OrderChange.CANCELLATION and event.order.account_id not in self._world:
+                    self._note_cancellation(event)
+            elif isinstance(event, TradeEvent):
+                if event.status is TradeStatus.MATCHED or event.status is TradeStatus.FAILED:
+                    kind = ORDER_FILL if event.status is TradeStatus.MATCHED else ORDER_FILL_FAILED
+                    self._note_trade(event.trade, kind, event.time_ms)
+            elif isinstance(event, MarketChanged) and event.stage is MarketStage.RESOLVED:
+                self._note_resolution(event)
+
+    def unread(self, account_id: str) -> list[Notification]:
+        """What an account has not read, oldest first."""
+        return [self._written(note) for note in self._unread.get(account_id, ())]
+
+    def drop(self, account_ids: Iterable[str], numbers: Iterable[int]) -> None:
+        """Count these as read, as far as they are these accounts'."""
+        read = frozenset(numbers)
+        for account_id in account_ids:
+            kept = self._unread.get(account_id)
+            if kept is not None:
+                self._unread[account_id] = deque((note for note in kept if note.number not in read), KEPT_MAX)
+
+    # Noting
+
+    def _add(self, account_id: str, note: Note) -> None:
+        kept = self._unread.get(account_id)
+        if kept is None:
+            kept = self._unread[account_id] = deque(maxlen=KEPT_MAX)
+        kept.append(note)
+
+    def _note_cancellation(self, event: OrderEvent) -> None:
+        if event.status is not OrderState.MATCHED:
+            note = self._of_order(ORDER_CANCELLATION, event.order, event.matched_micro, event.time_ms)
+            self._add(event.order.account_id, note)
+
+    def _note_trade(self, trade: Trade, kind: int, time_ms: int) -> None:
+        """Tell each user in a trade of the own order."""
+        for order_id in dict.fromkeys((trade.taker_order_id, *(maker.order_id for maker in trade.makers))):
+            order = self._floor.engine.order(order_id)
+            if order is not None and order.account_id not in self._world:
+                note = self._of_order(kind, order, order.matched_micro, time_ms, trade.trade_id)
+                self._add(order.account_id, note)
+
+    def _note_resolution(self, event: MarketChanged) -> None:
+        """Tell whoever holds shares of either outcome."""
+        market = self._floor.market_of(event.condition_id)
+        text = ""
+        for account in list(self._floor.engine.core.accounts.values()):
+            held = (account.shares.get(token_id) for token_id in market.token_ids)
+            if account.account_id in self._world or not any(each is not None and each.balance_micro for each in held):
+                continue
+            text = text or self._market_json(market).decode()
+            self._count += 1
+            moment_s = event.time_ms // SECOND_MS
+            self._add(
+                account.account_id,
+                Note(self._count, MARKET_RESOLVED, moment_s, "", event.condition_id, market=text),
+            )
+
+    def _of_order(self, kind: int, order: Order, matched_micro: int, time_ms: int, trade_id: int = 0) -> Note:
+        self._count += 1
+        return Note(
+            self._count,
+            kind,
+            time_ms // SECOND_MS,
+            order.owner,
+            order.condition_id,
+            order.order_id,
+            order.token_id,
+            "BUY" if order.side is Side.BUY else "SELL",
+            order.order_type.value,
+            order.price_micro,
+            max(order.size_micro, matched_micro),
+            matched_micro,
+            trade_id,
+        )
+
+    # Writing
+
+    def _written(self, note: Note) -> Notification:
+        payload: OrderPayload | msgspec.Raw = msgspec.Raw(note.market.encode()) if note.market else self._payload(note)
+        return Notification(note.number, note.owner, note.kind, payload, note.time_s)
+
+    def _payload(self, note: Note) -> OrderPayload:
+        market = self._floor.market_of(note.condition_id)
+        index = market.token_ids.index(note.token_id)
+        return OrderPayload(
+            asset_id=note.token_id,
+            market=note.condition_id,
+            order_id=note.order_id,
+            side=note.side,
+            type=note.order_type,
+            price=micro_to_text(note.price_micro),
+            original_size=micro_to_text(note.size_micro),
+            matched_size=micro_to_text(note.matched_micro),
+            remaining_size=micro_to_text(note.size_micro - note.matched_micro),
+            outcome=market.outcomes[index],
+            outcome_index=index,
+            transaction_hash=self._transaction_hash(note.trade_id) if note.trade_id else "",
+            trade_id=self._trade_id(note.trade_id) if note.trade_id else "",
+            question=market.question,
+            market_slug=market.slug,
+        )
+
+    # What a checkpoint keeps
+
+    def remember(self) -> bytes:
+        return msgspec.msgpack.encode((self._count, {name: list(notes) for name, notes in self._unread.items()}))
+
+    def recall(self, kept: bytes) -> None:
+        """Raises msgspec.MsgspecError for what it did not write itself."""
+        self._count, unread = msgspec.msgpack.decode(kept, type=tuple[int, dict[str, list[Note]]])
+        self._unread = {name: deque(notes, KEPT_MAX) for name, notes in unread.items()}

@@ -1,0 +1,254 @@
+"""The Data API in its newer form (``/v2``), as far as the venue's newest client calls it: other names, pages by cursor."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from polymarket_kit.values import MICRO
+from practice_exchange.data.params import Params
+from practice_exchange.data.prices import price_rows
+from practice_exchange.data.routes import ACTIVITY_KINDS, CASH_KINDS
+from practice_exchange.data.select import (
+    DIRECTIONS,
+    SIDES,
+    UNITS,
+    Filter,
+    Held,
+    Selector,
+    dollars,
+    newest_first,
+    percent,
+    read_filter,
+)
+from practice_exchange.venue.approvals import Approvals, approval_rows
+from practice_exchange.venue.market_lookup import NO_OUTCOME, Facts
+from practice_exchange.venue.records import Record
+from practice_exchange.web.query import Query
+from practice_exchange.web.responses import Answer, clob_missing, json_answer
+from practice_exchange.world.timestamps import SECOND_MS, rfc3339
+
+T = TypeVar("T")
+PAGE_LENGTH, PAGE_MAX = 100, 1_000
+TITLE_MAX = 200
+STATUSES = ("OPEN", "REDEEMABLE", "REDEEMABLE_LOST", "MERGEABLE", "CLOSED")
+KINDS = (*ACTIVITY_KINDS, "MIGRATION", "TIP")
+ORDERS: dict[str, Callable[[Held], int]] = {
+    "CURRENT_VALUE": lambda held: held.value_micro,
+    "PRICE": lambda held: held.facts.price_micro,
+    "TOKENS": lambda held: held.position.size_micro,
+    "UNREALIZED_PNL": lambda held: held.gain_micro,
+    "REALIZED_PNL": lambda held: held.position.realized_micro,
+    "TOTAL_PNL": lambda held: held.gain_micro + held.position.realized_micro,
+    "TIMESTAMP": lambda held: held.position.last_ms,
+}
+
+
+class NewerDataRoutes:
+    """Answers the paths below ``/v2``. Raises WireError."""
+
+    def __init__(self, select: Selector, approvals: Approvals, chain_id: int) -> None:
+        self._select = select
+        self._approvals = approvals
+        self._chain_id = chain_id
+        self._routes: dict[str, Callable[[Params], object]] = {
+            "/v2/positions": self._positions,
+            "/v2/trades": self._trades,
+            "/v2/activity": self._activity,
+            "/v2/value": self._value,
+            "/v2/approvals": self._approved,
+            "/v2/prices-history": self._prices,
+        }
+
+    def owns(self, path: str) -> bool:
+        return path == "/v2" or path.startswith("/v2/")
+
+    def answer(self, path: str, query: Query) -> Answer:
+        route = self._routes.get(path.rstrip("/"))
+        if route is None:
+            raise clob_missing("404 page not found")
+        return json_answer(route(Params(query, newer=True)))
+
+    def _prices(self, params: Params) -> object:
+        found = self._select.facts.token(params.text("token_id"))
+        if found is None:
+            raise params.refuse("unknown token_id", "token_id")
+        rows = price_rows(*found, params, self._select.now_ms // SECOND_MS)
+        return _page(params, rows, lambda row: row)
+
+    def _positions(self, params: Params) -> object:
+        wanted = read_filter(params, "condition_id", "event_id")
+        user = params.user(needed=False)
+        if not user and not wanted.conditions:
+            raise params.refuse("required query param 'user' or 'condition' not provided", "user")
+        status, order = params.word("status", STATUSES), params.word("sort_by", tuple(ORDERS), "CURRENT_VALUE")
+        unit, least = params.word("filter_type", UNITS), params.amount("filter_amount", 0.0) * MICRO
+        title, archived = params.title(TITLE_MAX), params.switch("include_archived")
+        falling = params.word("sort_direction", DIRECTIONS, "DESC") == "DESC"
+        found = [
+            held
+            for held in self._held(user, wanted, closed=status == "CLOSED")
+            if _has_status(held, status)
+            and (held.value_micro if unit == "CASH" else held.position.size_micro) >= least
+            and (archived or not held.facts.market.archived)
+            and title in held.facts.market.question.lower()
+        ]
+        found.sort(key=ORDERS[order], reverse=falling)
+        return _page(params, found, _position_row)
+
+    def _held(self, user: str, wanted: Filter, *, closed: bool) -> list[Held]:
+        select = self._select
+        if user:
+            return select.held(user, wanted, closed=closed)
+        return select.with_facts(select.positions.everybody(), wanted, closed=closed)
+
+    def _trades(self, params: Params) -> object:
+        select, user = self._select, params.user(needed=False)
+        wanted = read_filter(params, "condition_id", "event_id")
+        found = select.records.of(user) if user else select.public_trades(wanted)
+        rows = select.trades(found, params, wanted, newer=True)
+        return _page(params, rows, lambda each: _trade_row(each, select.facts.of_token(each.token_id)))
+
+    def _activity(self, params: Params) -> object:
+        select, user = self._select, params.user()
+        wanted, kinds = read_filter(params, "condition_id", "event_id"), params.words("type", KINDS)
+        without_cash = params.switch("exclude_deposits_withdrawals", True)
+        side, falling = params.word("side", SIDES), params.word("sort_direction", DIRECTIONS, "DESC") == "DESC"
+        start_ms, end_ms = select.window(params, unbounded=not falling)
+        found = [
+            record
+            for record in select.records.of(user)
+            if (not kinds or record.kind.value in kinds)
+            and not (without_cash and record.kind in CASH_KINDS)
+            and (not side or record.side == side)
+            and start_ms <= record.time_ms <= end_ms
+            and wanted.admits(record.condition_id, select.facts.of_condition(record.condition_id))
+        ]
+        return _page(params, newest_first(found) if falling else found, self._activity_row)
+
+    def _value(self, params: Params) -> object:
+        user, wanted = params.user(), read_filter(params, "condition_id", "event_id")
+        total = sum(held.value_micro for held in self._select.held(user, wanted))
+        return {"data": {"proxy_wallet": user.lower(), "value": dollars(total)}}
+
+    def _approved(self, params: Params) -> object:
+        user = params.user()
+        told = {"address": user.lower(), "chain_id": self._chain_id, "checked_at": rfc3339(self._select.now_ms)}
+        return {"data": told | {"contracts": approval_rows(self._approvals, user)}}
+
+    def _activity_row(self, record: Record) -> dict[str, object]:
+        facts = self._select.facts
+        of = facts.of_token(record.token_id) if record.token_id else facts.of_condition(record.condition_id)
+        row: dict[str, object] = {
+            "proxy_wallet": record.account_id.lower(),
+            "timestamp": record.time_ms // SECOND_MS,
+            "condition_id": record.condition_id,
+            "type": record.kind.value,
+            "size": dollars(record.size_micro),
+            "usdc_size": dollars(record.usdc_micro),
+            "transaction_hash": record.transaction_hash,
+            "price": dollars(record.price_micro),
+            "token_id": record.token_id,
+            "side": record.side,
+            "outcome_index": of.outcome_index if of is not None and record.token_id else NO_OUTCOME,
+            "outcome": of.outcome if of is not None and record.token_id else "",
+            "is_combo": False,
+        }
+        return row | _market_texts(of) | NOBODY
+
+
+NOBODY = dict.fromkeys(("name", "pseudonym", "bio", "profile_image", "profile_image_optimized"), "")
+
+
+def _has_status(held: Held, status: str) -> bool:
+    if status == "OPEN":
+        return not held.facts.resolved
+    if status == "REDEEMABLE":
+        return held.facts.resolved
+    if status == "REDEEMABLE_LOST":
+        return held.facts.resolved and held.facts.price_micro == 0
+    return held.mergeable if status == "MERGEABLE" else True
+
+
+def _market_texts(facts: Facts | None) -> dict[str, object]:
+    if facts is None:
+        return {"title": "", "slug": "", "icon": "", "event_slug": ""}
+    market = facts.market
+    return {"title": market.question, "slug": market.slug, "icon": "", "event_slug": facts.event_slug}
+
+
+def _position_row(held: Held) -> dict[str, object]:
+    """``entry_cost_usdc`` is without fees, ``total_cost_usdc`` with them; percentages are of the cost without fees."""
+    position, facts = held.position, held.facts
+    closed = position.size_micro == 0
+    total_micro = held.gain_micro + position.realized_micro
+    row: dict[str, object] = {
+        "proxy_wallet": position.account_id.lower(),
+        "token_id": position.token_id,
+        "condition_id": position.condition_id,
+        "current_size": dollars(position.size_micro),
+        "avg_price": dollars(position.price_micro),
+        "entry_cost_usdc": dollars(position.cost_micro),
+        "entry_fees_usdc": dollars(position.fees_micro),
+        "total_cost_usdc": dollars(position.cost_micro + position.fees_micro),
+        "current_price": dollars(facts.price_micro),
+        "current_value": dollars(held.value_micro),
+        "total_size": dollars(position.bought_micro),
+        "realized_pnl": dollars(position.realized_micro),
+        "unrealized_pnl": dollars(held.gain_micro),
+        "total_pnl": dollars(total_micro),
+        "percent_pnl": percent(total_micro, position.spent_micro),
+        "percent_realized_pnl": percent(position.realized_micro, position.spent_micro),
+        "status": "CLOSED" if closed else "REDEEMABLE" if facts.resolved else "OPEN",
+        "redeemable": facts.resolved and not closed,
+        "mergeable": held.mergeable,
+        "negative_risk": facts.market.negative_risk,
+        "archived": facts.market.archived,
+        "verified": False,
+        "outcome": facts.outcome,
+        "outcome_index": facts.outcome_index,
+        "opposite_outcome": facts.opposite_outcome,
+        "opposite_token_id": facts.opposite_token,
+        "event_id": str(facts.market.event_number),
+        "end_date": facts.end_date,
+        "last_event_at": position.last_ms // SECOND_MS,
+        "first_entry_at": position.first_ms // SECOND_MS,
+        "name": "",
+        "profile_image": "",
+    }
+    return row | _market_texts(facts)
+
+
+def _trade_row(record: Record, facts: Facts) -> dict[str, object]:
+    row: dict[str, object] = {
+        "proxy_wallet": record.account_id.lower(),
+        "token_id": record.token_id,
+        "condition_id": record.condition_id,
+        "side": record.side,
+        "size": dollars(record.size_micro),
+        "price": dollars(record.price_micro),
+        "timestamp": record.time_ms // SECOND_MS,
+        "transaction_hash": record.transaction_hash,
+        "outcome": facts.outcome,
+        "outcome_index": facts.outcome_index,
+    }
+    return row | _market_texts(facts) | NOBODY
+
+
+def _page(params: Params, found: Sequence[T], render: Callable[[T], object]) -> object:
+    """One page and the cursor to the next, which carries the page's length onward, as on the venue."""
+    limit, offset = max(params.whole("limit", PAGE_LENGTH, PAGE_MAX), 1), 0
+    cursor = params.text("cursor")
+    if cursor:
+        try:
+            offset, limit = map(int, urlsafe_b64decode(cursor).decode("ascii").split(":"))
+        except ValueError as error:
+            raise params.refuse("invalid cursor", "cursor") from error
+        if offset < 0 or not 0 < limit <= PAGE_MAX:
+            raise params.refuse("invalid cursor", "cursor")
+    end = offset + limit
+    more = end < len(found)
+    following = urlsafe_b64encode(f"{end}:{limit}".encode()).decode() if more else None
+    pagination = {"limit": limit, "offset": offset, "has_more": more, "next_cursor": following}
+    return {"data": [render(each) for each in found[offset:end]], "pagination": pagination}

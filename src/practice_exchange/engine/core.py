@@ -1,0 +1,174 @@
+"""The exchange's memory and its smallest moves: accounts, markets, orders, what is due, and taking an order off the book."""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import IntEnum
+from heapq import heapify, heappop, heappush
+
+from polymarket_kit.model import Side
+from practice_exchange.engine.accounts import Account, Holding
+from practice_exchange.engine.events import Event, LevelChanged, OrderChange, OrderEvent
+from practice_exchange.engine.markets import Market
+from practice_exchange.engine.orders import ExchangeRules, Mode, Order, OrderState
+from practice_exchange.engine.settlement import Fate, Trade
+
+# Later than any moment: nothing is due.
+NEVER_MS = 2**62
+AGENDA_SLACK = 1_024
+
+BUY = Side.BUY
+LIVE = OrderState.LIVE
+CANCELLATION = OrderChange.CANCELLATION
+
+
+class Due(IntEnum):
+    """What can come due by itself."""
+
+    EXPIRY = 0
+    DELAYED_ORDER = 1
+    SETTLEMENT = 2
+    GAME_START = 3
+    MODE = 4
+
+
+EXPIRY, SETTLEMENT = Due.EXPIRY, Due.SETTLEMENT
+
+# (moment, tie-breaker, what, of which order, market or trade)
+AgendaEntry = tuple[int, int, Due, str | int]
+
+
+class Core:
+    """All state of one exchange. Only the modules of this package touch it."""
+
+    __slots__ = (
+        "accounts",
+        "agenda",
+        "agenda_limit",
+        "closed",
+        "counter",
+        "events",
+        "fate",
+        "fees_micro",
+        "markets",
+        "mode",
+        "mode_until_ms",
+        "next_due_ms",
+        "orders",
+        "rounding_micro",
+        "rules",
+        "settled",
+        "spent_ids",
+        "tokens",
+        "trade_counter",
+        "trades",
+        "vaults",
+    )
+
+    def __init__(self, rules: ExchangeRules, fate: Fate | None) -> None:
+        self.rules = rules
+        self.fate = fate
+        self.markets: dict[str, Market] = {}
+        self.tokens: dict[str, tuple[Market, int]] = {}
+        self.accounts: dict[str, Account] = {}
+        self.orders: dict[str, Order] = {}
+        # Ids of orders that ended, oldest first, and of orders that are forgotten but must not come again.
+        self.closed: deque[str] = deque()
+        self.spent_ids: set[str] = set()
+        self.trades: dict[int, Trade] = {}
+        self.settled: deque[int] = deque()
+        self.events: list[Event] = []
+        self.agenda: list[AgendaEntry] = []
+        self.agenda_limit = AGENDA_SLACK
+        self.next_due_ms = NEVER_MS
+        self.counter = 0
+        self.trade_counter = 0
+        self.mode = Mode.NORMAL
+        self.mode_until_ms = 0
+        # The venue's own pots: fees taken, and what rounding left over (or lacks), at most a micro-dollar per fill.
+        self.fees_micro = 0
+        self.rounding_micro = 0
+        # Shares given up in negative-risk conversions, by event and token, and what was paid out against them.
+        self.vaults: dict[str, Account] = {}
+
+    def account(self, account_id: str) -> Account:
+        found = self.accounts.get(account_id)
+        if found is None:
+            found = self.accounts[account_id] = Account(account_id)
+        return found
+
+    def schedule(self, due_ms: int, what: Due, subject: str | int) -> None:
+        """Note something that comes due."""
+        self.counter = counter = self.counter + 1
+        heappush(self.agenda, (due_ms, counter, what, subject))
+        if due_ms < self.next_due_ms:
+            self.next_due_ms = due_ms
+
+    def schedule_expiry(self, order: Order) -> None:
+        """Note when an order expires; cancelled ones leave their note behind, so the agenda is swept at times."""
+        self.schedule(order.expires_ms, EXPIRY, order.order_id)
+        if len(self.agenda) > self.agenda_limit:
+            self.agenda = [entry for entry in self.agenda if self._still_due(entry)]
+            heapify(self.agenda)
+            self.agenda_limit = 2 * len(self.agenda) + AGENDA_SLACK
+            self.next_due_ms = self.agenda[0][0] if self.agenda else NEVER_MS
+
+    def pop_due(self) -> tuple[int, Due, str | int]:
+        """Take the first thing on the agenda: when, what, of whom."""
+        due_ms, _, what, subject = heappop(self.agenda)
+        self.next_due_ms = self.agenda[0][0] if self.agenda else NEVER_MS
+        return due_ms, what, subject
+
+    def _still_due(self, entry: AgendaEntry) -> bool:
+        if entry[2] is not EXPIRY:
+            return True
+        order = self.orders.get(str(entry[3]))
+        return order is not None and order.status is LIVE
+
+    def reserved_holding(self, order: Order) -> Holding:
+        """Where an order holds something back: dollars for a BUY, its own token for a SELL."""
+        account = self.accounts[order.account_id]
+        return account.collateral if order.side is BUY else account.holding(order.token_id)
+
+
+def take_off(core: Core, order: Order, status: OrderState, now_ms: int, reason: str = "") -> None:
+    """Take a resting order off its book: release what it holds back, tell its owner and the market."""
+    assert order.status is LIVE
+    order.status = status
+    order.closed_ms = now_ms
+    account = core.accounts[order.account_id]
+    account.open_count -= 1
+    holding = account.collateral if order.side is BUY else account.shares[order.token_id]
+    holding.active_micro -= order.reserved_micro
+    order.reserved_micro = 0
+    order_id, condition_id = order.order_id, order.condition_id
+    core.closed.append(order_id)
+    number, points, matched_micro = order.ladder, order.points, order.matched_micro
+    total = core.markets[condition_id].ladders[number].remove(points, order.size_micro - matched_micro)
+    events = core.events
+    events.append(OrderEvent(CANCELLATION, order, status, matched_micro, now_ms, reason))
+    events.append(LevelChanged(condition_id, number, points, total, order_id, now_ms))
+
+
+def end_delayed(core: Core, order: Order, status: OrderState, now_ms: int, reason: str = "") -> None:
+    """End an order that never reached the book: it waits out its delay, or was killed right after."""
+    assert order.status is OrderState.DELAYED
+    core.reserved_holding(order).active_micro -= order.reserved_micro
+    order.reserved_micro = 0
+    order.status = status
+    order.closed_ms = now_ms
+    core.accounts[order.account_id].open_count -= 1
+    core.closed.append(order.order_id)
+    core.events.append(OrderEvent(CANCELLATION, order, status, order.matched_micro, now_ms, reason))
+
+
+def cover(core: Core, account: Account, asset: str, now_ms: int) -> None:
+    """Cancel resting orders that a lowered balance or allowance no longer covers, the newest first (assumed)."""
+    holding = account.holding(asset)
+    if not holding.overdrawn:
+        return
+    newest_last = account.all_open()
+    while newest_last and holding.overdrawn:
+        order = newest_last.pop()
+        if order.status is LIVE and core.reserved_holding(order) is holding:
+            take_off(core, order, OrderState.CANCELED_NOT_ENOUGH_BALANCE, now_ms)

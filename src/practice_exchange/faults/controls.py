@@ -1,0 +1,92 @@
+"""The controls of faults: ``/practice/faults`` lists, orders and clears them, by kind or as seeded weather."""
+
+from __future__ import annotations
+
+import msgspec
+
+from practice_exchange.clob.trading_routes import TradingSide
+from practice_exchange.faults.fault_runner import Ordeals
+from practice_exchange.faults.kinds import KINDS, Group
+from practice_exchange.faults.market_faults import Happenings
+from practice_exchange.faults.order import Fault, FaultRefused, check_fault
+from practice_exchange.faults.persistent_faults import Conditions
+from practice_exchange.faults.random_faults import WeatherOrder
+from practice_exchange.faults.registry import Faults
+from practice_exchange.faults.stream_faults import StreamTroubles
+from practice_exchange.web.controls import Controls, control_refused, read_control
+from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.world.world import Exhibit
+
+EXAMPLE = 'a fault such as {"path": "/gamma/events*", "kind": "429", "count": 3}, or weather such as {"seed": 7, "rate": 0.02}'
+
+
+class _Cleared(msgspec.Struct, forbid_unknown_fields=True):
+    kind: str = ""
+
+
+class FaultControls:
+    """What ``/practice/faults`` does. Without a trading side only faults of single requests can be had."""
+
+    def __init__(self, world: Exhibit, trading: TradingSide | None, faults: Faults, ordeals: Ordeals) -> None:
+        self._faults = faults
+        self._ordeals = ordeals
+        self._conditions = Conditions(trading, faults, world.seed) if trading is not None else None
+        self._happenings = Happenings(world, trading) if trading is not None else None
+        self._streams = StreamTroubles(trading.streams.faults) if trading is not None else None
+        if trading is not None and self._conditions is not None:
+            trading.parts["faults"] = self._conditions
+
+    def add_to(self, controls: Controls) -> None:
+        controls.add("GET /practice/faults", lambda body: self._told())
+        controls.add("GET /practice/faults/catalogue", lambda body: json_answer({"kinds": list(KINDS.values())}))
+        controls.add("POST /practice/faults", self._add)
+        controls.add("DELETE /practice/faults", self._clear)
+
+    def _told(self, status: int = 200) -> Answer:
+        faults = self._faults
+        weather = None
+        if faults.weather is not None:
+            weather = msgspec.to_builtins(faults.weather.order) | {"requests": faults.weather.requests}
+        return json_answer({"faults": faults.waiting(), "weather": weather, "struck": faults.struck}, status)
+
+    def _add(self, body: bytes) -> Answer:
+        if b'"seed"' in body:
+            self._faults.rain(read_control(body, WeatherOrder, EXAMPLE))
+            return self._told(201)
+        fault = read_control(body, Fault, EXAMPLE)
+        try:
+            check_fault(fault)
+            self._order(fault)
+        except FaultRefused as error:
+            raise control_refused(str(error)) from error
+        return self._told(201)
+
+    def _order(self, fault: Fault) -> None:
+        """Raises FaultRefused."""
+        group = KINDS[fault.kind].group
+        if group in (Group.REQUEST, Group.ANSWER):
+            self._faults.add(fault)
+            return
+        if self._conditions is None or self._happenings is None or self._streams is None:
+            raise FaultRefused(f"{fault.kind} needs an exchange that takes orders; this one can only be read")
+        if group is Group.MARKET:
+            self._happenings.happen(fault)
+            return
+        if group is Group.STREAM:
+            self._streams.begin(fault)
+            if fault.kind == "dropped_socket":
+                return
+        self._faults.add(fault)
+        self._conditions.apply()
+
+    def _clear(self, body: bytes) -> Answer:
+        kind = read_control(body or b"{}", _Cleared, '{"kind": "429"}, or nothing to clear all').kind
+        if kind and kind not in KINDS:
+            raise control_refused(f"there is no kind {kind!r}. Choose one of: {', '.join(KINDS)}")
+        self._faults.clear(kind)
+        if not kind:
+            self._ordeals.forget()
+        if self._conditions is not None and self._streams is not None:
+            self._conditions.apply()
+            self._streams.end(kind)
+        return self._told()

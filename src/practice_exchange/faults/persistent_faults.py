@@ -1,0 +1,105 @@
+"""Faults that hold until they are cleared, brought to the engine, the door and the accounts of the exchange."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+
+from practice_exchange.clob.trading_routes import TradingSide
+from practice_exchange.engine.orders import Restriction
+from practice_exchange.engine.settlement import SMOOTH, SettlementPlan, Trade
+from practice_exchange.faults.order import Fault
+from practice_exchange.faults.registry import Faults
+from practice_exchange.venue.balances import BalanceState
+from practice_exchange.world.timestamps import SECOND_MS
+
+SETTLEMENT = ("failed_settlement", "retrying", "slow_settlement")
+RESTRICTIONS = {"banned": Restriction.BANNED, "closed_only": Restriction.CLOSED_ONLY}
+_SHARE = 2**64
+
+
+class _Kept(msgspec.Struct):
+    faults: bytes
+    balances: BalanceState | None
+    restricted: list[str]
+
+
+class Conditions:
+    """Keeps the trading side as the standing faults want it. Chance is drawn from the seed and the trade's number."""
+
+    def __init__(self, trading: TradingSide, faults: Faults, seed: int) -> None:
+        self._trading = trading
+        self._faults = faults
+        self._seed = seed
+        self._restricted: list[str] = []
+        self._plain_early_ms = trading.floor.engine.core.rules.expires_early_ms
+
+    def apply(self) -> None:
+        """Bring everything in line after faults came or went."""
+        faults, trading = self._faults, self._trading
+        core = trading.floor.engine.core
+        core.fate = self._fate if any(faults.standing(kind) for kind in SETTLEMENT) else None
+        early_ms = self._plain_early_ms + int(_seconds(faults.standing("gtd_early")) * SECOND_MS)
+        if core.rules.expires_early_ms != early_ms:
+            core.rules = msgspec.structs.replace(core.rules, expires_early_ms=early_ms)
+        trading.door.skew_s = int(_seconds(faults.standing("clock_skew")))
+        self._freeze(faults.standing("stale_balance"))
+        self._restrict()
+
+    def _freeze(self, fault: Fault | None) -> None:
+        balances, floor = self._trading.balances, self._trading.floor
+        if fault is None:
+            balances.thaw()
+        elif not balances.frozen:
+            world = (floor.house, floor.crowd)
+            accounts = [each for name, each in floor.engine.core.accounts.items() if name not in world]
+            balances.freeze(accounts, fault.number("seconds"))
+
+    def _restrict(self) -> None:
+        engine = self._trading.floor.engine
+        for account_id in self._restricted:
+            engine.account(account_id).restriction = Restriction.NONE
+        self._restricted = []
+        for kind, restriction in RESTRICTIONS.items():
+            for fault in self._faults.all_standing(kind):
+                named = fault.words("address")
+                for account_id in [named] if named else [wallet.funder for wallet in self._trading.wallets]:
+                    engine.account(account_id).restriction = restriction
+                    self._restricted.append(account_id)
+
+    def _fate(self, trade: Trade) -> SettlementPlan:
+        """How a trade settles: one number from 0 to 1 per trade decides, the same one for the same seed."""
+        floor = self._trading.floor
+        world = (floor.house, floor.crowd)
+        if trade.account_id in world and all(maker.account_id in world for maker in trade.makers):
+            return SMOOTH
+        digest = hashlib.sha256(f"{self._seed}/fate/{trade.trade_id}".encode()).digest()
+        fails, retries = (int.from_bytes(part, "big") / _SHARE for part in (digest[:8], digest[8:16]))
+        slow, failing = self._faults.standing("slow_settlement"), self._faults.standing("failed_settlement")
+        wait_ms = SMOOTH.mined_after_ms if slow is None else int(slow.number("seconds") * SECOND_MS)
+        if failing is not None and fails < failing.number("rate"):
+            return SettlementPlan(wait_ms, retries=int(failing.number("retries")), fails=True)
+        retrying = self._faults.standing("retrying")
+        if retrying is not None and retries < retrying.number("rate"):
+            return SettlementPlan(wait_ms, retries=int(retrying.number("retries")))
+        return SettlementPlan(wait_ms)
+
+    # What a checkpoint keeps
+
+    def remember(self) -> bytes:
+        return msgspec.msgpack.encode(
+            _Kept(self._faults.remember(), self._trading.balances.remember(), self._restricted)
+        )
+
+    def recall(self, kept: bytes) -> None:
+        """Go on as it was. Raises msgspec.MsgspecError for what it did not write itself."""
+        state = msgspec.msgpack.decode(kept, type=_Kept)
+        self._faults.recall(state.faults)
+        self._trading.balances.recall(state.balances)
+        self._restricted = state.restricted
+        self.apply()
+
+
+def _seconds(fault: Fault | None) -> float:
+    return 0.0 if fault is None else fault.number("seconds")

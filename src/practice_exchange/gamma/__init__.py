@@ -1,0 +1,3 @@
+"""The catalogue API (Gamma): events, markets, tags and search."""
+
+from __future__ import annotations

@@ -1,0 +1,159 @@
+"""The catalogue API (Gamma): events, markets, tags and search, answered from the world's rendered pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from practice_exchange.gamma.fill import tag_shapes
+from practice_exchange.gamma.render import GammaRenderer
+from practice_exchange.gamma.select import (
+    EVENT_FIGURES,
+    EVENTS_LIMIT_MAX,
+    MARKET_FIGURES,
+    MARKETS_LIMIT_MAX,
+    keyset_page,
+    offset_page,
+    select_events,
+    select_markets,
+)
+from practice_exchange.web.query import Query
+from practice_exchange.web.responses import (
+    Answer,
+    gamma_invalid,
+    gamma_missing,
+    json_answer,
+    page_not_found,
+    raw_answer,
+    text_answer,
+)
+from practice_exchange.world.state import EventState, MarketState
+from practice_exchange.world.world import Exhibit
+
+# What names a page and not a selection; selections are remembered until the world changes.
+PAGE_KEYS = frozenset({"limit", "offset", "after_cursor", "include_tag"})
+SELECTIONS_KEPT = 32
+SEARCH_LIMIT = 5
+
+
+class GammaRoutes:
+    """Answers ``GET`` under the catalogue's own paths. Raises WireError."""
+
+    def __init__(self, world: Exhibit, renderer: GammaRenderer) -> None:
+        self._world = world
+        self._register = world.register
+        self._render = renderer
+        self._selected_at = -1
+        self._events: dict[tuple[tuple[str, str], ...], list[EventState]] = {}
+        self._markets: dict[tuple[tuple[str, str], ...], list[MarketState]] = {}
+        self._routes: dict[str, Callable[[Query], Answer]] = {
+            "/status": lambda query: text_answer("OK"),
+            "/events": self._list_events,
+            "/events/keyset": self._events_keyset,
+            "/markets": self._list_markets,
+            "/markets/keyset": self._markets_keyset,
+            "/tags": self._list_tags,
+            "/public-search": self._search,
+        }
+
+    def answer(self, method: str, path: str, query: Query, body: bytes) -> Answer:
+        if method not in ("GET", "HEAD"):
+            return text_answer("Method Not Allowed", 405)
+        route = self._routes.get(path.rstrip("/"))
+        if route is not None:
+            return route(query)
+        kind, _, name = path.strip("/").partition("/")
+        if kind in ("events", "markets", "tags") and name:
+            by_slug = name.startswith("slug/")
+            return self._one(kind, name.removeprefix("slug/"), by_slug)
+        raise page_not_found()
+
+    def _one(self, kind: str, name: str, by_slug: bool) -> Answer:
+        if not by_slug and not (name.isascii() and name.isdigit() and len(name) < 18):
+            raise gamma_invalid("id is invalid")
+        missing = gamma_missing("slug not found" if by_slug else "id not found")
+        register = self._register
+        if kind == "events":
+            event = register.events_by_slug.get(name) if by_slug else register.events.get(int(name))
+            if event is None:
+                raise missing
+            return raw_answer(self._render.event(event))
+        if kind == "markets":
+            market = register.markets_by_slug.get(name) if by_slug else register.markets.get(int(name))
+            if market is None:
+                raise missing
+            return raw_answer(self._render.market(market))
+        for slug, (number, label) in register.tags.items():
+            if slug == name if by_slug else str(number) == name:
+                return json_answer(tag_shapes({slug: (number, label)})[0])
+        raise missing
+
+    def _list_events(self, query: Query) -> Answer:
+        page = offset_page(self._selected_events(query), query, EVENTS_LIMIT_MAX, "/events/keyset")
+        return raw_answer(b"[" + b",".join([self._render.event(event) for event in page]) + b"]")
+
+    def _events_keyset(self, query: Query) -> Answer:
+        page, cursor = keyset_page(self._selected_events(query), query, EVENTS_LIMIT_MAX, EVENT_FIGURES)
+        return _keyset_answer(b"events", [self._render.event(event) for event in page], cursor)
+
+    def _list_markets(self, query: Query) -> Answer:
+        page = offset_page(self._selected_markets(query), query, MARKETS_LIMIT_MAX, "/markets/keyset")
+        return raw_answer(b"[" + b",".join(self._listed(page, query)) + b"]")
+
+    def _markets_keyset(self, query: Query) -> Answer:
+        page, cursor = keyset_page(self._selected_markets(query), query, MARKETS_LIMIT_MAX, MARKET_FIGURES)
+        return _keyset_answer(b"markets", self._listed(page, query), cursor)
+
+    def _listed(self, page: list[MarketState], query: Query) -> list[bytes]:
+        with_tags = bool(query.switch("include_tag", False))
+        return [self._render.listed_market(market, with_tags=with_tags) for market in page]
+
+    def _list_tags(self, query: Query) -> Answer:
+        limit, offset = query.whole("limit"), query.whole("offset") or 0
+        tags = sorted(self._register.tags.items(), key=lambda item: item[1][0])
+        page = tags[offset : offset + (100 if limit is None else limit)]
+        return json_answer(tag_shapes(dict(page)))
+
+    def _search(self, query: Query) -> Answer:
+        wanted = query.text("q").lower().split()
+        if not wanted:
+            raise gamma_invalid("q is required")
+        limit = query.whole("limit_per_type") or SEARCH_LIMIT
+        start = (max(query.whole("page") or 1, 1) - 1) * limit
+        closed = query.text("events_status") == "closed"
+        found = [event for event in self._register.events.values() if event.closed == closed and _speaks(event, wanted)]
+        page = [self._render.event(event) for event in found[start : start + limit]]
+        more = "true" if start + limit < len(found) else "false"
+        tail = f'],"pagination":{{"hasMore":{more},"totalResults":{len(found)}}}}}'
+        return raw_answer(b'{"events":[' + b",".join(page) + tail.encode())
+
+    def _selected_events(self, query: Query) -> list[EventState]:
+        key = self._selection_key(query)
+        if key not in self._events:
+            self._events[key] = select_events(self._register, query)
+        return self._events[key]
+
+    def _selected_markets(self, query: Query) -> list[MarketState]:
+        key = self._selection_key(query)
+        if key not in self._markets:
+            self._markets[key] = select_markets(self._register, query)
+        return self._markets[key]
+
+    def _selection_key(self, query: Query) -> tuple[tuple[str, str], ...]:
+        full = len(self._events) + len(self._markets) >= SELECTIONS_KEPT
+        if self._selected_at != self._world.revision or full:
+            self._events.clear()
+            self._markets.clear()
+            self._selected_at = self._world.revision
+        return tuple((name, value) for name, value in query.items() if name not in PAGE_KEYS)
+
+
+def _keyset_answer(name: bytes, pieces: list[bytes], cursor: str | None) -> Answer:
+    """The last page carries no cursor. A page has megabytes: it is put together in one copy."""
+    tail = b"]}" if cursor is None else b'],"next_cursor":"' + cursor.encode() + b'"}'
+    head = b'{"' + name + b'":['
+    return raw_answer(b"".join([head, *[part for piece in pieces for part in (piece, b",")][:-1], tail]))
+
+
+def _speaks(event: EventState, wanted: list[str]) -> bool:
+    text = " ".join([event.title, *(market.question for market in event.markets)]).lower()
+    return all(word in text for word in wanted)

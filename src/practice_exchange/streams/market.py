@@ -1,0 +1,169 @@
+"""The market channel: who reads which tokens, first books, and what the trading floor does from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from practice_exchange.engine.events import Event, LevelChanged, TickChanged, TradeEvent
+from practice_exchange.engine.settlement import TradeStatus
+from practice_exchange.streams.announcements import Announcer
+from practice_exchange.streams.faults import StreamFaults
+from practice_exchange.streams.frames import INVALID_FRAME, NOTHING_NEW_FRAME, text_frame
+from practice_exchange.streams.interfaces import TradingFloor
+from practice_exchange.streams.market_broadcaster import Board
+from practice_exchange.streams.requests import UNSUBSCRIBE, MarketRequest
+from practice_exchange.streams.socket import StreamSocket
+from practice_exchange.world.state import MarketState
+from practice_exchange.world.world import Exhibit
+
+# From so many tokens on, a socket gets no first books, and is not told: seen on the venue at 500 to 750 (500 assumed).
+SNAPSHOT_TOKENS_MAX = 499
+
+
+class MarketChannel:
+    """Boards by condition id, one for each market that somebody reads."""
+
+    def __init__(
+        self, world: Exhibit, floor: TradingFloor, faults: StreamFaults, transaction_hash: Callable[[int], str]
+    ) -> None:
+        self._world = world
+        self._floor = floor
+        self._faults = faults
+        self._transaction_hash = transaction_hash
+        self._boards: dict[str, Board] = {}
+        # Who gets news of the whole venue.
+        self._custom: dict[StreamSocket, None] = {}
+        self._announcer = Announcer(world.register)
+
+    # What clients ask
+
+    def wanted(self, request: MarketRequest) -> list[MarketState]:
+        """The markets of a request that have to enter the trading floor before they can be read."""
+        if request.operation == UNSUBSCRIBE:
+            return []
+        named = (self._open_token(token_id) for token_id in request.assets_ids)
+        markets = {market.condition_id: market for market, _ in filter(None, named)}
+        listed = self._floor.engine.core.markets
+        return [market for market in markets.values() if market.condition_id not in listed]
+
+    def apply(self, socket: StreamSocket, request: MarketRequest, first: bool) -> None:
+        """Change what a socket reads and answer with the first books. ``first`` says that nothing came before this."""
+        if request.custom_feature_enabled is not None:
+            self._set_custom(socket, request.custom_feature_enabled)
+        if request.operation == UNSUBSCRIBE:
+            for token_id in request.assets_ids:
+                self._leave(socket, token_id)
+            return
+        fresh = [token_id for token_id in dict.fromkeys(request.assets_ids) if token_id not in socket.tokens]
+        if not fresh:
+            # A first subscription may name nothing: it then gets news of the venue only.
+            if not first:
+                socket.answer(NOTHING_NEW_FRAME)
+            return
+        kept = [token_id for token_id in fresh if not self._faults.loses_token()]
+        joined = [token_id for token_id in kept if self._join(socket, token_id)]
+        if not request.initial_dump or not kept or len(socket.tokens) > SNAPSHOT_TOKENS_MAX:
+            return
+        if self._faults.skips_snapshot():
+            return
+        socket.put(text_frame(b"[" + b",".join(self._first_books(joined)) + b"]"))
+
+    def refuse(self, socket: StreamSocket) -> None:
+        """Answer what cannot be understood."""
+        socket.answer(INVALID_FRAME)
+
+    def leave(self, socket: StreamSocket) -> None:
+        """Forget a socket."""
+        for token_id in list(socket.tokens):
+            self._leave(socket, token_id)
+        self._set_custom(socket, False)
+
+    # What happens
+
+    def hear(self, events: Sequence[Event]) -> None:
+        """Tell the readers what one step of the trading floor did."""
+        boards = self._boards
+        if not boards:
+            return
+        touched: dict[Board, None] = {}
+        for event in events:
+            if isinstance(event, LevelChanged):
+                board = boards.get(event.condition_id)
+                if board is not None:
+                    touched[board] = None
+                    board.note(event)
+            elif isinstance(event, TradeEvent):
+                board = boards.get(event.trade.condition_id)
+                if board is not None and event.status is TradeStatus.MATCHED:
+                    touched[board] = None
+                    board.trades.append(event.trade)
+            elif isinstance(event, TickChanged):
+                board = boards.get(event.condition_id)
+                if board is not None:
+                    touched[board] = None
+                    board.ticks.append(event)
+        for board in touched:
+            board.tell()
+
+    def look_around(self) -> None:
+        """Tell everybody who asked what has been listed and resolved since the last look."""
+        if not self._custom:
+            return
+        for frame in self._announcer.look():
+            for socket in self._custom:
+                socket.put(frame)
+
+    # Readers
+
+    def _open_token(self, token_id: str) -> tuple[MarketState, int] | None:
+        """The market of a token, if there is one with an order book."""
+        found = self._world.register.tokens.get(token_id)
+        if found is None or found[0].closed or not found[0].order_book_enabled:
+            return None
+        return found
+
+    def _join(self, socket: StreamSocket, token_id: str) -> bool:
+        """Let a socket read a token; False where there is nothing to read."""
+        found = self._open_token(token_id)
+        if found is None:
+            return False
+        market, index = found
+        board = self._boards.get(market.condition_id)
+        if board is None:
+            engine_market = self._floor.engine.core.markets.get(market.condition_id)
+            if engine_market is None:
+                return False
+            board = Board(market, engine_market, self._faults, self._transaction_hash)
+            self._boards[market.condition_id] = board
+        board.join(socket, index)
+        socket.tokens.add(token_id)
+        return True
+
+    def _leave(self, socket: StreamSocket, token_id: str) -> None:
+        if token_id not in socket.tokens:
+            return
+        socket.tokens.discard(token_id)
+        engine_market, index = self._floor.engine.core.tokens[token_id]
+        board = self._boards[engine_market.condition_id]
+        board.leave(socket, index)
+        if not board.everyone:
+            del self._boards[engine_market.condition_id]
+
+    def _first_books(self, token_ids: list[str]) -> list[bytes]:
+        books = []
+        for token_id in token_ids:
+            engine_market, index = self._floor.engine.core.tokens[token_id]
+            if token_id not in self._faults.stalled_tokens:
+                books.append(self._boards[engine_market.condition_id].book(index, first=True))
+        return books
+
+    def _set_custom(self, socket: StreamSocket, custom: bool) -> None:
+        socket.custom = custom
+        if custom:
+            if not self._custom:
+                self._announcer.begin()
+            self._custom[socket] = None
+        else:
+            self._custom.pop(socket, None)
+            if not self._custom:
+                self._announcer.end()

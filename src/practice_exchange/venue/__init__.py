@@ -1,0 +1,3 @@
+"""Accounts, approvals, balances and records of the exchange, over the matching engine."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""What every route needs: responses, request bodies, queries, time stamps."""
+
+from __future__ import annotations

@@ -1,0 +1,106 @@
+"""The controls of the practice exchange under ``/practice``: its time, its state, and what its parts add to the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import msgspec
+
+from practice_exchange.web.responses import Answer, WireError, json_answer
+from practice_exchange.world.timestamps import SECOND_MS, rfc3339
+from practice_exchange.world.world import Exhibit
+
+T = TypeVar("T")
+Control = Callable[[bytes], Answer]
+ADVANCE_MAX_S = 400 * 86_400
+
+
+class _Advance(msgspec.Struct, forbid_unknown_fields=True):
+    seconds: float
+
+
+class Controls:
+    """Answers a control by its method and path. Each part of the exchange adds what it can be told with ``add``.
+
+    ``speed`` is how many seconds of the world pass in one of ours; 0 while it stands still.
+    """
+
+    def __init__(self, world: Exhibit, now_ms: Callable[[], int], speed: float = 0.0) -> None:
+        self.speed = speed
+        self._world = world
+        self._now_ms = now_ms
+        self._table: dict[str, Control] = {}
+        self._states: dict[str, Callable[[], object]] = {}
+        self.add("GET /practice/time", lambda body: self.time_answer())
+        self.add("GET /practice/status", lambda body: self._status())
+        self.add("POST /practice/advance", self._advance)
+
+    def add(self, action: str, control: Control) -> None:
+        """Let ``action`` ("POST /practice/deposit") be answered by ``control``, which gets the request's body."""
+        self._table[action] = control
+
+    def tell(self, name: str, state: Callable[[], object]) -> None:
+        """Let the status say what ``state`` returns, under this name."""
+        self._states[name] = state
+
+    def answer(self, method: str, path: str, body: bytes) -> Answer:
+        """Answer a control. Raises WireError where the body makes no sense."""
+        action = f"{method} {path.rstrip('/')}"
+        control = self._table.get(action)
+        if control is None:
+            return json_answer({"error": f"There is no {action}. Try GET /practice/status."}, 404)
+        return control(body)
+
+    # Time
+
+    def read_advance(self, body: bytes) -> int:
+        """The moment that ``POST /practice/advance`` asks for, in ms. Raises WireError."""
+        seconds = read_control(body, _Advance, '{"seconds": n}').seconds
+        if not 0 <= seconds <= ADVANCE_MAX_S:
+            raise control_refused(f"seconds must be between 0 and {ADVANCE_MAX_S}")
+        return self._now_ms() + int(seconds * SECOND_MS)
+
+    def time_answer(self) -> Answer:
+        now_ms = self._now_ms()
+        told = {"now_ms": now_ms, "now": rfc3339(now_ms), "speed": self.speed, "frozen": self.speed == 0}
+        return json_answer(told | {"source": self._world.source})
+
+    def _advance(self, body: bytes) -> Answer:
+        for _ in self._world.step_slices(self.read_advance(body)):
+            pass
+        return self.time_answer()
+
+    # State
+
+    def _status(self) -> Answer:
+        register, now_ms = self._world.register, self._now_ms()
+        markets = register.markets.values()
+        return json_answer(
+            {
+                "seed": self._world.seed,
+                "now": rfc3339(now_ms),
+                "now_ms": now_ms,
+                "speed": self.speed,
+                "frozen": self.speed == 0,
+                "events": len(register.events),
+                "open_events": sum(not event.closed for event in register.events.values()),
+                "markets": len(register.markets),
+                "open_markets": sum(not market.closed for market in markets),
+                "accepting_orders": sum(market.accepting_orders and market.active for market in markets),
+            }
+            | {name: state() for name, state in self._states.items()}
+        )
+
+
+def read_control(body: bytes, kind: type[T], example: str) -> T:
+    """Decode a control's body. Raises WireError (422) that shows what to send."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise control_refused(f"Send {example}: {error}") from None
+
+
+def control_refused(message: str) -> WireError:
+    """A control that asks for nonsense: 422, and ``message`` says what would make sense."""
+    return WireError(json_answer({"error": message}, 422))

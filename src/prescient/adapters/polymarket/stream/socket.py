@@ -1,0 +1,244 @@
+"""One websocket to the venue with its share of the tokens: connects, subscribes, pings, and comes back when it is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import structlog
+from picows import WSCloseCode, WSError, WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
+from python_socks import ProxyError
+
+from polymarket_kit.messages.pages import printable
+from prescient.adapters.polymarket.messages.stream_messages import subscription, subscription_change
+from prescient.adapters.polymarket.stream.assets import Asset, StreamLimits
+from prescient.adapters.polymarket.stream.book_tracker import BookKeeper
+from prescient.adapters.polymarket.transport import LOOPBACK_HOSTS
+from prescient.ports import Clock
+
+log = structlog.get_logger(__name__)
+PING, PONG = b"PING", b"PONG"
+REASON_LENGTH_MAX = 160
+TEXT, CONTINUATION, BINARY, CLOSE = WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMsgType.BINARY, WSMsgType.CLOSE
+
+
+class _Listener(WSListener):
+    """Hands on whole messages of one connection."""
+
+    def __init__(self, socket: StreamSocket, bytes_max: int) -> None:
+        super().__init__()
+        # False once the connection is given up: what it still delivers is not ours any more.
+        self.wanted = True
+        self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.reason = ""
+        self._socket = socket
+        self._heard = socket.heard
+        self._bytes_max = bytes_max
+        # The parts so far of a message that comes in several frames.
+        self._parts = bytearray()
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if not self.wanted:
+            return
+        kind = frame.msg_type
+        if kind is TEXT and frame.fin:
+            # A copy: it is decoded faster than a view of the library's memory, and outlives it.
+            self._heard(frame.get_payload_as_bytes())
+        elif kind in (TEXT, CONTINUATION):
+            self._gather(transport, frame)
+        elif kind is CLOSE:
+            self.reason = printable(f"{frame.get_close_code()} {frame.get_close_reason() or ''}", REASON_LENGTH_MAX)
+            transport.send_close(WSCloseCode.OK)
+            transport.disconnect()
+        elif kind is BINARY:
+            self._socket.keeper.counts["binary frames"] += 1
+
+    def _gather(self, transport: WSTransport, frame: WSFrame) -> None:
+        self._parts += frame.get_payload_as_memoryview()
+        if len(self._parts) > self._bytes_max:
+            self.reason = "a message is too large"
+            transport.disconnect(graceful=False)
+        elif frame.fin:
+            message, self._parts = bytes(self._parts), bytearray()
+            self._heard(message)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        self.end(self.reason or "cut off")
+
+    def end(self, reason: str) -> None:
+        """Tell the socket that this connection is over, once."""
+        if self.wanted:
+            self.wanted = False
+            self._socket.lost(reason)
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+
+class StreamSocket:
+    """Keeps one connection for ``tokens``. A loss is a gap for all of them at once; ``run`` then connects anew."""
+
+    def __init__(
+        self, url: str, keeper: BookKeeper, timer: Clock, jitter: Callable[[], float], limits: StreamLimits
+    ) -> None:
+        self.tokens: dict[str, Asset] = {}
+        self.keeper = keeper
+        self.connected = False
+        self.heard_s = 0.0
+        self.began_s = 0.0
+        self.stalls = 0
+        self._url = url
+        self._timer = timer
+        self._jitter = jitter
+        self._limits = limits
+        self._pong_s = 0.0
+        self._transport: WSTransport | None = None
+        self._listener: _Listener | None = None
+        self._closing = False
+
+    @property
+    def room(self) -> int:
+        return self._limits.tokens_per_socket - len(self.tokens)
+
+    # --- what is subscribed
+
+    def add(self, assets: Sequence[Asset]) -> None:
+        """Follow more tokens, at once if connected."""
+        for asset in assets:
+            asset.socket = self
+            self.tokens[asset.token_id] = asset
+        self._expect_books(assets)
+        self._change([asset.token_id for asset in assets], subscribe=True)
+
+    def drop(self, assets: Iterable[Asset]) -> None:
+        """Follow these no more."""
+        named = [asset.token_id for asset in assets if self.tokens.pop(asset.token_id, None) is not None]
+        self._change(named, subscribe=False)
+
+    def resubscribe(self, assets: Sequence[Asset]) -> None:
+        """Ask for these afresh on the same connection: the venue sends their books again."""
+        named = [asset.token_id for asset in assets]
+        self._expect_books(assets)
+        self._change(named, subscribe=False)
+        self._change(named, subscribe=True)
+
+    def _change(self, token_ids: Sequence[str], *, subscribe: bool) -> None:
+        if token_ids and self._transport is not None and self.connected:
+            self._transport.send(TEXT, subscription_change(token_ids, subscribe=subscribe))
+
+    def _expect_books(self, assets: Iterable[Asset]) -> None:
+        due_s = self._timer.monotonic_s() + self._limits.snapshot_wait_s
+        for asset in assets:
+            asset.due_s = due_s
+
+    # --- the connection
+
+    async def run(self) -> None:
+        """Connect, stay, connect again, until closed."""
+        failures = 0
+        while True:
+            began_s = self._timer.monotonic_s()
+            await self._connect_and_stay()
+            if self._closing:
+                return
+            steady = self.heard_s >= began_s and self._timer.monotonic_s() - began_s >= self._limits.steady_s
+            failures = 0 if steady else failures + 1
+            self.keeper.counts["reconnects"] += 1
+            await self._timer.sleep(self._pause_s(failures))
+
+    def _pause_s(self, failures: int) -> float:
+        """Full jitter, so that sockets lost together do not come back together."""
+        most = min(self._limits.backoff_most_s, self._limits.backoff_first_s * 2.0 ** min(failures, 16))
+        return most * (0.1 + 0.9 * self._jitter())
+
+    async def _connect_and_stay(self) -> None:
+        try:
+            async with asyncio.timeout(self._limits.connect_timeout_s):
+                transport, listener = await ws_connect(
+                    lambda: _Listener(self, self._limits.frame_bytes_max),
+                    self._url,
+                    max_frame_size=self._limits.frame_bytes_max,
+                    max_redirects=0,
+                    proxy=_proxy(self._url),
+                    logger_name="prescient",
+                )
+        except (OSError, WSError, ProxyError, TimeoutError) as error:
+            self.keeper.counts["failed connections"] += 1
+            cause = printable(str(error) or type(error).__name__, REASON_LENGTH_MAX)
+            log.warning("stream_not_connected", url=self._url, cause=cause)
+            return
+        assert isinstance(listener, _Listener)
+        try:
+            if listener.wanted and not self._closing:
+                self._begin(transport, listener)
+                await self._ping(transport, listener)
+        finally:
+            listener.end("closed")
+            transport.disconnect(graceful=False)
+
+    def _begin(self, transport: WSTransport, listener: _Listener) -> None:
+        """Subscribe before the first PING: the venue closes a socket that pings and follows nothing."""
+        self._transport, self._listener = transport, listener
+        self.connected = True
+        self.began_s = self._pong_s = self._timer.monotonic_s()
+        self.keeper.gap(self.tokens.values(), "connected anew")
+        self._expect_books(self.tokens.values())
+        if self.tokens:
+            transport.send(TEXT, subscription(list(self.tokens)))
+
+    async def _ping(self, transport: WSTransport, listener: _Listener) -> None:
+        while not listener.gone.done():
+            pause = asyncio.ensure_future(self._timer.sleep(self._limits.ping_every_s))
+            try:
+                await asyncio.wait((pause, listener.gone), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.cancel()
+                await asyncio.gather(pause, return_exceptions=True)
+            if listener.gone.done():
+                return
+            if self._timer.monotonic_s() - self._pong_s > self._limits.pong_dead_s:
+                self.restart("no PONG")
+                return
+            transport.send(TEXT, PING)
+
+    def restart(self, reason: str) -> None:
+        """Give this connection up for a new one."""
+        if self._listener is not None:
+            self._listener.end(reason)
+
+    def close(self) -> None:
+        """End for good; ``run`` returns."""
+        self._closing = True
+        self.restart("closed")
+
+    # --- called by the listener
+
+    def heard(self, message: bytes) -> None:
+        now_s = self._timer.monotonic_s()
+        if message == PONG:
+            self._pong_s = now_s
+            return
+        self.heard_s = now_s
+        self.keeper.receive(message, self, now_s)
+
+    def lost(self, reason: str) -> None:
+        """The connection is over: nothing is known about its tokens until there is another."""
+        if not self.connected:
+            return
+        self.connected, self._transport, self._listener = False, None, None
+        if self._closing:
+            return
+        self.keeper.counts["lost connections"] += 1
+        log.warning("stream_lost", url=self._url, tokens=len(self.tokens), reason=reason)
+        self.keeper.gap(self.tokens.values(), f"the socket was lost: {reason}")
+        self._expect_books(self.tokens.values())
+
+
+def _proxy(url: str) -> str | None:
+    """The proxy that the environment names for this address, if any; never for this machine itself."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if host in LOOPBACK_HOSTS or proxy_bypass(host):
+        return None
+    return getproxies().get("https" if parts.scheme == "wss" else "http")

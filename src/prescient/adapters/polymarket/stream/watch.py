@@ -1,0 +1,250 @@
+"""Whether the stream still tells the truth: books held against REST, missing ones fetched, stalled ones sent up a ladder.
+
+A quiet market is not stale and a socket that answers PONG can be dead, so only contents are evidence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import structlog
+
+from prescient.adapters.polymarket.stream.assets import MOVED, POLLED, RESUBSCRIBED, STREAMED, Asset, StreamLimits
+from prescient.adapters.polymarket.stream.book_tracker import BookKeeper
+from prescient.domain.errors import VenueUnavailable
+from prescient.domain.market import OrderBook
+from prescient.ports import Clock
+
+log = structlog.get_logger(__name__)
+Books = Callable[[Sequence[str]], Awaitable[dict[str, OrderBook]]]
+SECOND_MS = 1_000
+# Connections of a socket that stall in a row before REST stands in for it.
+STALLS_MAX = 2
+# Answers without a token's book before a book that we have is taken for gone.
+ABSENCES_MAX = 2
+
+
+class StreamWatch:
+    """Looks at every asset once a second. ``move`` puts an asset on another socket."""
+
+    def __init__(
+        self,
+        keeper: BookKeeper,
+        books: Books,
+        clock: Clock,
+        timer: Clock,
+        move: Callable[[Asset], None],
+        limits: StreamLimits,
+    ) -> None:
+        self._keeper = keeper
+        self._books = books
+        self._clock = clock
+        self._timer = timer
+        self._move = move
+        self._limits = limits
+        self._hurry = asyncio.Event()
+        # While REST does not answer it is asked ever more seldom.
+        self._failures, self._resume_s = 0, 0.0
+
+    def hurry(self) -> None:
+        """Look now rather than at the next second."""
+        self._hurry.set()
+
+    async def run(self) -> None:
+        """Look, and look again, until cancelled."""
+        while True:
+            self._hurry.clear()
+            await self._look()
+            pause = asyncio.ensure_future(self._timer.sleep(self._limits.check_every_s))
+            hurry = asyncio.ensure_future(self._hurry.wait())
+            try:
+                await asyncio.wait((pause, hurry), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.cancel()
+                hurry.cancel()
+                await asyncio.gather(pause, hurry, return_exceptions=True)
+
+    async def _look(self) -> None:
+        if self._limits.future_s is not None:
+            now_ms = int(self._clock.now().timestamp() * SECOND_MS)
+            self._keeper.latest_ms = now_ms + int(self._limits.future_s * SECOND_MS)
+        now_s = self._timer.monotonic_s()
+        assets = list(self._keeper.assets.values())
+        for asset in assets:
+            self._settle_down(asset, now_s)
+            if asset.book.overfull:
+                self._keeper.doubt(asset, "its book has no end", now_s)
+        due = sorted((asset for asset in assets if self._is_due(asset, now_s)), key=Asset.looked_at_s)
+        # Those without a book first, then those that nothing has proven for longest.
+        due.sort(key=lambda asset: asset.known)
+        asked = due[: self._limits.rest_tokens_max]
+        if asked and now_s < self._resume_s:
+            # REST is away: nobody waits for what it alone knows.
+            for asset in asked:
+                self._keeper.learn_terms(asset, None)
+        elif asked:
+            await self._ask(asked, now_s)
+            if len(due) > len(asked):
+                self.hurry()
+
+    def _is_due(self, asset: Asset, now_s: float) -> bool:
+        limits = self._limits
+        if not asset.terms_known:
+            return True
+        if not asset.known:
+            return asset.due_s is None or asset.due_s <= now_s
+        if asset.resolved:
+            return False
+        if asset.suspect_s is not None:
+            return now_s - asset.suspect_s >= limits.confirm_s
+        return now_s - asset.looked_at_s() >= (limits.poll_s if self._by_rest(asset) else limits.quiet_s)
+
+    def _by_rest(self, asset: Asset) -> bool:
+        """Whether REST stands in for this asset's stream."""
+        socket = asset.socket
+        return asset.rung == POLLED or socket is None or not socket.connected or socket.stalls >= STALLS_MAX
+
+    async def _ask(self, assets: Sequence[Asset], asked_s: float) -> None:
+        books: Mapping[str, OrderBook] | None = None
+        try:
+            # Not wait_for: it can swallow a cancellation that comes together with the answer.
+            async with asyncio.timeout(self._limits.rest_timeout_s):
+                books = await self._books([asset.token_id for asset in assets])
+        except (VenueUnavailable, TimeoutError) as error:
+            self._keeper.counts["failed checks"] += 1
+            log.warning("stream_check_failed", tokens=len(assets), cause=str(error) or "time-out")
+        now_s = self._timer.monotonic_s()
+        self._failures = self._failures + 1 if books is None else 0
+        if self._failures:
+            wait_s = self._limits.backoff_first_s * 2.0 ** min(self._failures, 16)
+            self._resume_s = now_s + min(wait_s, self._limits.backoff_most_s)
+        for asset in assets:
+            # It may have been let go, or followed anew, meanwhile.
+            if self._keeper.assets.get(asset.token_id) is not asset:
+                continue
+            if books is None:
+                self._without_answer(asset, now_s)
+            else:
+                self._judge(asset, books.get(asset.token_id), asked_s, now_s)
+
+    def _without_answer(self, asset: Asset, now_s: float) -> None:
+        """REST is away: what the stream has must do, and nothing is proven."""
+        self._keeper.learn_terms(asset, None)
+        if not asset.known:
+            asset.attempts += 1
+            asset.due_s = now_s + self._backoff_s(asset.attempts)
+
+    def _judge(self, asset: Asset, book: OrderBook | None, asked_s: float, now_s: float) -> None:
+        keeper = self._keeper
+        first, asset.checked_s = not asset.terms_known, now_s
+        keeper.learn_terms(asset, book)
+        if book is None:
+            self._absent(asset, now_s)
+        elif not asset.known:
+            # The very first question was for the terms; the book itself is given time to come by the stream.
+            if not first or asset.due_s is None or asset.due_s <= now_s:
+                self._fill(asset, book, now_s)
+        elif asset.book.same(book):
+            asset.proved_s = max(asset.proved_s or 0.0, asked_s)
+            asset.absences = 0
+            asset.calm()
+        elif book.time_ms < asset.book.time_ms:
+            keeper.counts["old answers"] += 1
+        elif self._by_rest(asset):
+            keeper.gap([asset], "followed by REST alone")
+            keeper.load_answer(asset, book, now_s)
+            self._retry_socket(asset, now_s)
+        else:
+            self._suspect(asset, book, now_s)
+
+    def _fill(self, asset: Asset, book: OrderBook, now_s: float) -> None:
+        """The stream owes this book; take it from REST."""
+        self._keeper.counts["missing books"] += 1
+        self._keeper.load_answer(asset, book, now_s)
+        if asset.doubts >= self._limits.doubts_max and asset.rung < POLLED:
+            asset.doubts = 0
+            self._climb(asset, book, now_s, "its books go wrong again and again")
+
+    def _absent(self, asset: Asset, now_s: float) -> None:
+        asset.absences += 1
+        if asset.known and asset.absences >= ABSENCES_MAX:
+            self._keeper.gap([asset], "the venue lists no book of it")
+        if not asset.known and (asset.due_s is None or asset.due_s <= now_s):
+            asset.due_s = now_s + self._backoff_s(asset.absences)
+
+    def _backoff_s(self, attempts: int) -> float:
+        return min(self._limits.absent_most_s, self._limits.quiet_s * 2.0 ** min(attempts, 16))
+
+    # --- stalls
+
+    def _suspect(self, asset: Asset, book: OrderBook, now_s: float) -> None:
+        """REST says otherwise. Changes may be on their way, so it counts only if nothing came until the second look."""
+        if asset.suspect_s is None:
+            asset.suspect_s = asset.suspect_first_s = now_s
+            asset.need_ms = book.time_ms
+        elif asset.delta_s is None or asset.delta_s <= asset.suspect_s:
+            self._climb(asset, book, now_s, "it stands still while its book changes")
+        elif asset.book.time_ms < asset.need_ms and now_s - asset.suspect_first_s >= self._limits.lag_s:
+            self._climb(asset, book, now_s, "it lags behind its book")
+        elif asset.book.time_ms >= asset.need_ms:
+            # It has caught up with that difference; this is another one.
+            asset.suspect_s = asset.suspect_first_s = now_s
+            asset.need_ms = book.time_ms
+        else:
+            asset.suspect_s = now_s
+
+    def _climb(self, asset: Asset, book: OrderBook, now_s: float, reason: str) -> None:
+        """One rung up: subscribe again, then a new socket, then REST; a socket that is silent altogether is replaced."""
+        socket = asset.socket
+        if socket is None:
+            return
+        if now_s - max(socket.heard_s, socket.began_s) >= self._limits.quiet_s and len(socket.tokens) > 1:
+            self._keeper.counts["stalled sockets"] += 1
+            socket.stalls += 1
+            socket.restart("it went silent while books changed")
+            return
+        self._keeper.counts["stalled assets"] += 1
+        asset.rung, asset.climbed_s = min(asset.rung + 1, POLLED), now_s
+        log.warning("stream_asset_stalled", token_id=asset.token_id, reason=reason, rung=asset.rung)
+        self._keeper.gap([asset], f"the stream of it is wrong: {reason}")
+        if asset.rung == RESUBSCRIBED:
+            socket.resubscribe([asset])
+        elif asset.rung == MOVED:
+            self._move(asset)
+        else:
+            self._poll(asset, book, now_s)
+
+    def _retry_socket(self, asset: Asset, now_s: float) -> None:
+        """Replace a connection that REST stands in for, now and then, while books go on changing without it."""
+        socket = asset.socket
+        if socket is None or not socket.connected or socket.stalls < STALLS_MAX:
+            return
+        wait_s = self._limits.poll_retry_s * 2.0 ** min(socket.stalls - STALLS_MAX, 16)
+        if now_s - socket.began_s >= min(wait_s, self._limits.poll_retry_most_s):
+            socket.stalls += 1
+            socket.restart("it is still silent while books change")
+
+    def _poll(self, asset: Asset, book: OrderBook, now_s: float) -> None:
+        most_s = self._limits.poll_retry_most_s
+        asset.retry_s = min(most_s, asset.retry_s * 2 or self._limits.poll_retry_s)
+        asset.polls_until_s = now_s + asset.retry_s
+        self._keeper.load_answer(asset, book, now_s)
+
+    def _settle_down(self, asset: Asset, now_s: float) -> None:
+        """Let an asset come down whose changes come again, and try the stream anew for one that REST stands in for."""
+        socket = asset.socket
+        if socket is not None and socket.stalls and (asset.delta_s or 0.0) > socket.began_s:
+            socket.stalls = 0
+        if asset.rung == STREAMED:
+            return
+        if (asset.delta_s or 0.0) > asset.climbed_s:
+            if asset.rung == POLLED:
+                # Between the last look by REST and the first change, others may have gone by.
+                self._keeper.gap([asset], "its stream delivers again")
+                asset.due_s = None
+            asset.rung, asset.retry_s = STREAMED, 0.0
+        elif asset.rung == POLLED and now_s >= asset.polls_until_s:
+            asset.rung, asset.climbed_s = MOVED, now_s
+            self._keeper.gap([asset], "its stream is tried again")
+            self._move(asset)

@@ -1,0 +1,3 @@
+"""The embedded PostgreSQL server: folders, accounts, configuration, start and stop."""
+
+from __future__ import annotations

@@ -1,0 +1,108 @@
+"""Why something did or did not go on, in PostgreSQL: one row per dropped event and per market, kept for days."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from prescient.adapters.postgres.connection import Raw
+from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.partitions import PARTITIONED, append_rows, days_ahead, drop_before, ensure_days
+from prescient.adapters.postgres.store.tables import decisions as table
+from prescient.domain.signal import Decision, Step
+
+COLUMNS = (
+    "timestamp",
+    "cycle_id",
+    "step",
+    "subject_kind",
+    "subject_id",
+    "passed",
+    "code",
+    "number",
+    "setting",
+    "portfolio_id",
+)
+CHUNK_ROWS = 5000
+
+PRUNE_SCREENED = """
+DELETE FROM cycle_markets USING cycles WHERE cycles.cycle_id = cycle_markets.cycle_id AND cycles.started_at < $1
+"""
+
+
+class DecisionMethods(StorePart):
+    """The part of ``Store`` that answers "why did it not trade?", and its retention."""
+
+    async def save_decisions(self, cycle_id: str, decisions: Sequence[Decision], now: datetime) -> None:
+        """Append decisions, which may be tens of thousands."""
+        rows: list[tuple[object, ...]] = []
+        for start in range(0, len(decisions), CHUNK_ROWS):
+            # The columns beyond the first two are the decision's own fields in their order.
+            rows += [(now, cycle_id, *decision) for decision in decisions[start : start + CHUNK_ROWS]]
+            await asyncio.sleep(0)
+        if rows:
+            day = now.astimezone(UTC).date()
+            await self._database.transact_raw(
+                lambda connection: append_rows(connection, "decisions", COLUMNS, rows, day)
+            )
+
+    async def decisions(
+        self,
+        *,
+        cycle_id: str | None = None,
+        subject_id: str | None = None,
+        portfolio_id: int | None = None,
+        limit: int = 200,
+    ) -> list[tuple[str, datetime, Decision]]:
+        """Return (cycle id, time, decision), the one made last first."""
+        columns = table.c
+        statement = select(
+            columns.cycle_id,
+            columns.timestamp,
+            columns.step,
+            columns.subject_kind,
+            columns.subject_id,
+            columns.passed,
+            columns.code,
+            columns.number,
+            columns.setting,
+            columns.portfolio_id,
+        )
+        for column, wanted in (
+            (columns.cycle_id, cycle_id),
+            (columns.subject_id, subject_id),
+        ):
+            if wanted is not None:
+                statement = statement.where(column == wanted)
+        if portfolio_id is not None:
+            own = columns.portfolio_id
+            statement = statement.where(own.is_(None) | (own == portfolio_id))
+        # By time first: connections that save side by side draw their sequence numbers in turns.
+        statement = statement.order_by(columns.timestamp.desc(), columns.sequence.desc()).limit(limit)
+        async with self._database.reading() as connection:
+            rows = await connection.execute(statement)
+            return [(row.cycle_id, row.timestamp, _decision_of(row[2:])) for row in rows]
+
+    async def prune(self, now: datetime, decisions_days: int, snapshots_days: int) -> None:
+        """Drop whole days past their time, and make room for the clock's day and those ahead."""
+        kept_days = dict(zip(PARTITIONED, (decisions_days, snapshots_days), strict=True))
+        for name, days in kept_days.items():
+            first_kept = (now - timedelta(days=days)).astimezone(UTC).date()
+
+            async def drop(connection: Raw, name: str = name, first_kept: date = first_kept) -> None:
+                await drop_before(connection, name, first_kept)
+                await ensure_days(connection, name, days_ahead(now))
+
+            await self._database.transact_raw(drop)
+        oldest = now - timedelta(days=decisions_days)
+        await self._database.transact_raw(lambda connection: connection.execute(PRUNE_SCREENED, oldest))
+
+
+def _decision_of(row: Sequence[Any]) -> Decision:
+    fields = list(row)
+    fields[0] = Step(fields[0])
+    return Decision(*fields)

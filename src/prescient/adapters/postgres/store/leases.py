@@ -1,0 +1,82 @@
+"""Leases and heartbeats in PostgreSQL: one price updater among all processes, and a true sign that it lives."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from prescient.adapters.postgres.lock_session import Anchor
+from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.tables import heartbeats, leases
+from prescient.ports import Lease
+
+ASK_AGAIN_S = 0.05
+
+
+class LeaseMethods(StorePart):
+    """The part of ``Store`` about one worker among all processes."""
+
+    async def lease(self, name: str, wait_s: float = 0.0) -> Lease | None:
+        """Take a lease by an advisory lock, and count its epochs in ``leases`` for people who ask who holds it."""
+        lock_name = f"lease:{name}"
+        loop = asyncio.get_running_loop()
+        end_s = loop.time() + wait_s
+        # Asked again and again, because a wait inside the server would keep the one connection from all other locks.
+        while (number := await self._anchor.take(lock_name)) is None:
+            if loop.time() >= end_s:
+                return None
+            await asyncio.sleep(ASK_AGAIN_S)
+        holder = f"{socket.gethostname()} process {os.getpid()}"
+        statement = insert(leases).values(name=name, epoch=1, holder=holder, taken_at=func.now())
+        statement = statement.on_conflict_do_update(
+            index_elements=["name"], set_={"epoch": leases.c.epoch + 1, "holder": holder, "taken_at": func.now()}
+        )
+        try:
+            await self._database.transact(lambda connection: connection.execute(statement))
+        except BaseException:
+            await self._anchor.free(lock_name, number)
+            raise
+        return PostgresLease(self._anchor, lock_name, number)
+
+    async def beat(self, name: str, now: datetime, detail: dict[str, Any]) -> None:
+        statement = insert(heartbeats).values(name=name, beat_at=now, detail=detail)
+        statement = statement.on_conflict_do_update(index_elements=["name"], set_={"beat_at": now, "detail": detail})
+        async with self._database.reading() as connection:
+            await connection.execute(statement)
+
+    async def heartbeat(self, name: str) -> tuple[datetime, dict[str, Any]] | None:
+        statement = select(heartbeats.c.beat_at, heartbeats.c.detail).where(heartbeats.c.name == name)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else (row.beat_at, row.detail)
+
+    async def ping(self) -> None:
+        """Raises StoreUnavailable."""
+        async with self._database.reading() as connection:
+            await connection.scalar(select(1))
+
+    async def close(self) -> None:
+        """Give up leases and connections. Closing twice is no error."""
+        await self._anchor.close()
+        await self._database.close()
+
+
+class PostgresLease:
+    """A lease that ends when released, when its process ends, or when its connection is lost."""
+
+    def __init__(self, anchor: Anchor, lock_name: str, number: int) -> None:
+        self._anchor = anchor
+        self._lock_name = lock_name
+        self._number = number
+
+    async def held(self) -> bool:
+        return await self._anchor.holds(self._lock_name, self._number)
+
+    async def release(self) -> None:
+        await self._anchor.free(self._lock_name, self._number)

@@ -1,0 +1,154 @@
+"""Positions in PostgreSQL: what is held, what it would bring now, and its payout, booked once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+
+from prescient.adapters.postgres.connection import Raw, compiled
+from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.money import (
+    STANDING,
+    append_transfers,
+    lock_portfolio,
+    refuse_moved,
+    write_position,
+)
+from prescient.adapters.postgres.store.rows import POSITION, plain, position_of
+from prescient.adapters.postgres.store.tables import positions
+from prescient.domain.errors import InvariantBroken
+from prescient.domain.ledger import Transfer
+from prescient.domain.portfolio import Mark, Position
+
+ONE_POSITION = compiled(
+    select(*POSITION).where(
+        positions.c.portfolio_id == bindparam("portfolio_id"), positions.c.token_id == bindparam("token_id")
+    )
+)
+
+# Marks of what was bought, sold or settled since the prices were asked for change nothing.
+WRITE_MARKS = """
+UPDATE portfolio_positions AS held
+   SET current_price = given.price * 0.000001, current_value = given.value * 0.000001, mark_source = given.source,
+       marked_at = $2
+  FROM unnest($3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint[])
+       AS given (token_id, price, value, source, size)
+ WHERE held.portfolio_id = $1 AND held.token_id = given.token_id AND held.size > 0
+   AND (given.size IS NULL OR held.size = given.size * 0.000001)
+"""
+
+REFRESH_UNREALIZED = """
+UPDATE portfolios
+   SET unrealized_pnl = (SELECT coalesce(sum(unrealized_pnl), 0) FROM portfolio_positions
+                          WHERE portfolio_id = $1 AND size > 0),
+       updated_at = $2
+ WHERE portfolio_id = $1
+"""
+
+BOOKED_BEFORE = f"""
+SELECT EXISTS (SELECT FROM ledger WHERE transfer_id = ANY($1::text[])) AS booked,
+       {STANDING.format("$2", "$3")} AS standing
+"""  # noqa: S608 # our own text
+
+
+class PositionMethods(StorePart):
+    """The part of ``Store`` about what is held and what it is worth."""
+
+    async def positions(self, portfolio_id: int | None, *, open_only: bool = True) -> list[Position]:
+        """Positions by portfolio, the one opened first first."""
+        columns = positions.c
+        statement = select(*POSITION).order_by(columns.portfolio_id, columns.opened_at, columns.token_id)
+        if portfolio_id is not None:
+            statement = statement.where(columns.portfolio_id == portfolio_id)
+        if open_only:
+            statement = statement.where(columns.size > 0)
+        async with self._database.reading() as connection:
+            return [position_of(row) for row in await connection.execute(statement)]
+
+    async def position(self, portfolio_id: int, token_id: str) -> Position | None:
+        rows = await self._database.rows(ONE_POSITION, portfolio_id, token_id)
+        return position_of(plain(rows[0])) if rows else None
+
+    async def save_marks(self, portfolio_id: int, marks: Sequence[Mark], now: datetime) -> None:
+        """Value open positions. Raises PortfolioNotFound."""
+
+        async def save(connection: Raw) -> None:
+            await lock_portfolio(connection, portfolio_id)
+            if not marks:
+                return
+            await connection.execute(
+                WRITE_MARKS,
+                portfolio_id,
+                now,
+                [mark.token_id for mark in marks],
+                [mark.price_micro for mark in marks],
+                [mark.value_micro for mark in marks],
+                [mark.source for mark in marks],
+                [mark.size_micro for mark in marks],
+            )
+            await connection.execute(REFRESH_UNREALIZED, portfolio_id, now)
+
+        await self._database.transact_raw(save)
+
+    async def settle(
+        self,
+        portfolio_id: int,
+        transfers: Sequence[Transfer],
+        position: Position,
+        now: datetime,
+        before: Position | None = None,
+    ) -> bool:
+        """Book a resolved position once; False if it was booked before.
+
+        Raises PortfolioNotFound, PositionMoved, InvariantBroken.
+        """
+        if position.portfolio_id != portfolio_id and transfers:
+            raise InvariantBroken(f"position in {position.token_id} is not of portfolio {portfolio_id}")
+
+        async def pay(connection: Raw) -> bool:
+            await lock_portfolio(connection, portfolio_id)
+            ids = [transfer.transfer_id for transfer in transfers]
+            found = await connection.fetchrow(BOOKED_BEFORE, ids, portfolio_id, position.token_id)
+            assert found is not None
+            refuse_moved(found["standing"], before)
+            if found["booked"]:
+                return False
+            await append_transfers(connection, portfolio_id, transfers)
+            await write_position(connection, position, now)
+            return True
+
+        return await self._database.transact_raw(pay)
+
+    async def swap(
+        self,
+        portfolio_id: int,
+        transfers: Sequence[Transfer],
+        changes: Sequence[tuple[Position, Position]],
+        now: datetime,
+    ) -> bool:
+        """Book positions that turn into one another or into cash; False if these transfers were booked before.
+
+        Raises PortfolioNotFound, PositionMoved, InvariantBroken.
+        """
+        if any(after.portfolio_id != portfolio_id for _, after in changes):
+            raise InvariantBroken(f"a position is not of portfolio {portfolio_id}")
+
+        async def turn(connection: Raw) -> bool:
+            await lock_portfolio(connection, portfolio_id)
+            ids = [transfer.transfer_id for transfer in transfers]
+            booked = False
+            for before, _ in changes:
+                found = await connection.fetchrow(BOOKED_BEFORE, ids, portfolio_id, before.token_id)
+                assert found is not None
+                refuse_moved(found["standing"], before)
+                booked = booked or found["booked"]
+            if booked:
+                return False
+            await append_transfers(connection, portfolio_id, transfers)
+            for _, after in changes:
+                await write_position(connection, after, now)
+            return True
+
+        return await self._database.transact_raw(turn)

@@ -1,0 +1,51 @@
+"""The store in PostgreSQL as one class: each part of the ``Store`` port lies in the file of its own subject."""
+
+from __future__ import annotations
+
+from prescient.adapters.postgres.connection import Database
+from prescient.adapters.postgres.lock_session import Anchor
+from prescient.adapters.postgres.store.catalogue import CatalogueMethods
+from prescient.adapters.postgres.store.cycles import CycleMethods
+from prescient.adapters.postgres.store.decisions import DecisionMethods
+from prescient.adapters.postgres.store.history import HistoryMethods
+from prescient.adapters.postgres.store.leases import LeaseMethods
+from prescient.adapters.postgres.store.marks import PositionMethods
+from prescient.adapters.postgres.store.portfolios import PortfolioMethods
+from prescient.adapters.postgres.store.reads import ReadMethods
+from prescient.adapters.postgres.store.resting import RestingMethods
+from prescient.adapters.postgres.store.signals import SignalMethods
+from prescient.adapters.postgres.store.trading import OrderMethods
+
+
+class PostgresStore(
+    PortfolioMethods,
+    CycleMethods,
+    CatalogueMethods,
+    DecisionMethods,
+    SignalMethods,
+    OrderMethods,
+    RestingMethods,
+    PositionMethods,
+    HistoryMethods,
+    LeaseMethods,
+    ReadMethods,
+):
+    """Everything that is kept. Every transaction that moves a portfolio's money locks its row first.
+
+    All methods raise StoreUnavailable while the database is away, and work again when it is back.
+    """
+
+
+async def open_store(dsn: str, *, pool_size: int = 5, application: str = "prescient") -> PostgresStore:
+    """Open the store of a migrated database (see ``migrate``). Raises StoreUnavailable.
+
+    ``dsn`` is a ``postgresql://`` URL. ``pool_size`` bounds the connections; one more holds the process's locks.
+    """
+    database = Database(dsn, pool_size=pool_size, application=application)
+    store = PostgresStore(database, Anchor(dsn, application))
+    try:
+        await store.ping()
+    except BaseException:
+        await store.close()
+        raise
+    return store

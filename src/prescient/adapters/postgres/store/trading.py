@@ -1,0 +1,271 @@
+"""Orders and trades in PostgreSQL: the intent is committed before the wire, the answer whole or not at all after it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+import asyncpg
+from sqlalchemy import bindparam, select
+
+from prescient.adapters.postgres.connection import Raw, compiled, database_errors, json_text
+from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.money import (
+    STANDING,
+    append_transfers,
+    lock_portfolio,
+    refuse_moved,
+    write_position,
+)
+from prescient.adapters.postgres.store.resting import keep_place
+from prescient.adapters.postgres.store.rows import ORDER, TRADE, order_of, trade_of
+from prescient.adapters.postgres.store.tables import consumption, fills, orders, trades
+from prescient.domain.errors import InvariantBroken, PortfolioNotFound
+from prescient.domain.ledger import Transfer
+from prescient.domain.order import (
+    TERMINAL_STATUSES,
+    ApprovedOrder,
+    Consumption,
+    Fill,
+    OrderIntent,
+    OrderStatus,
+    Refused,
+    Trade,
+)
+from prescient.ports import Booking
+
+FINAL = sorted(status.value for status in TERMINAL_STATUSES)
+
+# A conflict on the order's or the signal's id inserts nothing and returns no row.
+PLACE = """
+INSERT INTO orders (order_id, portfolio_id, signal_id, condition_id, token_id, side, order_type, limit_price, amount,
+                    size, group_id, status, reserved_cash, reserved_shares, reason, refusal_code, refusal_limit,
+                    refusal_number, created_at, updated_at, post_only, expiration_s)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8::bigint * 0.000001, $9::bigint * 0.000001, $10::bigint * 0.000001, $11, $12,
+        $13::bigint * 0.000001, $14::bigint * 0.000001, $15, $16, $17, $18, $19, $19, $20, $21)
+ON CONFLICT DO NOTHING
+RETURNING order_id
+"""
+
+LOCK_BY_ORDER = """
+SELECT portfolio_id FROM orders JOIN portfolios USING (portfolio_id) WHERE order_id = $1
+   FOR NO KEY UPDATE OF portfolios
+"""
+
+# Once final, a status stays.
+ANSWER = f"""
+UPDATE orders SET status = $2, reason = $3, updated_at = $4
+ WHERE order_id = $1 AND status NOT IN ('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'REFUSED')
+RETURNING order_id, {STANDING.format("orders.portfolio_id", "$5")} AS standing
+"""  # noqa: S608 # our own text
+
+# The trade, its fills, and the mark on its signal, in one round trip.
+RECORD_TRADE = """
+WITH recorded AS (
+    INSERT INTO trades (trade_id, order_id, portfolio_id, signal_id, cycle_id, condition_id, token_id, market_question,
+                        outcome, action, size, amount, fee, entry_price, realized_pnl, status, timestamp, model)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::bigint * 0.000001, $12::bigint * 0.000001,
+            $13::bigint * 0.000001, $14::bigint * 0.000001, $15::bigint * 0.000001, $16, $17, $18::text::jsonb)
+), marked AS (
+    UPDATE trading_signals SET executed = true, executed_at = $17 WHERE signal_id = $4
+)
+INSERT INTO fills (trade_id, number, order_id, price, size, cost, fee)
+SELECT $1, number, $2, price * 0.000001, size * 0.000001, cost * 0.000001, fee * 0.000001
+  FROM unnest($19::bigint[], $20::bigint[], $21::bigint[], $22::bigint[])
+       WITH ORDINALITY AS given (price, size, cost, fee, number)
+"""
+
+TAKEN = compiled(
+    select(consumption.c.levels).where(
+        consumption.c.token_id == bindparam("token_id"), consumption.c.side == bindparam("side")
+    )
+)
+
+# The memory of the latest match stays: orders sent side by side are booked in any order.
+REMEMBER = """
+INSERT INTO paper_consumption (token_id, side, levels, updated_at) VALUES ($1, $2, $3::text::jsonb, $4)
+ON CONFLICT (token_id, side) DO UPDATE SET levels = excluded.levels, updated_at = excluded.updated_at
+ WHERE paper_consumption.updated_at <= excluded.updated_at
+"""
+
+
+class OrderMethods(StorePart):
+    """The part of ``Store`` about orders: reserved before the wire, booked once after it."""
+
+    async def save_refusal(self, intent: OrderIntent, refused: Refused, now: datetime) -> None:
+        """Keep what risk refused; a signal that has an order keeps the one it has. Raises PortfolioNotFound."""
+
+        async with self._database.bulk() as connection:
+            try:
+                with database_errors():
+                    await _place(connection, ApprovedOrder(intent, 0, 0), OrderStatus.REFUSED, refused, now)
+            except InvariantBroken as error:
+                if isinstance(error.__cause__, asyncpg.ForeignKeyViolationError):
+                    raise PortfolioNotFound(intent.portfolio_id) from error
+                raise
+
+    async def reserve(self, order: ApprovedOrder, transfers: Sequence[Transfer], now: datetime) -> bool:
+        """Commit the order's row and its reservation; False if this signal has an order already.
+
+        Raises PortfolioNotFound, and InvariantBroken for cash below zero or an order id of another signal.
+        """
+        portfolio_id = order.intent.portfolio_id
+
+        async def place(connection: Raw) -> bool:
+            await lock_portfolio(connection, portfolio_id)
+            if not await _place(connection, order, OrderStatus.APPROVED, None, now):
+                await _refuse_other_signal(connection, order.intent)
+                return False
+            await append_transfers(connection, portfolio_id, transfers)
+            return True
+
+        return await self._database.transact_raw(place)
+
+    async def book(self, booking: Booking, now: datetime) -> None:
+        """Commit an answered order, whole or not at all.
+
+        Raises PositionMoved when the position changed since it was read, and InvariantBroken for cash or shares below
+        zero, for a position that is not what the ledger has, and for an order that was never reserved or has its final
+        status already: nothing is booked twice.
+        """
+
+        async def write(connection: Raw) -> None:
+            portfolio_id = await _answer(connection, booking, now)
+            await append_transfers(connection, portfolio_id, booking.transfers)
+            if booking.trade is not None:
+                await _record_trade(connection, booking.trade, booking.order_id, portfolio_id)
+            if booking.position is not None:
+                if booking.position.portfolio_id != portfolio_id:
+                    raise InvariantBroken(f"position in {booking.position.token_id} is not of portfolio {portfolio_id}")
+                await write_position(connection, booking.position, now)
+            if booking.resting is not None:
+                await keep_place(connection, booking.resting, booking.status, now)
+            if booking.consumption is not None:
+                taken = booking.consumption
+                levels = [[price, *amounts] for price, amounts in taken.levels.items()]
+                matched_at = booking.trade.time if booking.trade else now
+                await connection.execute(REMEMBER, taken.token_id, taken.side, json_text(levels), matched_at)
+
+        await self._database.transact_raw(write)
+
+    async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
+        """Orders without a final status, oldest first."""
+        statement = select(*ORDER, orders.c.status, orders.c.reserved_cash, orders.c.reserved_shares)
+        statement = statement.where(orders.c.status.not_in(FINAL)).order_by(orders.c.sequence)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(statement)).all()
+        return [(order_of(row[:-3], row[-2], row[-1]), OrderStatus(row[-3])) for row in rows]
+
+    async def consumption(self, token_id: str, side: str) -> Consumption:
+        """What was taken from one side of a book; empty if nothing was."""
+        rows = await self._database.rows(TAKEN, token_id, side)
+        levels = rows[0]["levels"] if rows else ()
+        return Consumption(token_id, side, {price: (taken, shown) for price, taken, shown in levels})
+
+    async def trades(self, portfolio_id: int | None, limit: int) -> list[Trade]:
+        """Trades with their fills, the one booked last first."""
+        if limit <= 0:
+            return []
+        statement = select(*TRADE).order_by(trades.c.sequence.desc()).limit(limit)
+        if portfolio_id is not None:
+            statement = statement.where(trades.c.portfolio_id == portfolio_id)
+        matched: dict[str, list[Fill]] = defaultdict(list)
+        async with self._database.reading() as connection:
+            rows = (await connection.execute(statement)).all()
+            wanted = fills.c.trade_id.in_([row.trade_id for row in rows])
+            columns = select(fills.c.trade_id, fills.c.price, fills.c.size, fills.c.cost, fills.c.fee).where(wanted)
+            for row in await connection.execute(columns.order_by(fills.c.trade_id, fills.c.number)):
+                matched[row[0]].append(Fill(*row[1:]))
+        return [trade_of(row, matched[row.trade_id]) for row in rows]
+
+    async def fills(self, order_id: str) -> list[Fill]:
+        """The fills of one order, as they matched."""
+        statement = select(fills.c.price, fills.c.size, fills.c.cost, fills.c.fee).where(fills.c.order_id == order_id)
+        async with self._database.reading() as connection:
+            rows = await connection.execute(statement.order_by(fills.c.trade_id, fills.c.number))
+            return [Fill(*row) for row in rows]
+
+
+async def _place(
+    connection: Raw, order: ApprovedOrder, status: OrderStatus, refused: Refused | None, now: datetime
+) -> bool:
+    intent = order.intent
+    placed = await connection.fetchval(
+        PLACE,
+        intent.order_id,
+        intent.portfolio_id,
+        intent.signal_id,
+        intent.condition_id,
+        intent.token_id,
+        intent.side.value,
+        intent.order_type.value,
+        intent.limit_price_micro,
+        intent.amount_micro,
+        intent.size_micro,
+        intent.group_id,
+        status.value,
+        order.reserved_cash_micro,
+        order.reserved_shares_micro,
+        refused.reason if refused else "",
+        refused.code if refused else "",
+        refused.limit if refused else "",
+        refused.number if refused else "",
+        now,
+        intent.post_only,
+        intent.expiration_s,
+    )
+    return placed is not None
+
+
+async def _refuse_other_signal(connection: Raw, intent: OrderIntent) -> None:
+    has_order = "SELECT 1 FROM orders WHERE signal_id = $1 AND signal_id <> ''"
+    if await connection.fetchval(has_order, intent.signal_id) is None:
+        raise InvariantBroken(f"order {intent.order_id} exists already for another signal; nothing was reserved")
+
+
+async def _answer(connection: Raw, booking: Booking, now: datetime) -> int:
+    """Give an order that waits for its answer its new status; returns its portfolio's id, whose row is locked."""
+    portfolio_id: int | None = await connection.fetchval(LOCK_BY_ORDER, booking.order_id)
+    if portfolio_id is None:
+        raise InvariantBroken(f"order {booking.order_id} was never reserved; nothing was booked")
+    # Judged after the lock: whoever held it may have booked this very order.
+    token_id = booking.before.token_id if booking.before else ""
+    answered = await connection.fetchrow(ANSWER, booking.order_id, booking.status.value, booking.reason, now, token_id)
+    if answered is None:
+        raise InvariantBroken(f"order {booking.order_id} has its final status already; nothing was booked again")
+    refuse_moved(answered["standing"], booking.before)
+    return portfolio_id
+
+
+async def _record_trade(connection: Raw, trade: Trade, order_id: str, portfolio_id: int) -> None:
+    if trade.portfolio_id != portfolio_id or trade.order_id != order_id:
+        raise InvariantBroken(f"trade {trade.trade_id} is not of order {order_id}; nothing was booked")
+    try:
+        await connection.execute(
+            RECORD_TRADE,
+            trade.trade_id,
+            trade.order_id,
+            trade.portfolio_id,
+            trade.signal_id,
+            trade.cycle_id,
+            trade.condition_id,
+            trade.token_id,
+            trade.market_question,
+            trade.outcome,
+            trade.side.value,
+            trade.size_micro,
+            trade.amount_micro,
+            trade.fee_micro,
+            trade.price_micro,
+            trade.realized_pnl_micro,
+            trade.status,
+            trade.time,
+            json_text(trade.model),
+            [fill.price_micro for fill in trade.fills],
+            [fill.size_micro for fill in trade.fills],
+            [fill.cost_micro for fill in trade.fills],
+            [fill.fee_micro for fill in trade.fills],
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise InvariantBroken(f"trade {trade.trade_id} is booked already; nothing was booked again") from error

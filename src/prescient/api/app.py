@@ -1,0 +1,149 @@
+"""The factory of the five services: a service is a row of ``SERVICES``, and ``create_app`` makes its application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import NamedTuple
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+
+from prescient.api import (
+    controller,
+    docs,
+    events,
+    health,
+    markets,
+    orders,
+    paper_trading,
+    performance,
+    portfolios,
+    strategy,
+)
+from prescient.api.access import Door, DoorPolicy
+from prescient.api.background import Running
+from prescient.api.controller import COMPONENTS
+from prescient.api.dependencies import HealthOf, Hook, ServiceInfo
+from prescient.api.errors import add_handlers
+from prescient.ports import ComponentHealth, Desk, Stages
+from prescient.settings import (
+    PORT_CONTROLLER,
+    PORT_EVENTS,
+    PORT_MARKETS,
+    PORT_PAPER_TRADING,
+    PORT_STRATEGY,
+)
+
+log = structlog.get_logger(__name__)
+
+
+class Service(NamedTuple):
+    """One service: its name in commands and settings, its title for people, its port, its routes."""
+
+    name: str
+    title: str
+    port: int
+    routers: tuple[APIRouter, ...]
+
+
+SERVICES: dict[str, Service] = {
+    service.name: service
+    for service in (
+        Service("events", "Events", PORT_EVENTS, (events.router,)),
+        Service("markets", "Markets", PORT_MARKETS, (markets.router,)),
+        Service("strategy", "Strategy", PORT_STRATEGY, (strategy.router,)),
+        Service(
+            "paper-trading",
+            "Paper trading",
+            PORT_PAPER_TRADING,
+            (portfolios.router, paper_trading.router, orders.router),
+        ),
+        Service("controller", "Main trading controller", PORT_CONTROLLER, (controller.router, performance.router)),
+    )
+}
+SHARED: tuple[APIRouter, ...] = (health.router, docs.router)
+
+
+def create_app(
+    name: str,
+    desk: Desk,
+    stages: Stages,
+    door: DoorPolicy,
+    *,
+    info: ServiceInfo | None = None,
+    health_of: HealthOf | None = None,
+    before_serving: Sequence[Hook] = (),
+    background: Sequence[Hook] = (),
+) -> FastAPI:
+    """Make one service. Its port is not bound here; ``serve_apps`` does that.
+
+    ``stages`` are local ones everywhere but in a controller that runs alone. ``health_of`` is what the controller asks
+    for the other services' state. ``before_serving`` runs to its end before the first request is taken, and an error in it
+    keeps the service from starting; ``background`` runs until the service stops. Raises KeyError for an unknown name.
+    """
+    service = SERVICES[name]
+    info = info or ServiceInfo()
+    app = FastAPI(
+        title=f"Prescient: {service.title}",
+        version=info.version,
+        description="Amounts are dollars with at most six decimals, times are UTC. Every error has `detail` and `code`.",
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_operation_id,
+        lifespan=_lifespan(before_serving, background),
+    )
+    app.state.service = name
+    app.state.desk = desk
+    app.state.stages = stages
+    app.state.door = door
+    app.state.info = info
+    app.state.running = Running()
+    app.state.health_of = health_of or _nobody_asked
+    routers = (*service.routers, *SHARED)
+    app.state.routes = [route for router in routers for route in router.routes]
+    for router in routers:
+        app.include_router(router)
+    add_handlers(app)
+    docs.describe(app)
+    app.add_middleware(Door, policy=door)
+    return app
+
+
+def _lifespan(
+    before_serving: Sequence[Hook], background: Sequence[Hook]
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.start_error = None
+        try:
+            for hook in before_serving:
+                await hook()
+        except Exception as error:
+            app.state.start_error = error
+            raise
+        lasting = Running()
+        for hook in background:
+            lasting.keep(hook())
+        yield
+        await app.state.running.drain()
+        await lasting.cancel()
+
+    return lifespan
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Unique within a service, and readable in generated clients."""
+    (method,) = sorted(route.methods or ())
+    words = [part.strip("{}") for part in route.path_format.split("/") if part]
+    return "_".join([method.lower(), *words]).replace("-", "_")
+
+
+async def _nobody_asked() -> dict[str, ComponentHealth]:
+    """Without anybody to ask, nothing is said to be online."""
+    return {
+        name: ComponentHealth(False, "", "this controller was not told where the service is") for name in COMPONENTS
+    }

@@ -1,0 +1,124 @@
+"""Portfolios as people manage them (port 8003): create, list, change, pause, archive; never deleted."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query
+from pydantic import ConfigDict, Field
+
+from polymarket_kit.errors import InvalidRequest
+from prescient.api.dependencies import TheDesk
+from prescient.api.errors import documented
+from prescient.api.inputs import BalanceMicro, Description, Form, FreeObject, Name, PortfolioIdText, Word
+from prescient.api.portfolio_responses import PortfolioAnswer, PortfolioState
+from prescient.api.responses import Answer
+from prescient.api.strict_routes import StrictRoute, changes, reads
+from prescient.domain.portfolio import PortfolioStatus
+from prescient.trading.admin import (
+    DEFAULT_STRATEGY,
+    PortfolioForm,
+    archive_portfolio,
+    change_portfolio,
+    create_portfolio,
+)
+from prescient.worker.schedules import check_schedule
+
+router = APIRouter(route_class=StrictRoute, tags=["portfolios"])
+
+Status = Literal["active", "paused", "archived"]
+
+
+class CreateForm(Form):
+    name: Name
+    initial_balance: BalanceMicro = Field(description="Dollars to start with, from 1 to 1,000,000,000")
+    description: Description = ""
+    strategy_type: Word = Field(DEFAULT_STRATEGY, description="GET /strategy/strategies lists them")
+    strategy_config: FreeObject = Field(default_factory=dict, description="Keys: GET /strategy/strategies")
+    current_balance: BalanceMicro | None = Field(None, description="May repeat initial_balance")
+    schedule: Word = Field("", description="When the worker runs its cycles, such as 'every 1h'; empty for never")
+
+
+def _without_defaults(schema: dict[str, Any]) -> None:
+    for described in schema["properties"].values():
+        described.pop("default", None)
+
+
+class ChangeForm(Form):
+    """Fields that are left out stay as they are; the defaults here stand for "not sent" and are never used."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+    name: Name = "unchanged"
+    description: Description = ""
+    strategy_type: Word = DEFAULT_STRATEGY
+    strategy_config: FreeObject = Field(default_factory=dict)
+    schedule: Word = ""
+    status: Status = Field("active", description="archived is final")
+
+
+class ListQuery(Form):
+    status: Status | None = None
+
+
+class PortfoliosAnswer(Answer):
+    portfolios: list[PortfolioAnswer]
+    count: int
+    active: int
+
+
+@router.get("/portfolios/list", responses=documented())
+@reads
+async def list_portfolios(desk: TheDesk, query: Annotated[ListQuery, Query()]) -> PortfoliosAnswer:
+    """All portfolios, archived ones included, or those of one status."""
+    status = PortfolioStatus(query.status) if query.status else None
+    portfolios = await desk.store.portfolios(status)
+    answers = [PortfolioAnswer.of(portfolio) for portfolio in portfolios]
+    active = sum(portfolio.status is PortfolioStatus.ACTIVE for portfolio in portfolios)
+    return PortfoliosAnswer(portfolios=answers, count=len(answers), active=active)
+
+
+@router.post("/portfolios/create", responses=documented(409))
+@changes
+async def create(desk: TheDesk, form: CreateForm) -> PortfolioAnswer:
+    """Create a portfolio with its own capital, strategy and configuration."""
+    portfolio = await create_portfolio(
+        desk,
+        PortfolioForm(
+            name=form.name,
+            initial_balance_micro=form.initial_balance,
+            strategy_type=form.strategy_type,
+            description=form.description,
+            current_balance_micro=form.current_balance,
+            strategy_config=form.strategy_config,
+            schedule=check_schedule(form.schedule),
+        ),
+    )
+    return PortfolioAnswer.of(portfolio)
+
+
+@router.get("/portfolios/{portfolio_id:int}", responses=documented(404))
+@reads
+async def show(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()]) -> PortfolioState:
+    """One portfolio with its open positions."""
+    portfolio = await desk.store.portfolio(portfolio_id)
+    return PortfolioState.with_positions(portfolio, await desk.store.positions(portfolio_id))
+
+
+@router.patch("/portfolios/{portfolio_id:int}", responses=documented(404, 409))
+@changes
+async def change(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()], form: ChangeForm) -> PortfolioAnswer:
+    """Change name, description, strategy, configuration, schedule or status. An archived portfolio stays as it is."""
+    if not form.model_fields_set:
+        raise InvalidRequest("body", f"names nothing to change; it may hold {', '.join(ChangeForm.model_fields)}.")
+    changed = {name: getattr(form, name) for name in form.model_fields_set}
+    if "schedule" in changed:
+        changed["schedule"] = check_schedule(form.schedule)
+    return PortfolioAnswer.of(await change_portfolio(desk, portfolio_id, changed))
+
+
+@router.delete("/portfolios/{portfolio_id:int}", responses=documented(404, 409))
+@changes
+async def archive(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()]) -> PortfolioAnswer:
+    """Archive a portfolio: it trades no more, its rows stay, open positions are still marked and settled."""
+    return PortfolioAnswer.of(await archive_portfolio(desk, portfolio_id))

@@ -1,0 +1,112 @@
+"""`prescient up` and `prescient down`: the whole system in one command, and its end."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prescient.cli.context import load_settings, settings_of_the_run
+from prescient.cli.exits import FAILURE, CommandFailed
+
+if TYPE_CHECKING:
+    from prescient.settings import Settings
+    from prescient.supervisor.plan import Plan
+
+REACH_TIMEOUT_S = 8.0
+
+
+def add_to(app: typer.Typer) -> None:
+    app.command()(up)
+    app.command()(down)
+
+
+def up(
+    venue: Annotated[
+        str | None, typer.Option(help="Where markets come from: practice (default) or polymarket.")
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Log every step in detail.")] = False,
+    open_docs: Annotated[bool, typer.Option("--open", help="Open the five docs pages in the browser.")] = False,
+    speed: Annotated[float | None, typer.Option(help="How much faster time runs on the practice exchange.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Which world the practice exchange plays.")] = None,
+) -> None:
+    """Start everything: database, practice exchange, the five services and the worker. Ctrl-C stops it."""
+    chosen = {"PRESCIENT_VENUE": venue, "PRESCIENT_SPEED": speed, "PRESCIENT_SEED": seed}
+    os.environ.update({name: str(value) for name, value in chosen.items() if value is not None})
+    if debug:
+        os.environ["PYTHON_LOG_LEVEL"] = "DEBUG"
+    settings = load_settings()
+    if settings.venue == "polymarket":
+        _check_reachable(settings)
+    _become_supervisor(plan_of(settings, open_docs=open_docs))
+
+
+def down() -> None:
+    """Stop the running system, database included, and wait until it is gone."""
+    from prescient.supervisor.stopping import stop_home
+
+    settings = settings_of_the_run()
+    stopped, message = stop_home(settings.home, settings.embedded_postgres_port, settings.database_name)
+    typer.echo(message)
+    if not stopped:
+        raise typer.Exit(FAILURE)
+
+
+def plan_of(settings: Settings, *, open_docs: bool = False) -> Plan:
+    """What `prescient up` starts with these settings."""
+    from prescient.settings import SERVICE_PORTS
+    from prescient.supervisor.plan import Choice, Plan, system_children
+
+    ports = {name: settings.port(name) for name in SERVICE_PORTS}
+    practice_port = settings.practice_port if settings.venue == "practice" else None
+    return Plan(
+        home=str(settings.home),
+        source=f"practice exchange, seed {settings.seed}" if practice_port is not None else "Polymarket's public data",
+        children=system_children(ports, practice_port),
+        service_ports=ports,
+        practice_port=practice_port,
+        database_port=settings.embedded_postgres_port if settings.uses_embedded_postgres else None,
+        database_name=settings.database_name,
+        choice=Choice(settings.venue, settings.seed),
+        open_docs=open_docs,
+    )
+
+
+def _become_supervisor(plan: Plan) -> None:
+    """Replace this process by the supervisor, which is far smaller; its number, and thus who waits for it, stay."""
+    from prescient.supervisor.plan import PLAN_VARIABLE, module_command
+
+    if sys.platform == "win32":
+        # There, "replacing" would return to the shell at once, with the system left in the background.
+        from prescient.supervisor.supervisor import run_plan
+
+        raise typer.Exit(run_plan(plan))
+    os.environ[PLAN_VARIABLE] = plan.to_json()
+    sys.stdout.flush()
+    command = module_command("prescient.supervisor.supervisor")
+    os.execv(command[0], command)  # noqa: S606 (no shell is wanted)
+
+
+def _check_reachable(settings: Settings) -> None:
+    """Ask the venue for one event before anything is started. Raises CommandFailed with the offline command."""
+    import urllib.error
+    import urllib.request
+
+    from prescient.wiring import gamma_url
+
+    address = f"{gamma_url(settings)}/events?limit=1"
+    request = urllib.request.Request(address, headers={"User-Agent": "prescient"})  # noqa: S310 (our own setting)
+    try:
+        with urllib.request.urlopen(request, timeout=REACH_TIMEOUT_S) as answer:  # noqa: S310
+            answer.read(1)
+        return
+    except urllib.error.HTTPError as error:
+        reason = f"it answers {error.code}"
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "reason", error))
+    raise CommandFailed(
+        f"Polymarket cannot be reached ({gamma_url(settings)}: {reason}). "
+        "Without it, the built-in practice exchange works offline: make run"
+    )

@@ -1,0 +1,58 @@
+"""For Python callers: ``create_portfolio({...})`` as the runbook has it, whether the system runs or not."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from prescient import wiring
+from prescient.cli.services import ServiceAway, Services
+from prescient.settings import SERVICE_PORTS, Settings
+from prescient.supervisor.backup import database_for_a_while
+from prescient.supervisor.last_run import of_the_run
+
+SERVICE = "paper-trading"
+
+
+def create_portfolio(fields: Mapping[str, Any]) -> int:
+    """Create a portfolio and return its number.
+
+    ``fields`` are those of POST /portfolios/create, in dollars: name, initial_balance, and as wanted description,
+    strategy_type, strategy_config, schedule and current_balance (equal to initial_balance). Asks the running service;
+    without one it writes into the database itself, which is started for the while. Raises InvalidRequest, ConflictError,
+    ServiceError, and what the database's start raises.
+    """
+    settings = of_the_run(Settings())
+    services = Services({name: settings.port(name) for name in SERVICE_PORTS})
+    try:
+        answer = services.ask("POST", SERVICE, "/portfolios/create", body=dict(fields))
+    except ServiceAway:
+        with database_for_a_while(settings):
+            return asyncio.run(_create(settings, fields))
+    portfolio_id: int = answer["portfolio_id"]
+    return portfolio_id
+
+
+async def _create(settings: Settings, fields: Mapping[str, Any]) -> int:
+    from prescient.api.inputs import parse_json
+    from prescient.api.portfolios import CreateForm
+    from prescient.trading.admin import PortfolioForm
+    from prescient.trading.admin import create_portfolio as create
+
+    form = CreateForm.model_validate(parse_json(json.dumps(dict(fields)).encode()))
+    async with wiring.open_desk(settings, venue_wanted=False) as desk:
+        portfolio = await create(
+            desk,
+            PortfolioForm(
+                name=form.name,
+                initial_balance_micro=form.initial_balance,
+                strategy_type=form.strategy_type,
+                description=form.description,
+                current_balance_micro=form.current_balance,
+                strategy_config=form.strategy_config,
+                schedule=form.schedule,
+            ),
+        )
+    return portfolio.portfolio_id

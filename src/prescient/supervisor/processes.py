@@ -1,0 +1,161 @@
+"""What each of our processes does, composed from wiring and the entry points: services and worker."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from prescient import wiring
+from prescient.settings import SERVICE_PORTS, Settings
+from prescient.supervisor.gc_tuning import settle_collector
+from prescient.supervisor.logs import set_up_logs
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from prescient.api.dependencies import HealthOf
+    from prescient.ports import Desk, Stages
+
+log = structlog.get_logger(__name__)
+
+HOST = "127.0.0.1"
+Role = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def run_services(settings: Settings, names: Sequence[str], *, first_portfolio: bool = False) -> int:
+    """Serve these services in this process until a signal comes; returns the exit code."""
+    return _run(settings, partial(_serve, settings, tuple(names), first_portfolio))
+
+
+def run_worker(settings: Settings) -> int:
+    """Run the scheduler until a signal comes; returns the exit code."""
+    return _run(settings, partial(_work, settings))
+
+
+# What a role will import once it works; loaded beforehand while it waits for the database.
+MODULES = {
+    "api": (
+        "prescient.api.app",
+        "prescient.api.serve",
+        "prescient.worker.price_updater",
+        "prescient.worker.resting_loop",
+    ),
+    "worker": ("prescient.worker.worker",),
+}
+
+
+def load(role: str) -> None:
+    """Import what a role needs."""
+    for module in MODULES[role]:
+        importlib.import_module(module)
+    wiring.load_desk()
+
+
+async def _serve(settings: Settings, names: tuple[str, ...], first_portfolio: bool, stop: asyncio.Event) -> None:
+    from prescient.api.serve import serve_apps
+    from prescient.trading.admin import ensure_first_portfolio
+
+    # A controller among its four neighbours calls them directly; one that is alone asks them over HTTP.
+    together = set(SERVICE_PORTS) <= set(names)
+    async with AsyncExitStack() as stack:
+        desk = await stack.enter_async_context(wiring.open_desk(settings))
+        health = await stack.enter_async_context(wiring.open_health(settings))
+        remote = await stack.enter_async_context(wiring.open_remote_stages(settings))
+        made = await ensure_first_portfolio(desk) if first_portfolio else None
+        if made is not None:
+            log.info("first portfolio made", portfolio_id=made.portfolio_id, name=made.name)
+        local = wiring.local_stages(desk)
+        apps = []
+        for name in names:
+            stages = remote if name == "controller" and not together else local
+            apps.append((_app(settings, name, desk, stages, health), HOST, settings.port(name)))
+        settle_collector()
+        await serve_apps(apps, stop)
+
+
+def _app(settings: Settings, name: str, desk: Desk, stages: Stages, health: HealthOf) -> FastAPI:
+    from prescient.api.access import DoorPolicy
+    from prescient.api.app import create_app
+    from prescient.api.dependencies import ServiceInfo
+    from prescient.worker.price_updater import PriceUpdater, recover_patiently
+    from prescient.worker.resting_loop import RestingLoop
+
+    trades = name == "paper-trading"
+    updater = PriceUpdater(
+        desk,
+        interval_s=settings.price_update_interval_s,
+        decisions_keep_days=settings.decisions_keep_days,
+        snapshots_keep_days=settings.snapshots_keep_days,
+    )
+    return create_app(
+        name,
+        desk,
+        stages,
+        DoorPolicy(ports=frozenset(settings.port(service) for service in SERVICE_PORTS)),
+        info=ServiceInfo(settings.price_update_interval_s),
+        health_of=health if name == "controller" else None,
+        before_serving=[partial(recover_patiently, desk)] if trades else (),
+        background=[updater.run, RestingLoop(desk).run] if trades and desk.resting else [updater.run] if trades else (),
+    )
+
+
+async def _work(settings: Settings, stop: asyncio.Event) -> None:
+    from prescient.worker.worker import Worker, ask_controller
+
+    async with wiring.open_desk(settings) as desk:
+        settle_collector()
+        controller_url = f"http://{HOST}:{settings.port('controller')}"
+        await _until(stop, Worker(desk.store, desk.clock, ask_controller(controller_url)).run())
+
+
+async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Run work that never ends by itself until stop is set, then cancel it; what it raises is raised."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+
+def _run(settings: Settings, role: Role) -> int:
+    """Set up logs, event loop and signals for a role and run it until it ends. Returns 0; raises what ends it early."""
+    set_up_logs(settings.log_level)
+
+    async def main() -> None:
+        stop = asyncio.Event()
+        _listen(stop)
+        await role(stop)
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner, contextlib.suppress(KeyboardInterrupt):
+        runner.run(main())
+    return 0
+
+
+def _listen(stop: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop.set)
+        except NotImplementedError:
+            # Windows: the handler runs in the main thread between two steps of the loop, so it must wake the loop.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    if sys.platform == "win32":
+        return asyncio.SelectorEventLoop
+    import uvloop
+
+    return uvloop.new_event_loop

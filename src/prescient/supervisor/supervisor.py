@@ -1,0 +1,289 @@
+"""`prescient up`: starts the database and the processes of a plan, keeps them running, stops them in order.
+
+A light process on purpose: no event loop, no settings library, no HTTP library; it lives as long as the system.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import webbrowser
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import FrameType
+
+from prescient.supervisor.database import DatabaseKeeper
+from prescient.supervisor.home import ChildState, Home, ProcessMark, RunState, end_leftovers
+from prescient.supervisor.log_files import open_log, rotate
+from prescient.supervisor.plan import PLAN_VARIABLE, Plan
+from prescient.supervisor.process import SupervisedProcess, children_environment
+from prescient.supervisor.startup_message import already_running, greeting
+from prescient.tcp_ports import taken_message, taken_ports
+
+EXIT_OK, EXIT_FAILURE, EXIT_REFUSED = 0, 1, 4
+TICK_S = 0.1
+STARTING_TICK_S = 0.02
+READY_TIMEOUT_S = 120.0
+# Others take the lock for an instant when they look whether anybody has it.
+LOCK_PATIENCE_S = 0.5
+ROTATE_INTERVAL_S = 30.0
+LEFTOVERS_TIMEOUT_S = 5.0
+
+
+class Supervisor:
+    """Runs one plan from start to stop. ``database`` is None when somebody else's server is used."""
+
+    def __init__(self, plan: Plan, database: DatabaseKeeper | None, say: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._home = Home(plan.home_path)
+        self._database = database
+        self._tell = say
+        self._stop_wanted = ""
+        self._phase = "starting"
+        self._started_s = time.monotonic()
+        self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
+        self._written = ""
+        self._mark = ProcessMark.of(os.getpid())
+        environment = children_environment({"PRESCIENT_HOME": plan.home})
+        self._processes = [SupervisedProcess(child, self._home.logs, environment) for child in plan.children]
+
+    def run(self) -> int:
+        """Return the exit code: 0 after a stop that was asked for, 1 when it could not run, 4 when the home or a port is taken."""
+        try:
+            if not self._home.try_lock(LOCK_PATIENCE_S):
+                self._say(already_running(self._home.folder, self._home.read_state()))
+                return EXIT_REFUSED
+        except OSError as error:
+            self._say(
+                f"Cannot write to {self._home.folder} ({error.strerror}). Set PRESCIENT_HOME to a folder of your own."
+            )
+            return EXIT_FAILURE
+        try:
+            return self._run_locked()
+        finally:
+            self._home.unlock()
+
+    def _say(self, text: str) -> None:
+        """Tell the person who started us, and whoever reads the log later."""
+        self._tell(text)
+        if not self._home.logs.is_dir():
+            return
+        moment = datetime.now(UTC).isoformat(timespec="seconds")
+        with open_log(self._home.logs / "supervisor.log") as log:
+            log.write("".join(f"{moment} {line}\n" for line in text.splitlines()).encode())
+
+    def ask_to_stop(self, why: str) -> None:
+        """Let ``run`` end in order; safe to call from a signal handler."""
+        self._stop_wanted = self._stop_wanted or why
+
+    def _run_locked(self) -> int:
+        self._clear_leftovers()
+        taken = taken_ports(self._ports_to_check())
+        if taken:
+            self._say(taken_message(taken))
+            return EXIT_REFUSED
+        if self._plan.choice is not None:
+            self._home.keep_choice(self._plan.choice)
+        try:
+            self._start()
+            failure = self._until_ready()
+            if not failure and not self._stop_wanted:
+                self._phase = "ready"
+                self._welcome()
+                self._write_state()
+                failure = self._keep_running()
+        finally:
+            # Whatever happened above, nothing that we started stays behind.
+            stopped_well = self._stop()
+        if failure:
+            self._say(failure)
+        return EXIT_FAILURE if failure or not stopped_well else EXIT_OK
+
+    def _clear_leftovers(self) -> None:
+        """After a supervisor that was killed its children end by themselves; whoever does not is ended here."""
+        state = self._home.read_state()
+        if state is not None:
+            marks = [child.process for child in state.children.values() if child.process is not None]
+            killed = end_leftovers(marks, LEFTOVERS_TIMEOUT_S)
+            if killed:
+                self._say(f"Ended processes that an earlier run had left behind: {killed}.")
+        self._home.forget_state()
+
+    def _ports_to_check(self) -> dict[str, int]:
+        ports = self._plan.ports
+        if self._database is not None and self._database.process_id() is not None:
+            # Our own server, left by a killed supervisor: starting it again takes it over, port and all.
+            ports.pop("database", None)
+        return ports
+
+    def _start(self) -> None:
+        self._say(f"Starting Prescient in {self._home.folder} ...")
+        if self._database is not None:
+            self._database.start()
+        for process in self._processes:
+            if process.plan.starts_early:
+                process.start()
+        self._write_state()
+
+    def _until_ready(self) -> str:
+        """Wait until everything answers. Returns why that will not happen, or nothing."""
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        ready: set[str] = set()
+        while not self._stop_wanted:
+            failure = self._look()
+            if failure:
+                return f"{failure}\nPrescient did not start."
+            self._tell_to_go(ready)
+            ready |= {process.plan.name for process in self._processes if process.is_ready()}
+            if len(ready) == len(self._processes) and self._database_ready():
+                return ""
+            if time.monotonic() > deadline_s:
+                return self._too_late(ready)
+            time.sleep(STARTING_TICK_S)
+        return ""
+
+    def _too_late(self, ready: set[str]) -> str:
+        names = [process.plan.name for process in self._processes if process.plan.name not in ready]
+        return (
+            f"Prescient was not ready within {READY_TIMEOUT_S:g} s (still waiting for: {', '.join(names) or 'database'}). "
+            f"The logs in {self._home.logs} say why."
+        )
+
+    def _tell_to_go(self, ready: set[str]) -> None:
+        for process in self._processes:
+            may_go = self._database_ready() or not process.plan.needs_database
+            if may_go and ready.issuperset(process.plan.after):
+                process.start_if_new()
+                process.go()
+
+    def _database_ready(self) -> bool:
+        return self._database is None or self._database.ready
+
+    def _look(self) -> str:
+        """Let everything be started again that died; returns the first thing that was given up."""
+        everything: list[DatabaseKeeper | SupervisedProcess] = [*self._processes]
+        if self._database is not None:
+            everything.insert(0, self._database)
+        for watched in everything:
+            line = watched.look()
+            if watched.given_up and line:
+                return line
+            if line:
+                self._say(line)
+        self._write_state()
+        return ""
+
+    def _keep_running(self) -> str:
+        next_rotation_s = time.monotonic() + ROTATE_INTERVAL_S
+        while not self._stop_wanted:
+            given_up = self._look()
+            if given_up:
+                # The rest goes on: prices are still marked without a worker, and what failed is shown by `prescient status`.
+                self._say(given_up)
+            if time.monotonic() >= next_rotation_s:
+                next_rotation_s += ROTATE_INTERVAL_S
+                self._rotate_logs()
+            if self._home.stop_file.exists():
+                self.ask_to_stop("prescient down")
+            time.sleep(TICK_S)
+        return ""
+
+    def _rotate_logs(self) -> None:
+        for process in self._processes:
+            process.rotate_logs()
+        rotate(self._home.logs / "supervisor.log")
+        if self._database is not None:
+            self._database.rotate_log()
+
+    def _stop(self) -> bool:
+        """End everything in the opposite order of its start; returns whether all of it ended in order."""
+        self._phase = "stopping"
+        self._write_state()
+        started_s = time.monotonic()
+        if self._stop_wanted:
+            self._say(f"Stopping ({self._stop_wanted}) ...")
+        in_order = True
+        for process in reversed(self._processes):
+            process.ask_to_stop()
+            if not process.wait_or_kill():
+                in_order = False
+                self._say(f"The {process.plan.name} process did not stop in time and was killed.")
+        complaint = self._database.stop() if self._database is not None else ""
+        if complaint:
+            in_order = False
+            self._say(complaint)
+        self._home.forget_state()
+        self._say(f"Stopped in {time.monotonic() - started_s:.1f} s.")
+        return in_order
+
+    def _welcome(self) -> None:
+        self._say(greeting(self._plan, self._home, time.monotonic() - self._started_s))
+        if self._plan.open_docs:
+            self._open_docs()
+
+    def _open_docs(self) -> None:
+        # Without a desktop a browser of the terminal would open, and hold us up until somebody leaves it.
+        if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            self._say("There is no desktop to open the docs pages on; their addresses are above.")
+            return
+        for port in self._plan.service_ports.values():
+            webbrowser.open_new_tab(f"http://localhost:{port}/docs")
+
+    def _write_state(self) -> None:
+        children = {process.plan.name: process.state() for process in self._processes}
+        if self._database is not None:
+            children["database"] = ChildState(self._database.state(), None, self._database.restarts)
+        state = RunState(
+            phase=self._phase,
+            supervisor=self._mark,
+            source=self._plan.source,
+            started_at=self._started_at,
+            urls=self._plan.urls,
+            ports=self._plan.ports,
+            database_name=self._plan.database_name,
+            choice=self._plan.choice,
+            database=self._database.mark if self._database is not None else None,
+            children=children,
+        )
+        text = state.to_json()
+        if text != self._written:
+            self._home.write_state(state)
+            self._written = text
+
+
+def listen_to_signals(supervisor: Supervisor) -> None:
+    """Ctrl-C, SIGTERM, a closed terminal and (Windows) a closed console all stop the system in order."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        supervisor.ask_to_stop(signal.Signals(number).name)
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), stop)
+
+
+def say(line: str) -> None:
+    """Print for the person who started us; a reader that went away must not stop the system."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except (BrokenPipeError, OSError):
+        return
+
+
+def run_plan(plan: Plan) -> int:
+    """Run a plan in this process until it is asked to stop; returns the exit code."""
+    keeper = None
+    if plan.database_port is not None:
+        from prescient.wiring import embedded_server
+
+        keeper = DatabaseKeeper(embedded_server(plan.home_path, plan.database_port, plan.database_name))
+    supervisor = Supervisor(plan, keeper, say)
+    listen_to_signals(supervisor)
+    return supervisor.run()
+
+
+if __name__ == "__main__":
+    sys.exit(run_plan(Plan.from_json(os.environ.pop(PLAN_VARIABLE))))

@@ -1,0 +1,3 @@
+"""The practice exchange's engine, tested through its own front door."""
+
+from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Tests of the kit: values, fees, signatures and messages."""

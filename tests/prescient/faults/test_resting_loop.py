@@ -1,0 +1,167 @@
+"""The owner of resting orders: it hears and books, takes over anew when anything goes wrong, and never beside another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from polymarket_kit.model import OrderType
+from prescient.adapters.memory import MemoryStore
+from prescient.domain.errors import StoreUnavailable
+from prescient.domain.stream import PrintSeen
+from prescient.worker.resting_loop import RestingLoop
+from tests.prescient.contract.resting_floor import START_S, Floor
+from tests.prescient.faults.house import Tripwire
+
+WITHIN_S = 5.0
+
+
+@asynccontextmanager
+async def looping(floor: Floor) -> AsyncIterator[None]:
+    """The loop in its task, until the test is done with it."""
+    task = asyncio.create_task(RestingLoop(floor.desk, sweep_s=0.01, standby_s=0.02, back_off_s=0.01).run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    deadline = asyncio.get_running_loop().time() + WITHIN_S
+    while not await true():
+        assert asyncio.get_running_loop().time() < deadline, "it did not happen"
+        await asyncio.sleep(0.005)
+
+
+async def shares_are(floor: Floor, count: int) -> None:
+    async def true() -> bool:
+        return (await floor.held())[1] == count
+
+    await until(true)
+
+
+async def is_open(floor: Floor) -> None:
+    async def true() -> bool:
+        return floor.desk.resting is not None and getattr(floor.desk.resting, "is_open", False)
+
+    await until(true)
+
+
+@pytest.fixture
+async def floor() -> Floor:
+    made = await Floor(MemoryStore()).open()
+    assert made.desk.resting is not None
+    made.desk.resting.release()
+    return made
+
+
+async def placed(floor: Floor) -> str:
+    """Place an order without listening: the loop does."""
+    answer = await floor.try_place()
+    return getattr(answer, "order_id", "") or pytest.fail(str(answer))
+
+
+async def seen(floor: Floor) -> None:
+    """Wait until the loop has heard the whole books."""
+    assert floor.desk.resting is not None
+    resting = floor.desk.resting
+
+    async def true() -> bool:
+        return all(not state.in_gap for state in resting.states().values())
+
+    await until(true)
+
+
+async def test_it_books_what_the_stream_tells(floor: Floor) -> None:
+    async with looping(floor):
+        await is_open(floor)
+        await placed(floor)
+        await seen(floor)
+        floor.stream.tell(floor.printed(130))
+        await shares_are(floor, 30)
+    assert floor.desk.resting is not None and floor.desk.resting.states() == {}
+    assert len(await floor.store.resting_orders()) == 1
+
+
+async def test_a_booking_that_fails_is_not_lost_twice_and_not_booked_twice(floor: Floor) -> None:
+    async with looping(floor):
+        await is_open(floor)
+        await placed(floor)
+        await seen(floor)
+
+        def away() -> None:
+            raise StoreUnavailable
+
+        wired = Tripwire(floor.store, "book", away, after=True)
+        object.__setattr__(floor.desk, "store", wired)
+        # Booked, and then taken for failed: all is taken over again, from what is really there.
+        floor.stream.tell(floor.printed(130))
+        await shares_are(floor, 30)
+        await is_open(floor)
+        floor.stream.tell(*await floor.stream.books(["11", "12"]))
+        await seen(floor)
+        floor.stream.tell(floor.printed(15))
+        await shares_are(floor, 45)
+    assert len(await floor.store.trades(floor.portfolio_id, 10)) == 2
+
+
+async def test_expired_orders_end_without_any_message(floor: Floor) -> None:
+    async with looping(floor):
+        await is_open(floor)
+        answer = await floor.try_place(order_type=OrderType.GTD, expiration_s=START_S + 200)
+        assert getattr(answer, "order_id", "")
+        assert len(await floor.store.resting_orders()) == 1
+        floor.desk.clock.advance(141)  # type: ignore[attr-defined] # the simulated clock
+
+        async def gone() -> bool:
+            return await floor.store.resting_orders() == []
+
+        await until(gone)
+    assert await floor.held() == (0, 0)
+
+
+async def test_one_owner_at_a_time(floor: Floor) -> None:
+    other = Floor(floor.store.another_process())  # type: ignore[attr-defined] # the memory store's own
+    other.portfolio_id = floor.portfolio_id
+    # Both count their signals from one.
+    other.desk.ids.new("signal")
+    async with looping(floor):
+        await is_open(floor)
+        order_id = await placed(floor)
+        async with looping(other):
+            await asyncio.sleep(0.1)
+            assert other.desk.resting is not None and other.desk.resting.states() == {}
+            refused = await other.try_place()
+            assert getattr(refused, "code", "") == "not_open"
+            # The owner ends, and the other takes over what rests.
+            assert floor.desk.resting is not None
+    other = Floor(floor.store)
+    other.portfolio_id = floor.portfolio_id
+    async with looping(other):
+        await is_open(other)
+        assert other.desk.resting is not None and order_id in other.desk.resting.states()
+
+
+async def test_a_print_during_a_restart_is_not_credited(floor: Floor) -> None:
+    async with looping(floor):
+        await is_open(floor)
+        await placed(floor)
+        await seen(floor)
+    missed = floor.printed(500)
+    again = Floor(floor.store)
+    again.portfolio_id, again.time_ms = floor.portfolio_id, floor.time_ms
+    again.stream.tell(missed)
+    async with looping(again):
+        await is_open(again)
+        await seen(again)
+        again.stream.tell(PrintSeen("11", 540_000, 110 * 1_000_000, missed.side, missed.time_ms + 1))
+        await shares_are(again, 10)
+
+
+async def test_without_a_stream_it_has_nothing_to_do(floor: Floor) -> None:
+    object.__setattr__(floor.desk, "stream", None)
+    await asyncio.wait_for(RestingLoop(floor.desk).run(), 1)

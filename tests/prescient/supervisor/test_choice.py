@@ -1,0 +1,81 @@
+"""What a run was started with counts for the commands beside it, and after it, until the environment says otherwise."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from prescient.cli.running import plan_of
+from prescient.settings import Settings
+from prescient.supervisor.home import Home, ProcessMark, RunState
+from prescient.supervisor.last_run import of_the_run
+from prescient.supervisor.plan import Choice, Plan
+from tests.prescient.supervisor.running import Running, tiny
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    monkeypatch.delenv("PRESCIENT_VENUE", raising=False)
+    monkeypatch.delenv("PRESCIENT_SEED", raising=False)
+    return Settings(PRESCIENT_HOME=tmp_path, _env_file=None)  # type: ignore[call-arg]  # aliases
+
+
+def test_without_any_run_the_settings_stand_and_nothing_is_left_behind(settings: Settings, tmp_path: Path) -> None:
+    absent = settings.model_copy(update={"home": tmp_path / "absent"})
+    assert of_the_run(absent) is absent
+    assert of_the_run(settings) is settings
+    assert not (tmp_path / "absent").exists()
+
+
+def test_the_last_run_names_the_database_when_nothing_runs(settings: Settings) -> None:
+    Home(settings.home).keep_choice(Choice("polymarket", 7))
+    assert of_the_run(settings).database_name == "prescient_os_polymarket"
+    Home(settings.home).keep_choice(Choice("practice", 12))
+    found = of_the_run(settings)
+    assert (found.database_name, found.source) == ("prescient_os_practice_12", "practice-12")
+
+
+def test_the_present_run_comes_before_the_last(settings: Settings) -> None:
+    home = Home(settings.home)
+    home.keep_choice(Choice("polymarket", 7))
+    assert home.try_lock()
+    mark = ProcessMark.of(os.getpid())
+    home.write_state(RunState("ready", mark, "a test", "now", choice=Choice("practice", 5)))
+    assert of_the_run(settings).source == "practice-5"
+    home.unlock()
+    assert of_the_run(settings).source == "polymarket"
+
+
+@pytest.mark.parametrize(("name", "value"), [("PRESCIENT_VENUE", "practice"), ("PRESCIENT_SEED", "7")])
+def test_an_environment_that_names_a_source_is_obeyed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    Home(settings.home).keep_choice(Choice("polymarket", 9))
+    monkeypatch.setenv(name, value)
+    assert of_the_run(settings).source == "practice-7"
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"venue": "elsewhere", "seed": 1}', '{"venue": "practice"}'])
+def test_a_broken_file_is_as_good_as_none(settings: Settings, content: str) -> None:
+    (settings.home / "last_run.json").write_text(content)
+    assert of_the_run(settings) == settings
+
+
+def test_a_supervisor_keeps_its_choice_beyond_its_end(settings: Settings, tmp_path: Path) -> None:
+    chosen = settings.model_copy(update={"venue": "polymarket", "seed": 3})
+    choice = plan_of(chosen).choice
+    assert choice == Choice("polymarket", 3)
+    plan = Plan(home=str(tmp_path), source="a test", children=(tiny("one", tmp_path / "diary"),), choice=choice)
+    running = Running.of_plan(plan)
+    try:
+        running.wait_until_says("Prescient is ready")
+        assert json.loads((tmp_path / "supervisor.json").read_text())["choice"] == {"venue": "polymarket", "seed": 3}
+        assert of_the_run(settings).source == "polymarket"
+        running.process.terminate()
+        assert running.end() == 0
+    finally:
+        running.clean_up()
+    assert of_the_run(settings).database_name == "prescient_os_polymarket"

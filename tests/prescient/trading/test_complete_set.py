@@ -1,0 +1,92 @@
+"""Complete sets: both legs or none; a lone leg is sold back at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from polymarket_kit.model import NO_FEES, Level, Side
+from polymarket_kit.values import MICRO
+from prescient.domain.market import OrderBook
+from prescient.domain.order import ApprovedOrder, Rejected, Submission
+from prescient.domain.signal import Step
+from prescient.ports import Venue
+from tests.fakes import StaticMarketData, binary_market, desk_over
+from tests.prescient.trading.test_cycle import portfolio_of, run
+
+pytestmark = pytest.mark.asyncio
+
+
+def crossed_market() -> StaticMarketData:
+    """A book caught in the middle of a move: YES asks 0.55 while NO still asks 0.43."""
+    data = StaticMarketData()
+    market = binary_market(1, fees=NO_FEES)
+    data.add(market, [("0.54", "500")], [("0.55", "500")])
+    no = data.book_by_token["12"]
+    data.book_by_token["12"] = replace(no, asks=(Level(430_000, 40 * MICRO), *no.asks))
+    return data
+
+
+async def test_both_legs_are_bought_in_equal_shares() -> None:
+    desk = desk_over(crossed_market())
+    portfolio_id = await portfolio_of(desk, strategy_type="complete_set")
+    report = await run(desk)
+    trades = await desk.store.trades(portfolio_id, 10)
+    assert {trade.outcome: trade.size_micro for trade in trades} == {"Yes": 40 * MICRO, "No": 40 * MICRO}
+    assert report.total(Step.EXECUTE).amounts["amount_micro"] == 39_200_000
+
+
+async def test_a_complete_set_is_merged_at_the_end_of_its_cycle() -> None:
+    desk = desk_over(crossed_market())
+    portfolio_id = await portfolio_of(desk, strategy_type="complete_set")
+    report = await run(desk)
+    assert report.total(Step.MARK).amounts["merged"] == 1
+    assert await desk.store.positions(portfolio_id) == []
+    # 40 sets cost 22.00 + 17.20 and pay 40 whatever happens, so they are cashed in at once.
+    portfolio = await desk.store.portfolio(portfolio_id)
+    assert portfolio.cash_micro == 10_000 * MICRO + 800_000
+    assert portfolio.realized_pnl_micro == 800_000
+
+
+class SecondLegFails:
+    """A venue that takes the first order and refuses the next BUY."""
+
+    name = "paper"
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._bought = False
+
+    async def submit(self, order: ApprovedOrder) -> Submission:
+        if order.intent.side is Side.BUY and self._bought:
+            return Rejected("not_filled", "order couldn't be fully filled. FOK orders are fully filled or killed.")
+        self._bought = True
+        return await self._venue.submit(order)
+
+    async def resolve(self, order: ApprovedOrder) -> Submission:
+        return await self._venue.resolve(order)
+
+
+async def test_a_lone_leg_is_sold_back() -> None:
+    desk = desk_over(crossed_market())
+    desk = replace(desk, venue=SecondLegFails(desk.venue))
+    portfolio_id = await portfolio_of(desk, strategy_type="complete_set")
+    report = await run(desk)
+    assert await desk.store.positions(portfolio_id) == []
+    sides = [trade.side for trade in await desk.store.trades(portfolio_id, 10)]
+    assert sorted(sides) == [Side.BUY, Side.SELL]
+    portfolio = await desk.store.portfolio(portfolio_id)
+    # 40 shares bought at 0.55 and sold at 0.54.
+    assert portfolio.cash_micro == 10_000 * MICRO - 400_000
+    assert report.total(Step.EXECUTE).dropped["not_filled"] == 1
+
+
+async def test_an_honest_book_has_no_cheap_sets() -> None:
+    data = StaticMarketData()
+    data.add(binary_market(1), [("0.54", "500")], [("0.55", "500")])
+    assert isinstance(data.book_by_token["11"], OrderBook)
+    desk = desk_over(data)
+    await portfolio_of(desk, strategy_type="complete_set")
+    report = await run(desk)
+    assert report.total(Step.DECIDE).dropped == {"set_too_dear": 1}
