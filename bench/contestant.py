@@ -25,7 +25,7 @@ from bench.usual_bot import UsualBot
 from prescient import wiring
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.settings import PORT_PRACTICE, Settings
-from prescient.supervisor.gc_tuning import settle_collector
+from prescient.supervisor.gc_tuning import tune_garbage_collection
 from prescient.trading.admin import ensure_first_portfolio
 from prescient.trading.cycle import start_cycle
 
@@ -35,18 +35,18 @@ Run = Callable[[], Awaitable[dict[str, Any]]]
 @asynccontextmanager
 async def our_cycle(settings: Settings, *, watched: bool) -> AsyncIterator[Run]:
     """The whole cycle over the desk that the API process opens, with one portfolio and the default filters."""
-    async with wiring.open_desk(settings) as desk:
-        await ensure_first_portfolio(desk)
-        stages = wiring.local_stages(desk)
-        settle_collector()
+    async with wiring.open_context(settings) as context:
+        await ensure_first_portfolio(context)
+        steps = wiring.local_cycle_steps(context)
+        tune_garbage_collection()
 
         async def run() -> dict[str, Any]:
             watch = LoopWatch() if watched else None
-            request = CycleRequest(desk.ids.new("cycle"), ())
+            request = CycleRequest(context.ids.new("cycle"), ())
             if watch is not None:
                 watch.start()
             started_s = time.perf_counter()
-            report = await start_cycle(desk.store, stages, desk.clock, request)
+            report = await start_cycle(context.store, steps, context.clock, request)
             elapsed_s = time.perf_counter() - started_s
             found: dict[str, Any] = {"seconds": elapsed_s, "steps": steps_of(report), "status": report.status.value}
             if watch is not None:
@@ -67,7 +67,7 @@ def steps_of(report: CycleReport) -> list[dict[str, Any]]:
 async def other(contestant: Floor | UsualBot) -> AsyncIterator[Run]:
     await contestant.open()
     # What helps us there helps everybody.
-    settle_collector()
+    tune_garbage_collection()
 
     async def run() -> dict[str, Any]:
         started_s = time.perf_counter()

@@ -23,7 +23,7 @@ from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import OrderRequest, Placed
 from practice_exchange.engine.snapshot import load, save
 from practice_exchange.venue.accounts import KeyRing, practice_wallets
-from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.web.responses import json_answer
 from practice_exchange.world.world import World
 
@@ -43,7 +43,7 @@ def stages(count: int) -> dict[str, float]:
     traders = [
         _trader(keys, wallet.private_key, wallet.funder, wallet.signature_type) for wallet in practice_wallets(7)
     ]
-    floor, risks = _open_floor(world, traders)
+    venue_engine, risks = _open_venue_engine(world, traders)
     writer = Writer(traders, list(risks.items()), Random(7))
     asked = [_parts(request) for request in writer.requests(count)]
     orders = [(headers, body) for method, headers, body in asked if method == "POST"]
@@ -61,26 +61,26 @@ def stages(count: int) -> dict[str, float]:
 
     ids, micros["signature and order id"] = _each(verify, posted)
     requests = [_request(order_id, each) for order_id, each in zip(ids, posted, strict=True)]
-    alone: Exchange = load(save(floor.engine))
+    alone: Exchange = load(save(venue_engine.engine))
     _, micros["engine"] = _each(lambda request: (alone.place(request, now_ms), alone.drain_events()), requests)
-    placed, whole = _each(floor.place, requests)
+    placed, whole = _each(venue_engine.place, requests)
     micros["books as all see them"] = max(whole - micros["engine"], 0.0)
-    render = Renderer(world.seed, floor.market_of)
+    render = Renderer(world.seed, venue_engine.market_of)
     taken = [answer for answer in placed if isinstance(answer, Placed)]
     _, micros["answer"] = _each(lambda answer: json_answer(render.placed(answer)), taken)
     micros["journal"] = _journal(orders, now_ms)
     return micros
 
 
-def _open_floor(world: World, traders: Sequence[Trader]) -> tuple[Floor, dict[int, bool]]:
+def _open_venue_engine(world: World, traders: Sequence[Trader]) -> tuple[VenueEngine, dict[int, bool]]:
     """A floor with twenty markets; and their first tokens, with whether they are negative-risk ones."""
-    floor = Floor(world, lambda: world.now_ms)
+    venue_engine = VenueEngine(world, lambda: world.now_ms)
     for trader in traders:
-        floor.engine.deposit(trader.funder, FUNDS_MICRO)
+        venue_engine.engine.deposit(trader.funder, FUNDS_MICRO)
     markets = [market for market in world.register.markets.values() if market.trading and not market.taker_delay][:20]
     for market in markets:
-        floor.enter(market)
-    return floor, {int(market.token_ids[0]): market.negative_risk for market in markets}
+        venue_engine.enter(market)
+    return venue_engine, {int(market.token_ids[0]): market.negative_risk for market in markets}
 
 
 def _request(order_id: str, posted: PostedOrder) -> OrderRequest:

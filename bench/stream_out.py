@@ -84,7 +84,7 @@ class Bench:
 
     async def run(self) -> dict[str, Any]:
         assert self.server.exchange.trading is not None
-        floor = self.server.exchange.trading.floor
+        venue_engine = self.server.exchange.trading.venue_engine
         await self.server.start()
         readers = Partner("bench.stream_readers", f"--url={self.server.market_ws_url}", f"--path={self.path}")
         try:
@@ -95,7 +95,7 @@ class Bench:
             chance = random.Random(SEED)
             quotes = [Quotes(market, chance) for market in self.markets]
             for each in quotes:
-                each.update(floor.requote)
+                each.update(venue_engine.requote)
             await asyncio.sleep(0.5)
             already = (await asyncio.to_thread(readers.ask, "count"))["received"]
             assert already == len(quotes), already
@@ -136,7 +136,7 @@ class Bench:
     async def _drive(self, quotes: list[Quotes], seconds: float) -> None:
         """Let one maker after another quote, so many a second; what is behind is made up for."""
         assert self.server.exchange.trading is not None
-        requote = self.server.exchange.trading.floor.requote
+        requote = self.server.exchange.trading.venue_engine.requote
         began_s, done, count = time.perf_counter(), 0, len(quotes)
         while (passed_s := time.perf_counter() - began_s) < seconds:
             due = int(passed_s * self.load.updates_per_s)

@@ -14,7 +14,7 @@ from prescient.adapters.ids import SequenceIds
 from prescient.adapters.memory import MemoryStore
 from prescient.adapters.paper import PaperVenue
 from prescient.domain.market import Event, Market, MarketState, OrderBook, Outcome, PricePoint, Resolution, TradingRules
-from prescient.ports import Desk, EventPage, Store
+from prescient.ports import EventPage, Store, TradingContext
 from prescient.strategies import BUILT_IN
 
 START = datetime(2026, 5, 17, 6, 5, tzinfo=UTC)
@@ -135,11 +135,11 @@ def binary_market(number: int, price_micro: int = 550_000, fees: FeeSchedule = F
     )
 
 
-def desk_over(market_data: StaticMarketData, store: Store | None = None, start: datetime = START) -> Desk:
+def context_over(market_data: StaticMarketData, store: Store | None = None, start: datetime = START) -> TradingContext:
     """A desk with a simulated clock, the memory store and the real paper venue."""
     clock = SimulatedClock(start)
     kept: Store = store or MemoryStore()
-    return Desk(
+    return TradingContext(
         clock=clock,
         ids=SequenceIds(1),
         gather=SequentialGather(),

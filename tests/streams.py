@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from prescient.adapters.paper import PaperVenue
 from prescient.domain.market import OrderBook
 from prescient.domain.stream import BookSeen, StreamEvent
-from prescient.ports import Desk, MarketData, Store
-from tests.fakes import StaticMarketData, desk_over
+from prescient.ports import MarketData, Store, TradingContext
+from tests.fakes import StaticMarketData, context_over
 
 
 @dataclass
@@ -61,8 +61,8 @@ class FedStream:
         self.waiting.put_nowait(None)
 
 
-def streaming_desk(market_data: StaticMarketData, store: Store | None = None) -> tuple[Desk, FedStream]:
+def streaming_context(market_data: StaticMarketData, store: Store | None = None) -> tuple[TradingContext, FedStream]:
     """A desk whose paper venue lets orders rest, and the stream that feeds it."""
-    desk, stream = desk_over(market_data, store), FedStream(market_data)
-    venue = PaperVenue(market_data, desk.store, desk.clock, stream)
-    return replace(desk, venue=venue, resting=venue.resting, stream=stream), stream
+    context, stream = context_over(market_data, store), FedStream(market_data)
+    venue = PaperVenue(market_data, context.store, context.clock, stream)
+    return replace(context, venue=venue, resting=venue.resting, stream=stream), stream

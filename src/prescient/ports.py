@@ -369,8 +369,8 @@ class Lease(Protocol):
     async def release(self) -> None: ...
 
 
-class Stages(Protocol):
-    """The six verbs. ``trading.stages`` runs them here, ``adapters.http_stages`` asks the services that do."""
+class CycleSteps(Protocol):
+    """The six verbs. ``trading.local_steps`` runs them here, ``adapters.http_steps`` asks the services that do."""
 
     async def collect(self, cycle_id: str) -> StepReport: ...
     async def filter(self, cycle_id: str, limits: EventFilter) -> StepReport: ...
@@ -382,7 +382,7 @@ class Stages(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class TradingContext:
     """The ports that one process trades with, chosen once in ``wiring``."""
 
     clock: Clock

@@ -42,9 +42,9 @@ async def _create(settings: Settings, fields: Mapping[str, Any]) -> int:
     from prescient.trading.admin import create_portfolio as create
 
     form = CreateForm.model_validate(parse_json(json.dumps(dict(fields)).encode()))
-    async with wiring.open_desk(settings, venue_wanted=False) as desk:
+    async with wiring.open_context(settings, venue_wanted=False) as context:
         portfolio = await create(
-            desk,
+            context,
             PortfolioForm(
                 name=form.name,
                 initial_balance_micro=form.initial_balance,

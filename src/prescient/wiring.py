@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from prescient.adapters.postgres.server.embedded import EmbeddedPostgres
     from prescient.adapters.postgres.server.types import ConnectionInfo
     from prescient.paper_matching.queue import QueueModel
-    from prescient.ports import Clock, ComponentHealth, Desk, MarketData, MarketStream, Stages, Store, Strategy
+    from prescient.ports import (
+        Clock,
+        ComponentHealth,
+        CycleSteps,
+        MarketData,
+        MarketStream,
+        Store,
+        Strategy,
+        TradingContext,
+    )
     from prescient.settings import Settings
 
 POLYMARKET_GAMMA_URL = "https://gamma-api.polymarket.com"
@@ -30,7 +39,7 @@ CATALOGUE = "catalogue-"
 
 
 @asynccontextmanager
-async def open_desk(settings: Settings, *, venue_wanted: bool = True) -> AsyncIterator[Desk]:
+async def open_context(settings: Settings, *, venue_wanted: bool = True) -> AsyncIterator[TradingContext]:
     """Connect everything that one process trades with, and close it in the opposite order.
 
     Without the venue the desk serves for looking after portfolios while nothing else runs; its time is the machine's.
@@ -40,7 +49,7 @@ async def open_desk(settings: Settings, *, venue_wanted: bool = True) -> AsyncIt
     from prescient.adapters.ids import SystemIds
     from prescient.adapters.paper import PaperVenue
     from prescient.adapters.recent import RecentMarketData
-    from prescient.ports import Desk
+    from prescient.ports import TradingContext
 
     async with AsyncExitStack() as stack:
         clock, source = await _open_clock(settings, stack) if venue_wanted else (_system_clock(), settings.source)
@@ -52,7 +61,7 @@ async def open_desk(settings: Settings, *, venue_wanted: bool = True) -> AsyncIt
         if venue_wanted and not source.startswith(CATALOGUE):
             stream = await stack.enter_async_context(open_stream(settings, clock))
         venue = PaperVenue(market_data, store, clock, stream, _queue_model(settings))
-        yield Desk(
+        yield TradingContext(
             clock=clock,
             ids=SystemIds(),
             gather=ConcurrentGather(),
@@ -73,24 +82,24 @@ def _queue_model(settings: Settings) -> QueueModel:
     return QueueModel() if settings.venue == "polymarket" else QueueModel(level_before_print_ms=0)
 
 
-def local_stages(desk: Desk) -> Stages:
+def local_cycle_steps(context: TradingContext) -> CycleSteps:
     """The six verbs, run in this process."""
-    from prescient.trading.stages import LocalStages
+    from prescient.trading.local_steps import LocalCycleSteps
 
-    return LocalStages(desk)
+    return LocalCycleSteps(context)
 
 
 @asynccontextmanager
-async def open_remote_stages(settings: Settings) -> AsyncIterator[Stages]:
+async def open_remote_cycle_steps(settings: Settings) -> AsyncIterator[CycleSteps]:
     """The six verbs, asked from the services that run them."""
-    from prescient.adapters.http_stages import HttpStages
+    from prescient.adapters.http_steps import HttpCycleSteps
 
     urls = {name.replace("-", "_") + "_url": url for name, url in _service_urls(settings).items()}
-    stages = HttpStages(**urls)
+    cycle_steps = HttpCycleSteps(**urls)
     try:
-        yield stages
+        yield cycle_steps
     finally:
-        await stages.close()
+        await cycle_steps.close()
 
 
 @asynccontextmanager
@@ -249,8 +258,8 @@ def _market_data(settings: Settings, clock: Clock) -> MarketData:
     )
 
 
-def load_desk() -> None:
-    """Import what ``open_desk`` will want, for a process that has time while the database starts."""
+def load_context_modules() -> None:
+    """Import what ``open_context`` will want, for a process that has time while the database starts."""
     import prescient.adapters.paper
     import prescient.adapters.polymarket
     import prescient.adapters.postgres.migrate

@@ -17,7 +17,7 @@ from practice_exchange.engine.events import Event, LevelChanged, TickChanged, Tr
 from practice_exchange.engine.orders import OrderRequest, Placed
 from practice_exchange.engine.rejections import Rejection
 from practice_exchange.engine.settlement import TradeStatus
-from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.world.book import Take
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.world import World
@@ -32,13 +32,12 @@ from prescient.domain.portfolio import NewPortfolio
 from prescient.domain.signal import Signal
 from prescient.domain.stream import BookSeen, LevelSeen, PrintSeen, StreamEvent, TickSeen
 from prescient.paper_matching.queue import QueueModel
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.trading.orders import approve_intent, book_answer
 from prescient.trading.resting import hear, restore, send, sweep
+from tests.exchange.api.conftest import START
+from tests.exchange.api.trading_venue import quiet_market
 from tests.fakes import StaticMarketData
-
-from .conftest import START
-from .trading_venue import quiet_market
 
 RICH_MICRO = 10_000_000 * MICRO
 ACCOUNT = "0x00000000000000000000000000000000000000aa"
@@ -48,20 +47,20 @@ Levels = list[tuple[int, int]]
 Act = tuple[int, str, MarketState, tuple[Any, ...]]
 
 
-def write_down(floor: Floor) -> list[Act]:
+def write_down(venue_engine: VenueEngine) -> list[Act]:
     """Have a floor's traders' acts written into the list that is returned: when, what, where, with which arguments."""
     acts: list[Act] = []
-    requote, take = floor.requote, floor.take
+    requote, take = venue_engine.requote, venue_engine.take
 
     def requoted(market: MarketState, bids: Levels, asks: Levels) -> None:
-        acts.append((floor.now_ms, "quote", market, (market.tick_micro, bids, asks)))
+        acts.append((venue_engine.now_ms, "quote", market, (market.tick_micro, bids, asks)))
         requote(market, bids, asks)
 
     def taken(market: MarketState, is_buy: bool, size_micro: int, limit_micro: int) -> Take:
-        acts.append((floor.now_ms, "take", market, (market.tick_micro, is_buy, size_micro, limit_micro)))
+        acts.append((venue_engine.now_ms, "take", market, (market.tick_micro, is_buy, size_micro, limit_micro)))
         return take(market, is_buy, size_micro, limit_micro)
 
-    floor.__dict__.update(requote=requoted, take=taken)
+    venue_engine.__dict__.update(requote=requoted, take=taken)
     return acts
 
 
@@ -69,31 +68,31 @@ def write_down(floor: Floor) -> list[Act]:
 class WatchedData(StaticMarketData):
     """The watched copy's books and rules, as they are at this moment."""
 
-    floor: Floor | None = None
+    venue_engine: VenueEngine | None = None
 
     async def books(self, token_ids: Sequence[str]) -> dict[str, OrderBook]:
         return {token_id: self.book(token_id) for token_id in token_ids}
 
     def book(self, token_id: str) -> OrderBook:
-        assert self.floor is not None
-        bids, asks = self.floor.engine.levels(token_id)
-        market, _ = self.floor.engine.core.tokens[token_id]
+        assert self.venue_engine is not None
+        bids, asks = self.venue_engine.engine.levels(token_id)
+        market, _ = self.venue_engine.engine.core.tokens[token_id]
         state = market.state
         return OrderBook(
             token_id,
             market.condition_id,
             tuple(Level(*level) for level in bids),
             tuple(Level(*level) for level in asks),
-            self.floor.now_ms,
+            self.venue_engine.now_ms,
             state.tick_micro,
             state.minimum_size_micro,
         )
 
     async def rules(self, condition_ids: Sequence[str]) -> dict[str, TradingRules]:
-        assert self.floor is not None
+        assert self.venue_engine is not None
         found = {}
         for condition_id in condition_ids:
-            state = self.floor.engine.market(condition_id).state
+            state = self.venue_engine.engine.market(condition_id).state
             found[condition_id] = TradingRules(
                 condition_id, state.spec.token_ids, True, state.tick_micro, state.minimum_size_micro, state.fees
             )
@@ -123,18 +122,18 @@ class WatchedStream:
             self.waiting += self.told(event)
 
     def told(self, event: Event) -> list[StreamEvent]:
-        assert self.data.floor is not None
+        assert self.data.venue_engine is not None
         if isinstance(event, TradeEvent) and event.status is TradeStatus.MATCHED:
             trade = event.trade
             return [PrintSeen(trade.token_id, trade.price_micro, trade.size_micro, trade.side, event.time_ms)]
         if isinstance(event, LevelChanged):
-            tokens = self.data.floor.engine.market(event.condition_id).token_ids
+            tokens = self.data.venue_engine.engine.market(event.condition_id).token_ids
             return [
                 LevelSeen(tokens[level.token_index], level.side, level.price_micro, level.size_micro, event.time_ms)
                 for level in event.sides()
             ]
         if isinstance(event, TickChanged):
-            tokens = self.data.floor.engine.market(event.condition_id).token_ids
+            tokens = self.data.venue_engine.engine.market(event.condition_id).token_ids
             books = [BookSeen(self.data.book(token_id), event.time_ms) for token_id in tokens]
             return [*(TickSeen(token_id, event.new_tick_micro, event.time_ms) for token_id in tokens), *books]
         return []
@@ -175,7 +174,7 @@ class Pair:
         self.acts = write_down(self.watched)
         twin = World(self.seed, 40, START, tick=timedelta(seconds=60))
         self.moment_ms = self.world.now_ms
-        self.traded = Floor(twin, lambda: self.moment_ms)
+        self.traded = VenueEngine(twin, lambda: self.moment_ms)
         self.markets = [market for market in self.world.register.markets.values() if suits(market)]
         self.markets = sorted(self.markets, key=lambda market: -market.daily_volume_micro)[: self.number_of_markets]
         assert len(self.markets) == self.number_of_markets and quiet_market(self.world)
@@ -187,23 +186,23 @@ class Pair:
             self.traded.enter(self.twins[market.condition_id])
         self.acts.clear()
         self.traded.engine.deposit(ACCOUNT, RICH_MICRO)
-        self.data = WatchedData(floor=self.watched)
+        self.data = WatchedData(venue_engine=self.watched)
         self.clock = SimulatedClock(self.world.now)
         self.store = MemoryStore()
 
-    def make_floor(self) -> Floor:
-        return Floor(self.world, lambda: self.world.now_ms)
+    def make_floor(self) -> VenueEngine:
+        return VenueEngine(self.world, lambda: self.world.now_ms)
 
     def wire(self) -> None:
         """Let the paper venue watch: the engine's own events, one by one."""
         self.stream = WatchedStream(self.data)
         self.watched.listeners.append(self.stream.tell)
-        self.make_desk(self.stream)
+        self.make_context(self.stream)
 
-    def make_desk(self, stream: Any) -> None:
+    def make_context(self, stream: Any) -> None:
         # The exchange tells the print before the level.
         venue = PaperVenue(self.data, self.store, self.clock, stream, QueueModel(level_before_print_ms=0))
-        self.desk = Desk(
+        self.context = TradingContext(
             self.clock, SequenceIds(1), SequentialGather(), self.data, venue, self.store, {}, resting=venue.resting
         )
 
@@ -211,18 +210,18 @@ class Pair:
         self.wire()
         made = await self.store.create_portfolio(NewPortfolio("Parity", "majority", RICH_MICRO), START)
         self.portfolio_id = made.portfolio_id
-        assert self.desk.resting is not None
-        await restore(self.desk)
+        assert self.context.resting is not None
+        await restore(self.context)
         for market in self.markets:
             rules = await self.data.rules([market.condition_id])
-            await self.desk.resting.follow(rules[market.condition_id])  # type: ignore[attr-defined] # paper's own
+            await self.context.resting.follow(rules[market.condition_id])  # type: ignore[attr-defined] # paper's own
         await self.listen()
         return self
 
     async def step(self, minutes: float) -> None:
         """Let the watched world move on, repeat what its traders did, and let the paper venue hear of it."""
         self.world.step(self.world.now + timedelta(minutes=minutes))
-        self.watched.attend()
+        self.watched.advance()
         self.clock.advance((self.world.now - self.clock.now()).total_seconds())
         for moment_ms, kind, market, (tick, *given) in self.acts:
             self.moment_ms = moment_ms
@@ -234,14 +233,14 @@ class Pair:
                 self.traded.take(twin, *given)
         self.acts.clear()
         self.moment_ms = self.world.now_ms
-        self.traded.attend()
+        self.traded.advance()
         await self.listen()
-        await sweep(self.desk)
+        await sweep(self.context)
 
     async def listen(self) -> None:
         events, self.stream.waiting = self.stream.waiting, []
         for event in events:
-            await hear(self.desk, event)
+            await hear(self.context, event)
 
     async def order(
         self, market: MarketState, token_index: int, side: Side, order_type: OrderType, **given: int
@@ -275,17 +274,17 @@ class Pair:
         )  # fmt: skip
         await self.store.save_signals([signal])
         rules = await self.data.rules([intent.condition_id])
-        approved = await approve_intent(self.desk, intent, rules[intent.condition_id])
+        approved = await approve_intent(self.context, intent, rules[intent.condition_id])
         assert not isinstance(approved, Refused), approved
         fills: tuple[Fill, ...]
         if intent.order_type in (OrderType.GTC, OrderType.GTD):
-            placed = await send(self.desk, approved, signal)
+            placed = await send(self.context, approved, signal)
             if isinstance(placed, Refused):
                 return Outcome(True, text=placed.reason)
             fills = placed.trade.fills if placed.trade else ()
         else:
-            answer = await self.desk.venue.submit(approved)
-            await book_answer(self.desk, approved, answer, signal)
+            answer = await self.context.venue.submit(approved)
+            await book_answer(self.context, approved, answer, signal)
             if isinstance(answer, Rejected):
                 return Outcome(True, text=answer.reason)
             assert isinstance(answer, Accepted)

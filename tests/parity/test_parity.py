@@ -10,17 +10,17 @@ from random import Random
 import pytest
 
 from practice_exchange.app.server import PracticeServer
-from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.venue.venue_engine import VenueEngine
 from prescient.adapters.clock import SystemClock
 from prescient.adapters.polymarket import PolymarketData
 from prescient.adapters.polymarket.stream.assets import StreamLimits
 from prescient.adapters.polymarket.stream.stream import PolymarketStream
 from prescient.domain.stream import GapSeen, StreamEvent
 from prescient.trading.resting import OrderNotOpen, cancel_order, hear
+from tests.exchange.api.trading_venue import trading_of
 
 from .parity import ACCOUNT, Outcome, Pair
 from .parity_flow import Flow
-from .trading_venue import trading_of
 
 ROUNDS = 16
 ORDERS_PER_MARKET = 4
@@ -38,7 +38,7 @@ async def cancel_some(pair: Pair, flow: Flow) -> None:
         if flow.random.random() < 0.12:
             pair.traded.engine.cancel(ACCOUNT, order_id, pair.traded.now_ms)
             try:
-                await cancel_order(pair.desk, order_id)
+                await cancel_order(pair.context, order_id)
             except OrderNotOpen:
                 continue
 
@@ -116,9 +116,9 @@ async def run(seed: int) -> Counter[str]:
 class Streamed(Pair):
     """The watched copy behind its own websocket: the paper venue hears frames, through our adapter of the venue's stream."""
 
-    def make_floor(self) -> Floor:
+    def make_floor(self) -> VenueEngine:
         self.server = PracticeServer(self.world, trading=True)
-        return trading_of(self.server).floor
+        return trading_of(self.server).venue_engine
 
     async def start(self) -> None:
         """Serve the copy, follow its markets, and take what the stream tells as it comes."""
@@ -135,7 +135,7 @@ class Streamed(Pair):
             self.told.append(event)
 
     def wire(self) -> None:
-        self.make_desk(self.frames)
+        self.make_context(self.frames)
 
     async def listen(self) -> None:
         """Wait until the stream's books are the exchange's, then hear all that it told."""
@@ -146,7 +146,7 @@ class Streamed(Pair):
         told, self.told = self.told, []
         assert not [event for event in told if isinstance(event, GapSeen)]
         for event in told:
-            await hear(self.desk, event)
+            await hear(self.context, event)
 
     def _agrees(self) -> bool:
         for token_id in (token for market in self.markets for token in market.token_ids):

@@ -66,7 +66,7 @@ def open_kept(path: Path, seed: int, start: datetime, *, speed: float = 0.0, por
     # They only warn; `POST /practice/limits` changes it, and what was set is kept.
     server.exchange.limits.switch(True, enforced=False)
     if kept is not None:
-        server.keeper.recall(kept)
+        server.checkpoint_writer.load_state(kept)
     return server
 
 

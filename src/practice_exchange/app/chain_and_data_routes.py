@@ -19,15 +19,15 @@ from practice_exchange.data.routes import DataRoutes
 from practice_exchange.data.routes_v2 import NewerDataRoutes
 from practice_exchange.data.select import Selector
 from practice_exchange.engine.rejections import Rejection
-from practice_exchange.venue.market_lookup import Encyclopedia
+from practice_exchange.venue.market_lookup import MarketLookup
 from practice_exchange.venue.positions import Positions
 from practice_exchange.venue.records import Kind, Record, Records
 from practice_exchange.web.controls import Controls, control_refused, read_control
 from practice_exchange.web.query import Query
 from practice_exchange.web.responses import Answer, clob_missing, json_answer, text_answer
-from practice_exchange.world.manual_resolution import VerdictRefused, resolve_now
+from practice_exchange.world.manual_resolution import ManualResolutionRefused, resolve_now
 from practice_exchange.world.timestamps import SECOND_MS
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 BUILDER_KEYS = "/auth/builder-api-key"
 DEPOSIT_MAX_USD = 1_000_000_000
@@ -44,50 +44,50 @@ class _KeyRequest(msgspec.Struct, forbid_unknown_fields=True):
     address: str
 
 
-class _Verdict(msgspec.Struct, forbid_unknown_fields=True):
+class _ManualResolution(msgspec.Struct, forbid_unknown_fields=True):
     condition_id: str
     winner: Literal[0, 1] | None
 
 
-class _RememberedRecords:
+class _SavedRecords:
     """The records as a part of a checkpoint; the positions follow from them."""
 
     def __init__(self, records: Records, positions: Positions) -> None:
         self._records = records
         self._positions = positions
 
-    def remember(self) -> bytes:
-        return self._records.remember()
+    def dump_state(self) -> bytes:
+        return self._records.dump_state()
 
-    def recall(self, kept: bytes) -> None:
-        self._records.recall(kept)
+    def load_state(self, kept: bytes) -> None:
+        self._records.load_state(kept)
         self._positions.rebuild()
 
 
-class Outside:
+class ChainAndDataRoutes:
     """Answers ``/data``, ``/relayer`` and ``/rpc``, builder's keys of the order-book API, and the controls of play money."""
 
-    def __init__(self, world: Exhibit, trading: TradingSide, controls: Controls, chain_id: int = POLYGON) -> None:
+    def __init__(self, world: WorldView, trading: TradingSide, controls: Controls, chain_id: int = POLYGON) -> None:
         self._world = world
         self._trading = trading
-        floor = trading.floor
-        self.records = Records((floor.house, floor.crowd), trading.transaction_hash)
-        self.facts = Encyclopedia(world, floor)
+        venue_engine = trading.venue_engine
+        self.records = Records((venue_engine.house, venue_engine.crowd), trading.transaction_hash)
+        self.facts = MarketLookup(world, venue_engine)
         self.positions = Positions(self.records, self.facts.condition_of)
-        self.chain = Chain(world, floor, trading.approvals, self.records)
-        self.keys = RelayerKeys(world.seed, lambda: (trading.machine_s(), floor.now_ms / SECOND_MS))
+        self.chain = Chain(world, venue_engine, trading.approvals, self.records)
+        self.keys = RelayerKeys(world.seed, lambda: (trading.machine_s(), venue_engine.now_ms / SECOND_MS))
         self._relayer = Relayer(self.chain, self.keys, world.seed, chain_id, trading.is_known)
         self._rpc = RpcSide(self.chain, chain_id)
-        select = Selector(self.records, self.positions, self.facts, lambda: floor.now_ms)
+        select = Selector(self.records, self.positions, self.facts, lambda: venue_engine.now_ms)
         self._data = DataRoutes(select)
         self._newer_data = NewerDataRoutes(select, trading.approvals, chain_id)
         for wallet in trading.wallets:
             self._welcome(wallet.funder)
-        floor.listeners.append(self.records.hear)
+        venue_engine.listeners.append(self.records.hear)
         trading.parts["approvals"] = trading.approvals
         trading.parts["chain"] = self.chain
         trading.parts["relayer_keys"] = self.keys
-        trading.parts["records"] = _RememberedRecords(self.records, self.positions)
+        trading.parts["records"] = _SavedRecords(self.records, self.positions)
         controls.add("POST /practice/deposit", self._deposit)
         controls.add("POST /practice/withdraw", self._withdraw)
         controls.add("POST /practice/relayer-key", self._relayer_key)
@@ -119,7 +119,7 @@ class Outside:
             return json_answer("OK")
         if method not in ("GET", "POST", "DELETE"):
             return text_answer("404 page not found\n", 404)
-        owner = self._trading.door.key(method, below, headers, body).address
+        owner = self._trading.authenticator.key(method, below, headers, body).address
         if method == "DELETE":
             self.keys.revoke_newest(owner)
             return json_answer("OK")
@@ -129,7 +129,7 @@ class Outside:
 
     def _welcome(self, account_id: str) -> None:
         """Write down the dollars that a wallet of the seed begins with."""
-        named, now_ms = self.chain.first_hash(account_id), self.chain.floor.now_ms
+        named, now_ms = self.chain.first_hash(account_id), self.chain.venue_engine.now_ms
         self.records.add(Record(account_id, Kind.DEPOSIT, now_ms, named, FUNDS_MICRO))
 
     def _deposit(self, body: bytes) -> Answer:
@@ -147,7 +147,7 @@ class Outside:
         return self._told(account_id, done.transaction_hash)
 
     def _told(self, account_id: str, transaction_hash: str) -> Answer:
-        balance_micro = self._trading.floor.engine.account(account_id).collateral.balance_micro
+        balance_micro = self._trading.venue_engine.engine.account(account_id).collateral.balance_micro
         told = {"address": account_id, "balance_usd": balance_micro / MICRO, "transaction_hash": transaction_hash}
         return json_answer(told)
 
@@ -162,17 +162,19 @@ class Outside:
     # Verdicts
 
     def _resolve(self, body: bytes) -> Answer:
-        asked = read_control(body, _Verdict, '{"condition_id": "0x...", "winner": 0} (or 1, or null for half each)')
+        asked = read_control(
+            body, _ManualResolution, '{"condition_id": "0x...", "winner": 0} (or 1, or null for half each)'
+        )
         register = self._world.register
         market = register.markets_by_condition.get(asked.condition_id)
         if market is None:
             raise control_refused("condition_id: there is no such market")
         try:
-            resolve_now(register.events[market.event_number], market, asked.winner, self._trading.floor.now_ms)
-        except VerdictRefused as error:
+            resolve_now(register.events[market.event_number], market, asked.winner, self._trading.venue_engine.now_ms)
+        except ManualResolutionRefused as error:
             raise control_refused(str(error)) from error
         self._world.revision += 1
-        self._trading.attend()
+        self._trading.advance()
         return json_answer(
             {"condition_id": market.condition_id, "payouts": [each / MICRO for each in market.payouts_micro]}
         )

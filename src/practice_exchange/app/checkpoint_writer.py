@@ -8,7 +8,7 @@ from pathlib import Path
 
 from practice_exchange.app.checkpoint import Kept, write_checkpoint
 from practice_exchange.app.exchange import PracticeExchange
-from practice_exchange.app.journal import Journal, Request, Silence, Step, journal_path, journals_from, kept_headers
+from practice_exchange.app.journal import Downtime, Journal, Request, Step, journal_path, journals_from, kept_headers
 from practice_exchange.app.recovery import recover
 from practice_exchange.web.clock import WorldClock
 
@@ -16,7 +16,7 @@ from practice_exchange.web.clock import WorldClock
 JOURNAL_MAX_BYTES = 32 * 1024 * 1024
 
 
-class Keeper:
+class CheckpointWriter:
     """Writes one exchange's files; without a ``path`` it keeps nothing.
 
     A checkpoint holds the world and who trades in it at one moment: while it is taken the gate is closed, and whatever
@@ -34,7 +34,7 @@ class Keeper:
         self._journal: Journal | None = None
         self._number = 0
 
-    def recall(self, kept: Kept) -> None:
+    def load_state(self, kept: Kept) -> None:
         """Take up what was kept, before the first save. Raises CheckpointRefused."""
         assert self.path is not None
         recover(self.path, kept, self._exchange, self._clock)
@@ -66,7 +66,7 @@ class Keeper:
         """Note a step. While no market is traded nobody can tell one course of the world from another."""
         if self._journal is None or self._exchange.trading is None:
             return
-        write = self._journal.write if self._exchange.trading.floor.busy else self._journal.write_later
+        write = self._journal.write if self._exchange.trading.venue_engine.busy else self._journal.write_later
         write(Step(until_ms))
 
     def _write_request(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -77,7 +77,7 @@ class Keeper:
 
     def _write_silence(self) -> None:
         if self._journal is not None:
-            self._journal.write(Silence(self._clock.now_ms(), self._clock.machine_s(), self.slices))
+            self._journal.write(Downtime(self._clock.now_ms(), self._clock.machine_s(), self.slices))
 
     # Checkpoints
 
@@ -93,10 +93,10 @@ class Keeper:
         try:
             if trading is not None:
                 trading.standing = True
-                trading.floor.tidy()
+                trading.venue_engine.tidy()
             world = await self._save_world()
             promise_ms = self._clock.promise(self._exchange.world.now_ms, reach_s)
-            kept = Kept(promise_ms, world, trading.remember() if trading is not None else b"", self._number + 1)
+            kept = Kept(promise_ms, world, trading.dump_state() if trading is not None else b"", self._number + 1)
             if trading is not None:
                 # What comes from now on is not in this checkpoint, and is repeated on top of it.
                 self._journal = Journal(journal_path(self.path, kept.number))

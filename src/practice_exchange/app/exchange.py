@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlencode
 
-from practice_exchange.app.chain_and_data_routes import Outside
+from practice_exchange.app.chain_and_data_routes import ChainAndDataRoutes
 from practice_exchange.app.journal import changes
 from practice_exchange.app.limits import Limits
 from practice_exchange.app.modes import Modes
@@ -24,7 +24,7 @@ from practice_exchange.web.controls import Controls
 from practice_exchange.web.query import Query
 from practice_exchange.web.responses import Answer, WireError, json_answer, text_answer
 from practice_exchange.world.timestamps import SECOND_MS
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 
 class PracticeExchange:
@@ -36,7 +36,7 @@ class PracticeExchange:
 
     def __init__(
         self,
-        world: Exhibit,
+        world: WorldView,
         *,
         gamma: GammaRenderer | None = None,
         clob: ClobRenderer | None = None,
@@ -64,10 +64,10 @@ class PracticeExchange:
         self.controls.add("GET /practice/openapi.json", lambda body: self._described())
         if trading is not None:
             trading.parts["limits"] = self.limits
-            Modes(trading.floor).add_to(self.controls)
+            Modes(trading.venue_engine).add_to(self.controls)
             self.controls.add("POST /practice/watch", trading.streams.watch)
         # The chain, its relayer and the Data API belong to the trading side.
-        self.outside = Outside(world, trading, self.controls) if trading is not None else None
+        self.chain_and_data = ChainAndDataRoutes(world, trading, self.controls) if trading is not None else None
         self._gamma_renderer = gamma or GammaRenderer(world.register)
         self._clob_renderer = clob or ClobRenderer(world.register)
         self._gamma = GammaRoutes(world, self._gamma_renderer)
@@ -98,10 +98,10 @@ class PracticeExchange:
         self._do_late()
         return self._do(asked) if fault is None else self._spoken(lambda: self.ordeals.go(fault, asked))
 
-    def attend(self) -> None:
+    def advance(self) -> None:
         """Let everything happen that is due although nobody asks."""
         if self.trading is not None:
-            self.trading.attend()
+            self.trading.advance()
         self._do_late()
 
     def _do_late(self) -> None:
@@ -135,12 +135,12 @@ class PracticeExchange:
 
     def step_slices(self, until_ms: int) -> Iterator[None]:
         """Move the world slice by slice, with the trading floor in step; between slices all of it may be read."""
-        floor = self.trading.floor if self.trading is not None else None
-        if floor is not None:
-            floor.attend()
+        venue_engine = self.trading.venue_engine if self.trading is not None else None
+        if venue_engine is not None:
+            venue_engine.advance()
         for _ in self.world.step_slices(until_ms):
-            if floor is not None:
-                floor.attend()
+            if venue_engine is not None:
+                venue_engine.advance()
             yield
 
     def _write_down(
@@ -161,11 +161,11 @@ class PracticeExchange:
     ) -> Callable[[], Answer] | None:
         """What answers a path of the catalogue, the order-book API, the Data API or the chain; None where there is nothing."""
         trading = self.trading
-        if trading is not None and self.outside is not None:
-            trading.attend()
-            outside = self.outside.route(area, method, below, query, body, headers)
-            if outside is not None:
-                return outside
+        if trading is not None and self.chain_and_data is not None:
+            trading.advance()
+            chain_and_data = self.chain_and_data.route(area, method, below, query, body, headers)
+            if chain_and_data is not None:
+                return chain_and_data
             if area == "clob" and trading.owns(below):
                 return lambda: trading.answer(method, below, query, body, headers)
         if area == "gamma":
@@ -179,12 +179,12 @@ class PracticeExchange:
         self._gamma_renderer.forget_gone()
         self._clob_renderer.forget_gone()
         if self.trading is not None:
-            self.trading.floor.tidy()
+            self.trading.venue_engine.tidy()
 
     def _skewed(self, now_ms: Callable[[], int]) -> Callable[[], int]:
         """The time as /time tells it: wrong when a fault wants it so."""
         trading = self.trading
-        return now_ms if trading is None else lambda: now_ms() + trading.door.skew_s * SECOND_MS
+        return now_ms if trading is None else lambda: now_ms() + trading.authenticator.skew_s * SECOND_MS
 
     def _described(self) -> Answer:
         return json_answer(describe(self.world, trading=self.trading is not None))

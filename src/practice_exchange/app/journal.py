@@ -41,7 +41,7 @@ class Request(msgspec.Struct, frozen=True, array_like=True, tag=1):
     headers: dict[str, str]
 
 
-class Silence(msgspec.Struct, frozen=True, array_like=True, tag=2):
+class Downtime(msgspec.Struct, frozen=True, array_like=True, tag=2):
     """Heartbeats have stopped: the exchange cancels orders by itself."""
 
     now_ms: int
@@ -49,7 +49,7 @@ class Silence(msgspec.Struct, frozen=True, array_like=True, tag=2):
     slices: int
 
 
-Record = Step | Request | Silence
+Record = Step | Request | Downtime
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode
 

@@ -62,16 +62,16 @@ class Limits:
 
     # What a checkpoint keeps
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         assert self._signers is not None
-        return msgspec.msgpack.encode((self.on, self.enforced, self.addresses.scale, self._signers.remember()))
+        return msgspec.msgpack.encode((self.on, self.enforced, self.addresses.scale, self._signers.dump_state()))
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         """Raises msgspec.MsgspecError for what it did not write itself."""
         assert self._signers is not None
         form = tuple[bool, bool, float, bytes]
         on, enforced, self.addresses.scale, signers = msgspec.msgpack.decode(kept, type=form)
-        self._signers.recall(signers)
+        self._signers.load_state(signers)
         self.switch(on, enforced)
 
     # Controls

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from practice_exchange.engine.orders import Mode
-from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.web.controls import Controls, control_refused, read_control
 from practice_exchange.web.responses import Answer, json_answer
 from practice_exchange.world.timestamps import SECOND_MS
@@ -35,27 +35,27 @@ class _Wanted(msgspec.Struct, forbid_unknown_fields=True):
 class Modes:
     """Sets what the exchange takes. Seconds are of the exchange's own time, as everything that happens to orders."""
 
-    def __init__(self, floor: Floor) -> None:
-        self._floor = floor
+    def __init__(self, venue_engine: VenueEngine) -> None:
+        self._venue_engine = venue_engine
 
     def add_to(self, controls: Controls) -> None:
         controls.add("GET /practice/mode", lambda body: self._told())
         controls.add("POST /practice/mode", self._set)
-        controls.tell("mode", lambda: NAMES[self._floor.engine.core.mode])
+        controls.tell("mode", lambda: NAMES[self._venue_engine.engine.core.mode])
 
     def _set(self, body: bytes) -> Answer:
         wanted = read_control(body, _Wanted, EXAMPLE)
         seconds = USUAL_S.get(wanted.mode, 0.0) if wanted.seconds is None else wanted.seconds
         if not 0 <= seconds <= SECONDS_MAX:
             raise control_refused(f"seconds must be between 0 and {SECONDS_MAX:g}")
-        now_ms = self._floor.now_ms
+        now_ms = self._venue_engine.now_ms
         until_ms = now_ms + int(seconds * SECOND_MS) if seconds and wanted.mode != "open" else 0
-        self._floor.engine.set_mode(MODES[wanted.mode], now_ms, until_ms)
-        self._floor.attend()
+        self._venue_engine.engine.set_mode(MODES[wanted.mode], now_ms, until_ms)
+        self._venue_engine.advance()
         return self._told()
 
     def _told(self) -> Answer:
-        self._floor.attend()
-        core = self._floor.engine.core
-        left_s = max(0, core.mode_until_ms - self._floor.now_ms) / SECOND_MS if core.mode_until_ms else None
+        self._venue_engine.advance()
+        core = self._venue_engine.engine.core
+        left_s = max(0, core.mode_until_ms - self._venue_engine.now_ms) / SECOND_MS if core.mode_until_ms else None
         return json_answer({"mode": NAMES[core.mode], "seconds_left": left_s})

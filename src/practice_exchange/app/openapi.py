@@ -39,7 +39,7 @@ from practice_exchange.app.openapi_paths import (
 from practice_exchange.books.shapes import BookShape, ClobMarketShape, InfoShape, SimplifiedMarketShape
 from practice_exchange.faults.order import Fault
 from practice_exchange.gamma.shapes import TagShape
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 VERSION = "3.1.0"
 HEADERS = {
@@ -110,7 +110,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 REFERENCE = "#/components/schemas/{name}"
 
 
-def describe(world: Exhibit, *, trading: bool) -> dict[str, Any]:
+def describe(world: WorldView, *, trading: bool) -> dict[str, Any]:
     """Return the document, with examples of ids that this world has; without ``trading`` only what can be read."""
     served = (*CLOB, *GAMMA, *CONTROLS, *((*TRADING, *DATA, *RELAYER) if trading else ()))
     examples = _examples(world)
@@ -179,7 +179,7 @@ def _reference(struct: Any) -> Any:
     return schema
 
 
-def _examples(world: Exhibit) -> dict[str, str]:
+def _examples(world: WorldView) -> dict[str, str]:
     """Ids that exist, so that who reads the document can ask at once."""
     market = next((each for each in world.register.markets.values() if each.trading), None)
     if market is None:

@@ -15,7 +15,7 @@ from polymarket_kit.errors import PrescientError
 from practice_exchange.app.exchange import PracticeExchange
 from practice_exchange.books.render import ClobRenderer
 from practice_exchange.gamma.render import GammaRenderer
-from practice_exchange.world.index import Register
+from practice_exchange.world.index import WorldIndex
 from practice_exchange.world.recorded_state import read_event, read_market, recorded_tags
 from practice_exchange.world.timestamps import to_ms
 
@@ -91,7 +91,7 @@ class Catalogue:
     seed = 0
 
     def __init__(self, now_ms: int) -> None:
-        self.register = Register()
+        self.register = WorldIndex()
         self.revision = 0
         self._now_ms = now_ms
         self.recorded_events: dict[int, bytes] = {}

@@ -27,7 +27,7 @@ def recover(path: Path, kept: Kept, exchange: PracticeExchange, clock: WorldCloc
     if exchange.trading is not None:
         try:
             if kept.trading:
-                exchange.trading.recall(kept.trading)
+                exchange.trading.load_state(kept.trading)
             repeated = _Repetition(exchange, clock).run(journals_from(path, kept.number))
         except (ValueError, KeyError, OSError, msgspec.MsgspecError) as error:
             raise CheckpointRefused(path, error) from error
@@ -69,7 +69,7 @@ class _Repetition:
                 self._requests += 1
                 self._exchange.perform(record.method, record.path, record.query, record.body, record.headers)
             elif self._exchange.trading is not None:
-                self._exchange.trading.attend()
+                self._exchange.trading.advance()
         finally:
             self._clock.release()
 

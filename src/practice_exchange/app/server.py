@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from practice_exchange.app.checkpoint_writer import Keeper
+from practice_exchange.app.checkpoint_writer import CheckpointWriter
 from practice_exchange.app.exchange import PracticeExchange
 from practice_exchange.app.recorded import Catalogue
 from practice_exchange.clob.trading_routes import TradingSide
@@ -20,7 +20,7 @@ from practice_exchange.faults.fault_runner import Asked
 from practice_exchange.web.clock import TICK_S, WorldClock
 from practice_exchange.web.request_body import BODY_WAIT_S, IDLE_WAIT_S, LINGER_S, read_body
 from practice_exchange.web.responses import Answer, WireError, json_answer
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 log = structlog.get_logger("prescient.practice")
 
@@ -48,7 +48,7 @@ class PracticeServer:
 
     def __init__(
         self,
-        world: Exhibit,
+        world: WorldView,
         host: str = LOOPBACK,
         port: int = 0,
         *,
@@ -62,7 +62,7 @@ class PracticeServer:
         self.clock = WorldClock(world.now_ms, speed)
         self.exchange = exchange or self._make_exchange(trading)
         self.exchange.controls.speed = speed
-        self.keeper = Keeper(checkpoint, self.exchange, self.clock)
+        self.checkpoint_writer = CheckpointWriter(checkpoint, self.exchange, self.clock)
         # How long a client may keep us waiting, in seconds: for a body, and for a request at all.
         self.body_wait_s, self.idle_wait_s = BODY_WAIT_S, IDLE_WAIT_S
         self._moving = asyncio.Lock()
@@ -74,8 +74,8 @@ class PracticeServer:
         if isinstance(self.world, Catalogue):
             return self.world.exchange()
         clock = self.clock
-        desk = TradingSide(self.world, clock.now_ms, machine_s=clock.machine_s) if trading else None
-        return PracticeExchange(self.world, now_ms=clock.now_ms, trading=desk)
+        gateway = TradingSide(self.world, clock.now_ms, machine_s=clock.machine_s) if trading else None
+        return PracticeExchange(self.world, now_ms=clock.now_ms, trading=gateway)
 
     @property
     def url(self) -> str:
@@ -100,7 +100,7 @@ class PracticeServer:
     async def start(self) -> None:
         """Keep the world once, then bind and serve. Raises OSError when the port is taken."""
         await self._save(CHECKPOINT_REACH_S)
-        self.keeper.listen()
+        self.checkpoint_writer.listen()
         server = web.Server(self._serve, access_log=None, keepalive_timeout=self.idle_wait_s, lingering_time=LINGER_S)
         self._runner = web.ServerRunner(server, shutdown_timeout=2.0)
         await self._runner.setup()
@@ -110,10 +110,10 @@ class PracticeServer:
         if self.clock.speed > 0:
             self.clock.go()
             self._tasks.append(asyncio.create_task(self._pass_time(), name="practice-time"))
-        if self.keeper.path is not None:
+        if self.checkpoint_writer.path is not None:
             self._tasks.append(asyncio.create_task(self._keep(), name="practice-checkpoint"))
         if self.exchange.trading is not None:
-            self._tasks.append(asyncio.create_task(self._attend(), name="practice-attention"))
+            self._tasks.append(asyncio.create_task(self._advance(), name="practice-attention"))
 
     async def stop(self) -> None:
         """Let a step that is under way end, keep the world, close the port."""
@@ -135,8 +135,8 @@ class PracticeServer:
                 # What time was told last is the time at which the world goes on.
                 await self._step_to(self.clock.now_ms())
                 self.clock.stand(self.world.now_ms)
-            await self.keeper.save(reach_s=0)
-        self.keeper.close()
+            await self.checkpoint_writer.save(reach_s=0)
+        self.checkpoint_writer.close()
 
     # --- time
 
@@ -151,24 +151,24 @@ class PracticeServer:
         """Move the world while requests go on being answered. The told time waits at the end of the step."""
         until_ms = self.clock.stand(until_ms)
         try:
-            self.keeper.write_step(until_ms)
-            self.keeper.slices = 0
+            self.checkpoint_writer.write_step(until_ms)
+            self.checkpoint_writer.slices = 0
             await self._move(until_ms)
         finally:
-            self.keeper.slices = -1
+            self.checkpoint_writer.slices = -1
             self.clock.go()
 
     async def _move(self, until_ms: int) -> None:
         began_s = time.perf_counter()
         for _ in self.exchange.step_slices(until_ms):
-            self.keeper.slices += 1
+            self.checkpoint_writer.slices += 1
             if time.perf_counter() - began_s > SLICE_S:
                 await asyncio.sleep(0)
                 if self.exchange.trading is not None:
                     await self.exchange.trading.streams.breathe()
                 began_s = time.perf_counter()
 
-    async def _attend(self) -> None:
+    async def _advance(self) -> None:
         """Let what is due happen although nobody asks: settlements, expiries, heartbeats that stopped."""
         assert self.exchange.trading is not None
         while True:
@@ -176,7 +176,7 @@ class PracticeServer:
             self.clock.hold()
             try:
                 with _disk_may_fail("what is due waits for the journal"):
-                    self.exchange.attend()
+                    self.exchange.advance()
             finally:
                 self.clock.release()
 
@@ -188,8 +188,8 @@ class PracticeServer:
             await asyncio.sleep(FLUSH_INTERVAL_S)
             # The former checkpoint and the journals since then still hold everything.
             with _disk_may_fail("checkpoint not written"):
-                await self.keeper.make_safe()
-                if self.keeper.is_full or time.monotonic() - saved_s > CHECKPOINT_INTERVAL_S:
+                await self.checkpoint_writer.make_safe()
+                if self.checkpoint_writer.is_full or time.monotonic() - saved_s > CHECKPOINT_INTERVAL_S:
                     saved_s = time.monotonic()
                     await self._save(CHECKPOINT_REACH_S)
             if time.monotonic() - tidied_s > TIDY_INTERVAL_S:
@@ -198,7 +198,7 @@ class PracticeServer:
 
     async def _save(self, reach_s: float) -> None:
         async with self._moving:
-            await self.keeper.save(reach_s)
+            await self.checkpoint_writer.save(reach_s)
 
     # --- requests
 
@@ -232,8 +232,8 @@ class PracticeServer:
         if fault is not None and fault.kind == "held":
             await self._linger(fault.number("seconds"))
             fault = None
-        if method not in ("GET", "HEAD") and not self.keeper.gate.is_set():
-            await self.keeper.gate.wait()
+        if method not in ("GET", "HEAD") and not self.checkpoint_writer.gate.is_set():
+            await self.checkpoint_writer.gate.wait()
         self.clock.hold()
         try:
             answer = self.exchange.answer(Asked(method, path, query, body, headers), fault)
@@ -267,7 +267,7 @@ class PracticeServer:
         try:
             async with self._moving:
                 await self._step_to(self.exchange.controls.read_advance(body))
-                await self.keeper.save(CHECKPOINT_REACH_S)
+                await self.checkpoint_writer.save(CHECKPOINT_REACH_S)
         except WireError as error:
             return error.answer
         return self.exchange.controls.time_answer()

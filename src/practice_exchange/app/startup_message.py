@@ -11,7 +11,7 @@ from practice_exchange.app.server import PracticeServer
 from practice_exchange.venue.accounts import PracticeWallet
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import rfc3339
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 SEPARATOR = "\n"
 WARNING = "These keys are made from the public seed, so anybody has them: worth nothing, and never to hold real money."
@@ -113,7 +113,7 @@ def example(clob_url: str, wallet: PracticeWallet, market: MarketState) -> tuple
     )
 
 
-def a_calm_market(world: Exhibit) -> MarketState | None:
+def a_calm_market(world: WorldView) -> MarketState | None:
     """A market far from its end, priced well above the example's order and without delays; None if there is none."""
     calm = [
         market

@@ -24,7 +24,7 @@ from practice_exchange.books.shapes import (
 )
 from practice_exchange.gamma.fill import IMAGE, REWARD_ASSET
 from practice_exchange.world import names as words
-from practice_exchange.world.index import Register
+from practice_exchange.world.index import WorldIndex
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import rfc3339
 
@@ -37,7 +37,7 @@ class ClobRenderer:
 
     def __init__(
         self,
-        register: Register,
+        register: WorldIndex,
         recorded_books: dict[str, bytes] | None = None,
         recorded_infos: dict[str, bytes] | None = None,
     ) -> None:

@@ -22,9 +22,9 @@ from practice_exchange.chain.calldata import (
 from practice_exchange.engine.accounts import COLLATERAL
 from practice_exchange.engine.events import MarketStage
 from practice_exchange.venue.approvals import Approvals
-from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.world.state import EventState, MarketState
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 # Reasons as the contracts give them where these are public; others are assumed.
 ALLOWANCE = "execution reverted: ERC20: insufficient allowance"
@@ -41,9 +41,9 @@ NOTHING = "execution reverted: the amount must be above zero"
 class Draft:
     """Balances and approvals of one sender as they will be, over those of the exchange. Raises CallRefused on a revert."""
 
-    def __init__(self, world: Exhibit, floor: Floor, approvals: Approvals, sender: str) -> None:
+    def __init__(self, world: WorldView, venue_engine: VenueEngine, approvals: Approvals, sender: str) -> None:
         self._register = world.register
-        self._floor = floor
+        self._venue_engine = venue_engine
         self._approvals = approvals
         self._sender = sender
         self._balances: dict[str, int] = {}
@@ -91,7 +91,7 @@ class Draft:
     def _redeem(self, action: Redeem) -> None:
         market = self._market(action.condition_id, action.adapter)
         self._operated(action.adapter)
-        if self._floor.engine.market(action.condition_id).state.stage is not MarketStage.RESOLVED:
+        if self._venue_engine.engine.market(action.condition_id).state.stage is not MarketStage.RESOLVED:
             raise CallRefused(NO_RESULT)
         for token_id, payout_micro in zip(market.token_ids, market.payouts_micro, strict=True):
             self._give(COLLATERAL, self._balance(token_id) * payout_micro // MICRO)
@@ -103,8 +103,8 @@ class Draft:
             raise CallRefused(NO_CONVERSION)
         self._operated(action.adapter)
         for market in event.markets:
-            self._floor.enter(market)
-        members = [self._floor.engine.market(market.condition_id).state for market in event.markets]
+            self._venue_engine.enter(market)
+        members = [self._venue_engine.engine.market(market.condition_id).state for market in event.markets]
         if any(state.stage is MarketStage.RESOLVED for state in members):
             raise CallRefused(NO_CONVERSION)
         for market in event.markets:
@@ -116,12 +116,12 @@ class Draft:
 
     def _market(self, condition_id: str, adapter: str) -> MarketState:
         """A market that may be split, merged and redeemed through this adapter; it enters the engine if need be."""
-        market = self._floor.find(condition_id)
+        market = self._venue_engine.find(condition_id)
         if market is None:
             raise CallRefused(NO_CONDITION)
         if ADAPTERS[market.negative_risk] != adapter:
             raise CallRefused(WRONG_ADAPTER)
-        self._floor.enter(market)
+        self._venue_engine.enter(market)
         return market
 
     def _operated(self, operator: str) -> None:
@@ -131,7 +131,7 @@ class Draft:
 
     def _balance(self, asset: str) -> int:
         known = self._balances.get(asset)
-        return known if known is not None else balance_of(self._floor, self._sender, asset)
+        return known if known is not None else balance_of(self._venue_engine, self._sender, asset)
 
     def _take(self, asset: str, amount_micro: int, reason: str) -> None:
         if amount_micro == 0:
@@ -145,9 +145,9 @@ class Draft:
         self._balances[asset] = self._balance(asset) + amount_micro
 
 
-def balance_of(floor: Floor, account_id: str, asset: str) -> int:
+def balance_of(venue_engine: VenueEngine, account_id: str, asset: str) -> int:
     """What an account has of dollars (COLLATERAL) or of a token, whatever its orders promise; asking makes no account."""
-    account = floor.engine.core.accounts.get(account_id)
+    account = venue_engine.engine.core.accounts.get(account_id)
     if account is None:
         return 0
     held = account.collateral if asset == COLLATERAL else account.shares.get(asset)

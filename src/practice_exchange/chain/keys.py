@@ -78,10 +78,10 @@ class RelayerKeys:
         if not hmac.compare_digest(given.encode(), self.relayer_key(address).encode()):
             raise _unauthorized()
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         return msgspec.msgpack.encode(self.state)
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         self.state = msgspec.msgpack.decode(kept, type=KeysState)
 
     def _builder(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str:

@@ -25,8 +25,8 @@ from practice_exchange.engine.accounts import COLLATERAL
 from practice_exchange.engine.rejections import Rejection
 from practice_exchange.venue.approvals import Approvals
 from practice_exchange.venue.records import Kind, Record, Records
-from practice_exchange.venue.venue_engine import Floor
-from practice_exchange.world.world import Exhibit
+from practice_exchange.venue.venue_engine import VenueEngine
+from practice_exchange.world.world import WorldView
 
 # The first block; the chain has one block for each transaction.
 FIRST_BLOCK = 80_000_000
@@ -71,10 +71,10 @@ class Chain:
     Money and shares are the engine's, approvals are the trading side's, history goes to the records.
     """
 
-    def __init__(self, world: Exhibit, floor: Floor, approvals: Approvals, records: Records) -> None:
+    def __init__(self, world: WorldView, venue_engine: VenueEngine, approvals: Approvals, records: Records) -> None:
         self.state = ChainState()
         self.approvals = approvals
-        self.floor = floor
+        self.venue_engine = venue_engine
         self._world = world
         self._records = records
 
@@ -88,54 +88,54 @@ class Chain:
         return self.state.nonces.get(counter, 0)
 
     def balance(self, account_id: str, token_id: str) -> int:
-        return balance_of(self.floor, account_id, token_id)
+        return balance_of(self.venue_engine, account_id, token_id)
 
     def attempt(self, sender: str, calls: Sequence[Call]) -> None:
         """Try calls out and do nothing. Raises CallRefused with the reason why they would revert."""
-        Draft(self._world, self.floor, self.approvals, sender).run(calls)
+        Draft(self._world, self.venue_engine, self.approvals, sender).run(calls)
 
     def perform(self, sender: str, calls: Sequence[Call], counter: str, transaction_hash: str = "") -> Transaction:
         """Do all calls of one transaction, or none of them. Raises CallRefused.
 
         ``counter`` is the nonce that goes up with it. Without a hash of its own (a relayed one) it gets one.
         """
-        actions = Draft(self._world, self.floor, self.approvals, sender).run(calls)
+        actions = Draft(self._world, self.venue_engine, self.approvals, sender).run(calls)
         number = len(self.state.transactions)
         named = transaction_hash or self._hash(f"transaction/{number}")
         target = calls[0].to if calls else sender
-        done = Transaction(named, sender, target, self.block + 1, self.floor.now_ms)
+        done = Transaction(named, sender, target, self.block + 1, self.venue_engine.now_ms)
         self.state.transactions[named.lower()] = done
         self.state.nonces[counter] = self.nonce(counter) + 1
         for action in actions:
             self._do(sender, action, done)
-        self.floor.attend()
+        self.venue_engine.advance()
         return done
 
     def credit(self, account_id: str, amount_micro: int) -> Transaction:
         """Give an account play dollars from outside, as a deposit."""
         done = self._own("deposit", account_id)
-        self.floor.engine.deposit(account_id, amount_micro)
+        self.venue_engine.engine.deposit(account_id, amount_micro)
         self._note(account_id, Kind.DEPOSIT, done, amount_micro)
         return done
 
     def debit(self, account_id: str, amount_micro: int) -> Transaction | Rejection:
         """Take play dollars out of the exchange; orders that relied on them are cancelled."""
-        refusal = self.floor.engine.withdraw(account_id, amount_micro, self.floor.now_ms)
+        refusal = self.venue_engine.engine.withdraw(account_id, amount_micro, self.venue_engine.now_ms)
         if refusal is not None:
             return refusal
         done = self._own("withdrawal", account_id)
         self._note(account_id, Kind.WITHDRAWAL, done, amount_micro)
-        self.floor.attend()
+        self.venue_engine.advance()
         return done
 
     def first_hash(self, account_id: str) -> str:
         """The hash of the deposit with which a wallet of the seed begins."""
         return self._hash(f"beginning/{account_id}")
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         return msgspec.msgpack.encode(self.state)
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         self.state = msgspec.msgpack.decode(kept, type=ChainState)
 
     def relay(self, wallet: str, calls: Sequence[Call], counter: str) -> Relayed:
@@ -153,7 +153,7 @@ class Chain:
         """A transaction of the exchange itself."""
         number = len(self.state.transactions)
         named = self._hash(f"{label}/{number}")
-        done = Transaction(named, account_id, account_id, self.block + 1, self.floor.now_ms)
+        done = Transaction(named, account_id, account_id, self.block + 1, self.venue_engine.now_ms)
         self.state.transactions[named] = done
         return done
 
@@ -177,14 +177,14 @@ class Chain:
             self._change_sets(sender, action, done)
 
     def _transfer(self, sender: str, action: TransferDollars, done: Transaction) -> None:
-        engine, amount_micro = self.floor.engine, action.amount_micro
-        _expect(engine.transfer(sender, action.recipient, COLLATERAL, amount_micro, self.floor.now_ms))
+        engine, amount_micro = self.venue_engine.engine, action.amount_micro
+        _expect(engine.transfer(sender, action.recipient, COLLATERAL, amount_micro, self.venue_engine.now_ms))
         self._note(sender, Kind.WITHDRAWAL, done, amount_micro)
         self._note(action.recipient, Kind.DEPOSIT, done, amount_micro)
 
     def _change_sets(self, sender: str, action: Split | Merge, done: Transaction) -> None:
-        engine, amount_micro, now_ms = self.floor.engine, action.amount_micro, self.floor.now_ms
-        market = self.floor.market_of(action.condition_id)
+        engine, amount_micro, now_ms = self.venue_engine.engine, action.amount_micro, self.venue_engine.now_ms
+        market = self.venue_engine.market_of(action.condition_id)
         if isinstance(action, Split):
             _expect(engine.split(sender, action.condition_id, amount_micro, now_ms))
             kind, sign = Kind.SPLIT, 1
@@ -198,11 +198,11 @@ class Chain:
 
     def _redeem(self, sender: str, action: Redeem, done: Transaction) -> None:
         """Redeem whole balances, with a row for each outcome that was held; nothing held pays nothing (assumed)."""
-        market = self.floor.market_of(action.condition_id)
-        held = {token_id: balance_of(self.floor, sender, token_id) for token_id in market.token_ids}
+        market = self.venue_engine.market_of(action.condition_id)
+        held = {token_id: balance_of(self.venue_engine, sender, token_id) for token_id in market.token_ids}
         if not any(held.values()):
             return
-        paid = self.floor.engine.redeem(sender, action.condition_id, self.floor.now_ms)
+        paid = self.venue_engine.engine.redeem(sender, action.condition_id, self.venue_engine.now_ms)
         assert isinstance(paid, int)
         for token_id, payout_micro in zip(market.token_ids, market.payouts_micro, strict=True):
             size_micro = held[token_id]
@@ -217,7 +217,7 @@ class Chain:
         assert event is not None and chosen
         amount_micro = action.amount_micro
         chosen_ids = [market.condition_id for market in chosen]
-        engine, now_ms = self.floor.engine, self.floor.now_ms
+        engine, now_ms = self.venue_engine.engine, self.venue_engine.now_ms
         _expect(engine.convert(sender, action.market_id, chosen_ids, amount_micro, now_ms))
         shares = [(market.token_ids[1], -amount_micro, 0) for market in chosen]
         shares += [(market.token_ids[0], amount_micro, 0) for market in event.markets if market not in chosen]

@@ -205,7 +205,7 @@ class Relayer:
             raise clob_invalid(f"{owner} does not own the deposit wallet {wallet}")
         counter = f"wallet:{wallet.lower()}"
         self._check_nonce("batch nonce", nonce, counter)
-        if deadline_s * SECOND_MS < self._chain.floor.now_ms:
+        if deadline_s * SECOND_MS < self._chain.venue_engine.now_ms:
             raise clob_invalid("batch deadline expired")
         calls = [Call(checksum_address(call.target), _hex(call.data), _whole(call.value)) for call in params.calls]
         digest = batch_digest(wallet, calls, nonce, deadline_s, self._chain_id)

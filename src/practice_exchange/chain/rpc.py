@@ -92,7 +92,7 @@ class RpcSide:
     def _block(self, params: list[object]) -> object:
         if params[:1] != ["latest"]:
             raise RpcRefused(BAD_PARAMS, "eth_getBlockByNumber knows the latest block only")
-        return {"number": hex(self._chain.block), "timestamp": hex(self._chain.floor.now_ms // SECOND_MS)}
+        return {"number": hex(self._chain.block), "timestamp": hex(self._chain.venue_engine.now_ms // SECOND_MS)}
 
     def _count(self, params: list[object]) -> object:
         return hex(self._chain.nonce(eoa_counter(_address(params))))

@@ -21,7 +21,7 @@ from practice_exchange.world.timestamps import SECOND_MS
 SKEW_MAX_S = 60
 
 
-class Door:
+class Authenticator:
     """Lets in whoever proves who they are.
 
     A request's time is compared with this machine's clock and with the exchange's own, which may stand still or run

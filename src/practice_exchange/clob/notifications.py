@@ -12,7 +12,7 @@ from polymarket_kit.values import micro_to_text
 from practice_exchange.engine.events import Event, MarketChanged, MarketStage, OrderChange, OrderEvent, TradeEvent
 from practice_exchange.engine.orders import Order, OrderState
 from practice_exchange.engine.settlement import Trade, TradeStatus
-from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import SECOND_MS
 
@@ -84,19 +84,19 @@ class Notifications:
 
     def __init__(
         self,
-        floor: Floor,
+        venue_engine: VenueEngine,
         market_json: Callable[[MarketState], bytes],
         trade_id: Callable[[int], str],
         transaction_hash: Callable[[int], str],
     ) -> None:
-        self._floor = floor
+        self._venue_engine = venue_engine
         self._market_json = market_json
         self._trade_id = trade_id
         self._transaction_hash = transaction_hash
-        self._world = (floor.house, floor.crowd)
+        self._world = (venue_engine.house, venue_engine.crowd)
         self._count = 0
         self._unread: dict[str, deque[Note]] = {}
-        floor.listeners.append(self.hear)
+        venue_engine.listeners.append(self.hear)
 
     def hear(self, events: Sequence[Event]) -> None:
         """Note what concerns accounts of users."""
@@ -139,16 +139,16 @@ class Notifications:
     def _note_trade(self, trade: Trade, kind: int, time_ms: int) -> None:
         """Tell each user in a trade of the own order."""
         for order_id in dict.fromkeys((trade.taker_order_id, *(maker.order_id for maker in trade.makers))):
-            order = self._floor.engine.order(order_id)
+            order = self._venue_engine.engine.order(order_id)
             if order is not None and order.account_id not in self._world:
                 note = self._of_order(kind, order, order.matched_micro, time_ms, trade.trade_id)
                 self._add(order.account_id, note)
 
     def _note_resolution(self, event: MarketChanged) -> None:
         """Tell whoever holds shares of either outcome."""
-        market = self._floor.market_of(event.condition_id)
+        market = self._venue_engine.market_of(event.condition_id)
         text = ""
-        for account in list(self._floor.engine.core.accounts.values()):
+        for account in list(self._venue_engine.engine.core.accounts.values()):
             held = (account.shares.get(token_id) for token_id in market.token_ids)
             if account.account_id in self._world or not any(each is not None and each.balance_micro for each in held):
                 continue
@@ -185,7 +185,7 @@ class Notifications:
         return Notification(note.number, note.owner, note.kind, payload, note.time_s)
 
     def _payload(self, note: Note) -> OrderPayload:
-        market = self._floor.market_of(note.condition_id)
+        market = self._venue_engine.market_of(note.condition_id)
         index = market.token_ids.index(note.token_id)
         return OrderPayload(
             asset_id=note.token_id,
@@ -207,10 +207,10 @@ class Notifications:
 
     # What a checkpoint keeps
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         return msgspec.msgpack.encode((self._count, {name: list(notes) for name, notes in self._unread.items()}))
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         """Raises msgspec.MsgspecError for what it did not write itself."""
         self._count, unread = msgspec.msgpack.decode(kept, type=tuple[int, dict[str, list[Note]]])
         self._unread = {name: deque(notes, KEPT_MAX) for name, notes in unread.items()}

@@ -25,9 +25,9 @@ from practice_exchange.engine.rejections import (
 from practice_exchange.venue.accounts import ApiKey, wallets_of
 from practice_exchange.venue.approvals import Approvals
 from practice_exchange.venue.balances import BalanceCache
-from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.web.responses import Answer, WireError, json_answer
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 T = TypeVar("T")
 BATCH_MAX = 15
@@ -39,7 +39,7 @@ OTHER_VERSION = Rejection("other_version", "invalid order version")
 TOO_MANY_CANCELS = Rejection("too_many_cancels", f"Too many orders in payload, max allowed: {CANCELS_MAX}")
 
 
-class OrderDesk:
+class OrderGateway:
     """Takes and cancels orders of whoever the door let in.
 
     ``known`` are the accounts from before the deposit wallets: as on the venue only they may trade with an address, a
@@ -48,8 +48,8 @@ class OrderDesk:
 
     def __init__(
         self,
-        world: Exhibit,
-        floor: Floor,
+        world: WorldView,
+        venue_engine: VenueEngine,
         renderer: Renderer,
         known: set[str],
         approvals: Approvals,
@@ -57,7 +57,7 @@ class OrderDesk:
         chain_id: int,
     ) -> None:
         self._world = world
-        self._floor = floor
+        self._venue_engine = venue_engine
         self._render = renderer
         self._known = known
         self._approvals = approvals
@@ -102,7 +102,7 @@ class OrderDesk:
             order_id = verify_order(posted.order, posted.signature, contract, key.address)
         except (SignatureInvalid, ValueError):
             return OTHER_VERSION if self._is_for_another_version(posted, contract, key) else INVALID_SIGNATURE
-        self._floor.enter(found[0])
+        self._venue_engine.enter(found[0])
         order, maker = posted.order, checksum_address(posted.order.maker)
         refusal = self._approvals.refuse(maker, contract.address, order.side, order.maker_amount_micro)
         if refusal is not None:
@@ -125,10 +125,10 @@ class OrderDesk:
     def _take(self, request: OrderRequest) -> Placed | Rejection:
         """Give an order to the engine, unless the venue believes that its account has not got enough."""
         if self._balances.frozen:
-            refusal = self._balances.refuse(self._floor.engine.account(request.account_id), request)
+            refusal = self._balances.refuse(self._venue_engine.engine.account(request.account_id), request)
             if refusal is not None:
                 return refusal
-        return self._floor.place(request)
+        return self._venue_engine.place(request)
 
     def _is_for_another_version(self, posted: PostedOrder, contract: ExchangeContract, key: ApiKey) -> bool:
         """Whether a signature that is no good here is good for an exchange of another version (assumed: so the venue's text)."""
@@ -194,31 +194,31 @@ class OrderDesk:
         return [
             order.order_id
             for account_id in wallets_of(key.address)
-            for order in self._floor.engine.open_orders(account_id)
+            for order in self._venue_engine.engine.open_orders(account_id)
             if (not condition_id or order.condition_id == condition_id) and (not token_id or order.token_id == token_id)
         ]
 
     def _cancel(self, key: ApiKey, order_ids: list[str]) -> Answer:
         """Cancel each order in the account that made it, if that is one of the asker's; another's is not found."""
-        engine, mine = self._floor.engine, wallets_of(key.address)
+        engine, mine = self._venue_engine.engine, wallets_of(key.address)
         canceled: list[str] = []
         not_canceled: dict[str, str] = {}
         for asked_id in dict.fromkeys(order_ids):
             order = engine.order(asked_id)
             account_id = order.account_id if order is not None and order.account_id in mine else mine[0]
-            report = engine.cancel(account_id, asked_id, self._floor.now_ms)
+            report = engine.cancel(account_id, asked_id, self._venue_engine.now_ms)
             if isinstance(report, Rejection):
                 return refused(report)
             canceled += report.canceled
             not_canceled |= dict(report.not_canceled)
-        self._floor.attend()
+        self._venue_engine.advance()
         return json_answer(CancelAnswer(canceled, not_canceled))
 
     def cancel_key(self, key: ApiKey) -> None:
         """Take back what one API key posted: its heartbeat stopped."""
         for account_id in wallets_of(key.address):
-            self._floor.engine.cancel_all(account_id, self._floor.now_ms, owner=key.credentials.key)
-        self._floor.attend()
+            self._venue_engine.engine.cancel_all(account_id, self._venue_engine.now_ms, owner=key.credentials.key)
+        self._venue_engine.advance()
 
 
 def _read(body: bytes, kind: type[T]) -> T:

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from polymarket_kit.values import MICRO
 from practice_exchange.web.query import Query
 from practice_exchange.web.responses import Answer, clob_invalid, json_answer
-from practice_exchange.world.index import Register
+from practice_exchange.world.index import WorldIndex
 from practice_exchange.world.state import MarketState
 
 INTERVALS_S = {"1h": 3_600, "6h": 21_600, "1d": 86_400, "1w": 604_800, "1m": 2_592_000, "max": None, "all": None}
@@ -20,7 +20,7 @@ CLOSED_FIDELITY_MIN = 720
 SECONDS_MAX = 10_000_000_000
 
 
-def prices_history(register: Register, query: Query, now_s: int) -> Answer:
+def prices_history(register: WorldIndex, query: Query, now_s: int) -> Answer:
     """Answer with ``{"history":[{"t","p"}]}``; an unknown token has none. Raises WireError."""
     token_id = query.text("market")
     if not token_id:

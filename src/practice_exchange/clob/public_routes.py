@@ -15,7 +15,7 @@ from practice_exchange.web.query import Query
 from practice_exchange.web.responses import Answer, clob_invalid, clob_missing, json_answer, page_not_found, raw_answer
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import SECOND_MS
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 PAGE_LENGTH = 1_000
 END_CURSOR = "LTE="
@@ -29,7 +29,7 @@ BATCH_PATHS = frozenset({"/books", "/prices", "/midpoints", "/spreads", "/last-t
 class ClobRoutes:
     """Answers the public paths of the order-book API. Raises WireError."""
 
-    def __init__(self, world: Exhibit, renderer: ClobRenderer, now_ms: Callable[[], int]) -> None:
+    def __init__(self, world: WorldView, renderer: ClobRenderer, now_ms: Callable[[], int]) -> None:
         self._world = world
         self._register = world.register
         self._render = renderer

@@ -78,10 +78,10 @@ class ReadOnlyKeys:
 
     # What a checkpoint keeps
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         return msgspec.msgpack.encode(self._state)
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         """Raises msgspec.MsgspecError for what it did not write itself."""
         self._state = msgspec.msgpack.decode(kept, type=_State)
 

@@ -112,10 +112,10 @@ class SignerLimits:
 
     # What a checkpoint keeps, so that a repeated request meets the same bucket
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         return msgspec.msgpack.encode((self.tier, self._orders, self._cancels))
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         """Raises msgspec.MsgspecError for what it did not write itself."""
         form = tuple[Tier, dict[str, Balance], dict[str, Balance]]
         self.tier, self._orders, self._cancels = msgspec.msgpack.decode(kept, type=form)

@@ -12,7 +12,7 @@ from polymarket_kit.messages.order_messages import ApiKeyMessage, ApiKeysMessage
 from polymarket_kit.signing.order_signing import EXCHANGES, POLYGON, SignatureType
 from polymarket_kit.signing.wallets import upgradeable_deposit_wallet, wallet_of
 from practice_exchange.books.render import ClobRenderer
-from practice_exchange.clob.authenticator import Door
+from practice_exchange.clob.authenticator import Authenticator
 from practice_exchange.clob.heartbeats import Heartbeats
 from practice_exchange.clob.listing import (
     BAD_ORDERS_QUERY,
@@ -25,7 +25,7 @@ from practice_exchange.clob.listing import (
     signature_type_of,
 )
 from practice_exchange.clob.notifications import Notifications
-from practice_exchange.clob.order_gateway import OrderDesk, is_order_id
+from practice_exchange.clob.order_gateway import OrderGateway, is_order_id
 from practice_exchange.clob.order_render import Renderer, refused, scores
 from practice_exchange.clob.public_routes import is_number
 from practice_exchange.clob.read_only_keys import ReadOnlyKeys, ReadOnlyRoutes
@@ -39,11 +39,11 @@ from practice_exchange.streams.hub import Streams
 from practice_exchange.venue.accounts import ApiKey, KeyRing, PracticeWallet, practice_wallets, wallets_of
 from practice_exchange.venue.approvals import Approvals
 from practice_exchange.venue.balances import BalanceCache
-from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.web.query import Query
 from practice_exchange.web.responses import Answer, clob_invalid, clob_missing, json_answer
 from practice_exchange.world.timestamps import SECOND_MS
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 T = TypeVar("T")
 FUNDS_MICRO = 10_000_000_000
@@ -75,29 +75,31 @@ class TradingSide:
 
     def __init__(
         self,
-        world: Exhibit,
+        world: WorldView,
         now_ms: Callable[[], int],
         *,
         machine_s: Callable[[], float] = time.time,
         chain_id: int = POLYGON,
     ) -> None:
         self.wallets: tuple[PracticeWallet, ...] = practice_wallets(world.seed)
-        self.floor = Floor(world, now_ms)
+        self.venue_engine = VenueEngine(world, now_ms)
         self.machine_s = machine_s
         self._chain_id = chain_id
         self._known: set[str] = set()
-        self.approvals = Approvals(self.floor)
+        self.approvals = Approvals(self.venue_engine)
         for wallet in self.wallets:
             self.fund(wallet.funder, FUNDS_MICRO)
-        self.door = Door(KeyRing(world.seed), chain_id, lambda: self.floor.now_ms, machine_s)
-        self._render = Renderer(world.seed, self.floor.market_of)
+        self.authenticator = Authenticator(KeyRing(world.seed), chain_id, lambda: self.venue_engine.now_ms, machine_s)
+        self._render = Renderer(world.seed, self.venue_engine.market_of)
         self.balances = BalanceCache(machine_s)
         self.limits = SignerLimits(machine_s)
-        self._desk = OrderDesk(world, self.floor, self._render, self._known, self.approvals, self.balances, chain_id)
+        self._gateway = OrderGateway(
+            world, self.venue_engine, self._render, self._known, self.approvals, self.balances, chain_id
+        )
         self._heartbeats = Heartbeats()
-        self.streams = Streams(world, self.floor, self._render, self.door.keys, wallets_of)
+        self.streams = Streams(world, self.venue_engine, self._render, self.authenticator.keys, wallets_of)
         self.notifications = Notifications(
-            self.floor, ClobRenderer(world.register).market, self._render.trade_id, self._render.transaction_hash
+            self.venue_engine, ClobRenderer(world.register).market, self._render.trade_id, self._render.transaction_hash
         )
         self._read_only = ReadOnlyKeys(world.seed)
         # Pieces with a memory of their own, by name, for checkpoints.
@@ -119,12 +121,12 @@ class TradingSide:
             "GET /auth/readonly-api-keys": lambda key, query, body: bare.told(key),
             "DELETE /auth/readonly-api-key": lambda key, query, body: bare.delete(key, body),
             "GET /auth/ban-status/closed-only": lambda key, query, body: self._closed_only(key),
-            "POST /order": lambda key, query, body: self._desk.post_one(key, body),
-            "POST /orders": lambda key, query, body: self._desk.post_many(key, body),
-            "DELETE /order": lambda key, query, body: self._desk.cancel_one(key, body),
-            "DELETE /orders": lambda key, query, body: self._desk.cancel_many(key, body),
-            "DELETE /cancel-all": lambda key, query, body: self._desk.cancel_all(key),
-            "DELETE /cancel-market-orders": lambda key, query, body: self._desk.cancel_market(key, body),
+            "POST /order": lambda key, query, body: self._gateway.post_one(key, body),
+            "POST /orders": lambda key, query, body: self._gateway.post_many(key, body),
+            "DELETE /order": lambda key, query, body: self._gateway.cancel_one(key, body),
+            "DELETE /orders": lambda key, query, body: self._gateway.cancel_many(key, body),
+            "DELETE /cancel-all": lambda key, query, body: self._gateway.cancel_all(key),
+            "DELETE /cancel-market-orders": lambda key, query, body: self._gateway.cancel_market(key, body),
             "GET /data/orders": lambda key, query, body: self._orders(key, query),
             # What the first contracts left behind: nothing here.
             "GET /data/pre-migration-orders": lambda key, query, body: nothing(query),
@@ -144,7 +146,7 @@ class TradingSide:
 
     def fund(self, account_id: str, amount_micro: int) -> None:
         """Give an account play dollars and every approval, and let it trade with the kind of wallet that it is."""
-        self.floor.engine.deposit(account_id, amount_micro)
+        self.venue_engine.engine.deposit(account_id, amount_micro)
         self.approvals.grant_all(account_id)
         self.know(account_id)
 
@@ -160,34 +162,36 @@ class TradingSide:
         """The hash under which a trade is told on the chain."""
         return self._render.transaction_hash(trade_id)
 
-    def attend(self) -> None:
+    def advance(self) -> None:
         """Let everything happen that is due, before anybody looks."""
         if self.standing:
             return
-        self.floor.attend()
+        self.venue_engine.advance()
         now_s = self.machine_s()
         if self._heartbeats.any_silent(now_s):
             self.before_silence()
             for key in self._heartbeats.fallen_silent(now_s):
-                self._desk.cancel_key(key)
+                self._gateway.cancel_key(key)
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         """Everything that a checkpoint must keep, as bytes."""
-        parts = {name: part.remember() for name, part in self.parts.items()}
-        keys, pulses = self.door.keys.remember(), self._heartbeats.remember()
-        return encode_state(TradingState(VERSION, self.floor.remember(), keys, sorted(self._known), pulses, parts))
+        parts = {name: part.dump_state() for name, part in self.parts.items()}
+        keys, pulses = self.authenticator.keys.dump_state(), self._heartbeats.dump_state()
+        return encode_state(
+            TradingState(VERSION, self.venue_engine.dump_state(), keys, sorted(self._known), pulses, parts)
+        )
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         """Go on from what was kept, in the world of the same checkpoint. Raises ValueError for anything else."""
         state = decode_state(kept)
-        self.floor.recall(state.floor)
-        self.door.keys.recall(state.keys)
-        self._heartbeats.recall(state.pulses)
+        self.venue_engine.load_state(state.venue_engine)
+        self.authenticator.keys.load_state(state.keys)
+        self._heartbeats.load_state(state.pulses)
         self._known.clear()
         self._known.update(state.known)
         for name, part in self.parts.items():
             if name in state.parts:
-                part.recall(state.parts[name])
+                part.load_state(state.parts[name])
 
     def reopen(self) -> None:
         """Begin to serve again after a restart."""
@@ -195,8 +199,8 @@ class TradingSide:
 
     def meant(self, headers: Mapping[str, str], body: bytes) -> list[str]:
         """The open orders of whoever asks that a cancel without ids means. Raises WireError."""
-        key = self.door.keys.find(headers.get("poly_api_key", ""))
-        return self._desk.meant(key, body) if key is not None else []
+        key = self.authenticator.keys.find(headers.get("poly_api_key", ""))
+        return self._gateway.meant(key, body) if key is not None else []
 
     def owns(self, path: str) -> bool:
         """Whether this path belongs to the trading side."""
@@ -205,14 +209,14 @@ class TradingSide:
     def answer(self, method: str, path: str, query: Query, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Answer a request of the trading side; names in ``headers`` are lower case. Raises WireError."""
         action = f"{method} {path.rstrip('/')}"
-        refusal = refuse_request(self.floor, action)
+        refusal = refuse_request(self.venue_engine, action)
         if refusal is not None:
             return refused(refusal)
         if action in ("POST /auth/api-key", "GET /auth/derive-api-key"):
             return self._make_key(headers, method == "POST")
         if action == "GET /auth/api-keys" and not headers.get("poly_api_key"):
             # The specification wants the wallet's signature here, the official client sends a key's.
-            return self._keys(self.door.claim(headers).address)
+            return self._keys(self.authenticator.claim(headers).address)
         if action == "GET /auth/validate-readonly-api-key":
             return self._bare.check(query)
         route = self._by_key.get(action)
@@ -228,27 +232,27 @@ class TradingSide:
 
     def _admit(self, action: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> ApiKey:
         """Who asks: by a full key that signed, or by a bare one that may only look. Raises WireError (401)."""
-        return self._read_only.admit(action, headers) or self.door.key(method, path, headers, body)
+        return self._read_only.admit(action, headers) or self.authenticator.key(method, path, headers, body)
 
     # Keys
 
     def _make_key(self, headers: Mapping[str, str], new: bool) -> Answer:
-        claim = self.door.claim(headers)
-        key = self.door.keys.create(claim) if new else self.door.keys.derive(claim)
+        claim = self.authenticator.claim(headers)
+        key = self.authenticator.keys.create(claim) if new else self.authenticator.keys.derive(claim)
         if key is None:
             raise clob_invalid("Could not create api key" if new else "Could not derive api key!")
         made = key.credentials
         return json_answer(ApiKeyMessage(made.key, made.secret, made.passphrase))
 
     def _keys(self, address: str) -> Answer:
-        return json_answer(ApiKeysMessage(self.door.keys.of_address(address)))
+        return json_answer(ApiKeysMessage(self.authenticator.keys.of_address(address)))
 
     def _delete_key(self, key: ApiKey) -> Answer:
-        self.door.keys.delete(key.credentials.key)
+        self.authenticator.keys.delete(key.credentials.key)
         return json_answer("OK")
 
     def _closed_only(self, key: ApiKey) -> Answer:
-        accounts = map(self.floor.engine.account, wallets_of(key.address))
+        accounts = map(self.venue_engine.engine.account, wallets_of(key.address))
         return json_answer({"closed_only": any(each.restriction is Restriction.CLOSED_ONLY for each in accounts)})
 
     # Orders and trades
@@ -256,7 +260,7 @@ class TradingSide:
     def _own_order(self, key: ApiKey, order_id: str) -> Order:
         if not is_order_id(order_id):
             raise clob_invalid("Invalid orderID")
-        order = self.floor.engine.order(order_id)
+        order = self.venue_engine.engine.order(order_id)
         if order is None or order.account_id not in wallets_of(key.address) or order.status not in READABLE:
             raise clob_missing("Order not found")
         return order
@@ -266,7 +270,7 @@ class TradingSide:
         found = [
             order
             for account_id in wallets_of(key.address)
-            for order in self.floor.engine.open_orders(account_id)
+            for order in self.venue_engine.engine.open_orders(account_id)
             if fits(wanted, (order.order_id, order.condition_id, order.token_id))
         ]
         return page_of(query, found, self._render.order, BAD_ORDERS_QUERY)
@@ -274,12 +278,12 @@ class TradingSide:
     def _trades(self, key: ApiKey, query: Query) -> Answer:
         """Trades of the asker, newest first (assumed); ``after`` and ``before`` are seconds, both included."""
         accounts = wallets_of(key.address)
-        numbers = {number for account_id in accounts for number in self.floor.trades_of.get(account_id, ())}
+        numbers = {number for account_id in accounts for number in self.venue_engine.trades_of.get(account_id, ())}
         wanted = (query.text("id"), query.text("market"), query.text("asset_id"))
         after, before = moment_s(query, "after") or 0, moment_s(query, "before")
         found: list[Trade] = []
         for number in sorted(numbers, reverse=True):
-            trade = self.floor.engine.trade(number)
+            trade = self.venue_engine.engine.trade(number)
             if trade is None or not fits(wanted, (self._render.trade_id(number), trade.condition_id, trade.token_id)):
                 continue
             matched_s = trade.matched_ms // SECOND_MS
@@ -296,7 +300,7 @@ class TradingSide:
             raise clob_invalid("Invalid asset type")
         if kind != "COLLATERAL" and not is_number(token_id):
             raise clob_invalid("Invalid token id")
-        account = self.floor.engine.account(self._wallet(key.address, signature_type_of(query)))
+        account = self.venue_engine.engine.account(self._wallet(key.address, signature_type_of(query)))
         return account, COLLATERAL if kind == "COLLATERAL" else token_id
 
     def _update_balance(self, key: ApiKey, query: Query) -> Answer:
@@ -354,10 +358,10 @@ class TradingSide:
         return json_answer({order_id: self._is_scoring(key, order_id) for order_id in order_ids})
 
     def _is_scoring(self, key: ApiKey, order_id: str) -> bool:
-        order = self.floor.engine.order(order_id)
+        order = self.venue_engine.engine.order(order_id)
         if order is None or order.account_id not in wallets_of(key.address) or order.status is not OrderState.LIVE:
             return False
-        return scores(order, self.floor.market_of(order.condition_id))
+        return scores(order, self.venue_engine.market_of(order.condition_id))
 
 
 class _Beat(msgspec.Struct):

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import msgspec
 
-from practice_exchange.clob.heartbeats import Pulse
+from practice_exchange.clob.heartbeats import HeartbeatState
 from practice_exchange.venue.accounts import ApiKey
-from practice_exchange.venue.venue_engine import FloorState
+from practice_exchange.venue.venue_engine import VenueEngineState
 
 # Changes whenever an older state can no longer be continued.
 VERSION = 1
@@ -17,9 +17,9 @@ VERSION = 1
 class Part(Protocol):
     """A piece of the trading side with a memory of its own."""
 
-    def remember(self) -> bytes: ...
+    def dump_state(self) -> bytes: ...
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         """Raises msgspec.MsgspecError for what it did not write itself."""
         ...
 
@@ -28,10 +28,11 @@ class TradingState(msgspec.Struct):
     """Everything the trading side remembers. ``known`` are the accounts that may trade with the older wallets."""
 
     version: int
-    floor: FloorState
+    # The name under which every checkpoint so far keeps it.
+    venue_engine: VenueEngineState = msgspec.field(name="floor")
     keys: list[ApiKey]
     known: list[str]
-    pulses: list[Pulse]
+    pulses: list[HeartbeatState]
     parts: dict[str, bytes]
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from polymarket_kit.values import MICRO
 from practice_exchange.data.params import Params
-from practice_exchange.venue.market_lookup import Encyclopedia, Facts
+from practice_exchange.venue.market_lookup import Facts, MarketLookup
 from practice_exchange.venue.positions import Position, Positions
 from practice_exchange.venue.records import Kind, Record, Records
 from practice_exchange.world.state import MarketState
@@ -67,7 +67,7 @@ def read_filter(params: Params, condition_name: str, event_name: str) -> Filter:
 class Selector:
     """Finds positions and records as either form of the API asks for them."""
 
-    def __init__(self, records: Records, positions: Positions, facts: Encyclopedia, now_ms: Callable[[], int]) -> None:
+    def __init__(self, records: Records, positions: Positions, facts: MarketLookup, now_ms: Callable[[], int]) -> None:
         self.records = records
         self.positions = positions
         self.facts = facts

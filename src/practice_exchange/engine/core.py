@@ -11,7 +11,7 @@ from practice_exchange.engine.accounts import Account, Holding
 from practice_exchange.engine.events import Event, LevelChanged, OrderChange, OrderEvent
 from practice_exchange.engine.markets import Market
 from practice_exchange.engine.orders import ExchangeRules, Mode, Order, OrderState
-from practice_exchange.engine.settlement import Fate, Trade
+from practice_exchange.engine.settlement import SettlementPolicy, Trade
 
 # Later than any moment: nothing is due.
 NEVER_MS = 2**62
@@ -48,7 +48,6 @@ class Core:
         "closed",
         "counter",
         "events",
-        "fate",
         "fees_micro",
         "markets",
         "mode",
@@ -58,6 +57,7 @@ class Core:
         "rounding_micro",
         "rules",
         "settled",
+        "settlement_policy",
         "spent_ids",
         "tokens",
         "trade_counter",
@@ -65,9 +65,9 @@ class Core:
         "vaults",
     )
 
-    def __init__(self, rules: ExchangeRules, fate: Fate | None) -> None:
+    def __init__(self, rules: ExchangeRules, settlement_policy: SettlementPolicy | None) -> None:
         self.rules = rules
-        self.fate = fate
+        self.settlement_policy = settlement_policy
         self.markets: dict[str, Market] = {}
         self.tokens: dict[str, tuple[Market, int]] = {}
         self.accounts: dict[str, Account] = {}

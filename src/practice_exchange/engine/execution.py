@@ -241,8 +241,8 @@ def _record(
         order.trade_ids = [trade_id]
     else:
         order.trade_ids.append(trade_id)
-    if core.fate is not None:
-        trade.plan = core.fate(trade)
+    if core.settlement_policy is not None:
+        trade.plan = core.settlement_policy(trade)
     core.trades[trade_id] = market.last_match = trade
     core.events.append(TradeEvent(trade, TRADE_MATCHED, now_ms))
     core.schedule(now_ms + trade.plan.mined_after_ms, SETTLEMENT, trade_id)

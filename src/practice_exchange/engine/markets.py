@@ -116,9 +116,9 @@ class Market:
     @property
     def last_trade(self) -> LastTrade | None:
         """The last match, also after a restart."""
-        return self.remember().last_trade
+        return self.dump_state().last_trade
 
-    def remember(self) -> MarketState:
+    def dump_state(self) -> MarketState:
         """The state, brought up to date with what the hot path keeps elsewhere."""
         match = self.last_match
         if match is not None:

@@ -36,7 +36,7 @@ from practice_exchange.engine.rejections import (
     closed_only,
     duplicated,
 )
-from practice_exchange.engine.settlement import Fate, Trade
+from practice_exchange.engine.settlement import SettlementPolicy, Trade
 from practice_exchange.engine.unified import token_levels
 
 CLOSED_STAGES = (MarketStage.CLOSED, MarketStage.RESOLVED)
@@ -52,13 +52,18 @@ class Exchange:
     """One venue: many markets, each with one book for both tokens.
 
     Moments are milliseconds since 1970 and must not go back. Whatever came due before a message happens before it, at
-    its own moment. ``fate`` decides for each trade how it settles; it must be deterministic for the run to be.
+    its own moment. ``settlement_policy`` decides for each trade how it settles; it must be deterministic for the run to be.
     """
 
     __slots__ = ("core",)
 
-    def __init__(self, rules: ExchangeRules | None = None, fate: Fate | None = None, core: Core | None = None) -> None:
-        self.core = core or Core(rules or ExchangeRules(), fate)
+    def __init__(
+        self,
+        rules: ExchangeRules | None = None,
+        settlement_policy: SettlementPolicy | None = None,
+        core: Core | None = None,
+    ) -> None:
+        self.core = core or Core(rules or ExchangeRules(), settlement_policy)
 
     # Orders
 

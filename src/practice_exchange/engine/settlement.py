@@ -108,7 +108,7 @@ class Trade(msgspec.Struct, gc=False):
 
 
 # Decides, at the moment of the match, how a trade will settle; this is where faults come in. Without one, all go well.
-Fate = Callable[[Trade], SettlementPlan]
+SettlementPolicy = Callable[[Trade], SettlementPlan]
 
 
 def next_step(trade: Trade, funded: bool) -> tuple[TradeStatus, int | None]:

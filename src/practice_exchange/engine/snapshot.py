@@ -13,7 +13,7 @@ from practice_exchange.engine.lifecycle import put_market
 from practice_exchange.engine.markets import MarketState
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import ExchangeRules, Mode, Order, OrderState, Restriction
-from practice_exchange.engine.settlement import Fate, Trade
+from practice_exchange.engine.settlement import SettlementPolicy, Trade
 
 # Changes whenever an older snapshot can no longer be continued.
 VERSION = 1
@@ -65,7 +65,7 @@ def save(exchange: Exchange) -> bytes:
     state = ExchangeState(
         version=VERSION,
         rules=core.rules,
-        markets=[market.remember() for market in core.markets.values()],
+        markets=[market.dump_state() for market in core.markets.values()],
         accounts=_accounts(core.accounts),
         vaults=_accounts(core.vaults),
         orders=sorted(core.orders.values(), key=lambda order: (order.sequence, order.order_id)),
@@ -85,7 +85,7 @@ def save(exchange: Exchange) -> bytes:
     return _encoder.encode(state)
 
 
-def load(data: bytes, fate: Fate | None = None) -> Exchange:
+def load(data: bytes, settlement_policy: SettlementPolicy | None = None) -> Exchange:
     """Continue from a snapshot. Raises SnapshotUnusable for anything else."""
     try:
         state = _decoder.decode(data)
@@ -95,7 +95,7 @@ def load(data: bytes, fate: Fate | None = None) -> Exchange:
         raise SnapshotUnusable(
             f"the snapshot has version {state.version}, this program reads {VERSION}; start without it"
         )
-    core = Core(state.rules, fate)
+    core = Core(state.rules, settlement_policy)
     for market_state in state.markets:
         put_market(core, market_state)
     core.accounts = {account.account_id: _account(account) for account in state.accounts}

@@ -7,15 +7,15 @@ import msgspec
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.faults.fault_runner import Ordeals
 from practice_exchange.faults.kinds import KINDS, Group
-from practice_exchange.faults.market_faults import Happenings
+from practice_exchange.faults.market_faults import MarketFaults
 from practice_exchange.faults.order import Fault, FaultRefused, check_fault
-from practice_exchange.faults.persistent_faults import Conditions
-from practice_exchange.faults.random_faults import WeatherOrder
+from practice_exchange.faults.persistent_faults import FaultConditions
+from practice_exchange.faults.random_faults import RandomFaultsOrder
 from practice_exchange.faults.registry import Faults
 from practice_exchange.faults.stream_faults import StreamTroubles
 from practice_exchange.web.controls import Controls, control_refused, read_control
 from practice_exchange.web.responses import Answer, json_answer
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 EXAMPLE = 'a fault such as {"path": "/gamma/events*", "kind": "429", "count": 3}, or weather such as {"seed": 7, "rate": 0.02}'
 
@@ -27,11 +27,11 @@ class _Cleared(msgspec.Struct, forbid_unknown_fields=True):
 class FaultControls:
     """What ``/practice/faults`` does. Without a trading side only faults of single requests can be had."""
 
-    def __init__(self, world: Exhibit, trading: TradingSide | None, faults: Faults, ordeals: Ordeals) -> None:
+    def __init__(self, world: WorldView, trading: TradingSide | None, faults: Faults, ordeals: Ordeals) -> None:
         self._faults = faults
         self._ordeals = ordeals
-        self._conditions = Conditions(trading, faults, world.seed) if trading is not None else None
-        self._happenings = Happenings(world, trading) if trading is not None else None
+        self._conditions = FaultConditions(trading, faults, world.seed) if trading is not None else None
+        self._happenings = MarketFaults(world, trading) if trading is not None else None
         self._streams = StreamTroubles(trading.streams.faults) if trading is not None else None
         if trading is not None and self._conditions is not None:
             trading.parts["faults"] = self._conditions
@@ -51,7 +51,7 @@ class FaultControls:
 
     def _add(self, body: bytes) -> Answer:
         if b'"seed"' in body:
-            self._faults.rain(read_control(body, WeatherOrder, EXAMPLE))
+            self._faults.rain(read_control(body, RandomFaultsOrder, EXAMPLE))
             return self._told(201)
         fault = read_control(body, Fault, EXAMPLE)
         try:

@@ -54,7 +54,7 @@ def stopped(fault: Fault, body: bytes = b"") -> Answer:
     return json_answer({"error": text}, status)
 
 
-def spoil(fault: Fault, answer: Answer, cursor: str = "") -> Answer:
+def corrupt(fault: Fault, answer: Answer, cursor: str = "") -> Answer:
     """What an ANSWER fault makes of an answer. Half a page keeps the length of the whole; silence has status 0.
 
     ``cursor`` is what the request named, "" for the first page. What does not fit (a missing page where there are no

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from practice_exchange.faults.corruption import not_canceled, spoil, stopped
+from practice_exchange.faults.corruption import corrupt, not_canceled, stopped
 from practice_exchange.faults.kinds import KINDS, Group
 from practice_exchange.faults.order import Fault
 from practice_exchange.web.responses import Answer
@@ -65,7 +65,7 @@ class Ordeals:
             return self._do(asked)
         if kind == "repeat":
             return self._repeated(asked, answer)
-        return spoil(fault, answer, asked.cursor)
+        return corrupt(fault, answer, asked.cursor)
 
     @property
     def has_late(self) -> bool:

@@ -9,13 +9,13 @@ from practice_exchange.faults.order import Fault, FaultRefused
 from practice_exchange.world import state
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import MINUTE_MS
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 
-class Happenings:
+class MarketFaults:
     """Does to the world's markets what MARKET faults ask for; the world goes on from there."""
 
-    def __init__(self, world: Exhibit, trading: TradingSide) -> None:
+    def __init__(self, world: WorldView, trading: TradingSide) -> None:
         self._world = world
         self._trading = trading
 
@@ -24,12 +24,12 @@ class Happenings:
         market = self._market(fault.words("market"))
         if market.stage == state.RESOLVED:
             raise FaultRefused(f"{market.slug} is resolved; name an open market")
-        self._trading.floor.enter(market)
+        self._trading.venue_engine.enter(market)
         self._change(fault, market)
         market.revision += 1
         market.changed_ms = max(market.changed_ms, self._world.now_ms)
         self._world.revision += 1
-        self._trading.attend()
+        self._trading.advance()
         return market
 
     def _change(self, fault: Fault, market: MarketState) -> None:
@@ -89,9 +89,9 @@ class Happenings:
         fees = FeeSchedule(
             round(rate * MICRO), int(market.fees.exponent), rebate_rate_micro=round(market.fees.rebate_rate * MICRO)
         )
-        floor = self._trading.floor
-        floor.engine.change_terms(
-            market.condition_id, floor.now_ms, fees=fees, minimum_size_micro=market.minimum_size * MICRO
+        venue_engine = self._trading.venue_engine
+        venue_engine.engine.change_terms(
+            market.condition_id, venue_engine.now_ms, fees=fees, minimum_size_micro=market.minimum_size * MICRO
         )
 
     def _requote(self, fault: Fault, market: MarketState) -> None:

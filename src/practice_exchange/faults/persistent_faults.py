@@ -25,7 +25,7 @@ class _Kept(msgspec.Struct):
     restricted: list[str]
 
 
-class Conditions:
+class FaultConditions:
     """Keeps the trading side as the standing faults want it. Chance is drawn from the seed and the trade's number."""
 
     def __init__(self, trading: TradingSide, faults: Faults, seed: int) -> None:
@@ -33,31 +33,31 @@ class Conditions:
         self._faults = faults
         self._seed = seed
         self._restricted: list[str] = []
-        self._plain_early_ms = trading.floor.engine.core.rules.expires_early_ms
+        self._plain_early_ms = trading.venue_engine.engine.core.rules.expires_early_ms
 
     def apply(self) -> None:
         """Bring everything in line after faults came or went."""
         faults, trading = self._faults, self._trading
-        core = trading.floor.engine.core
-        core.fate = self._fate if any(faults.standing(kind) for kind in SETTLEMENT) else None
+        core = trading.venue_engine.engine.core
+        core.settlement_policy = self._settlement_policy if any(faults.standing(kind) for kind in SETTLEMENT) else None
         early_ms = self._plain_early_ms + int(_seconds(faults.standing("gtd_early")) * SECOND_MS)
         if core.rules.expires_early_ms != early_ms:
             core.rules = msgspec.structs.replace(core.rules, expires_early_ms=early_ms)
-        trading.door.skew_s = int(_seconds(faults.standing("clock_skew")))
+        trading.authenticator.skew_s = int(_seconds(faults.standing("clock_skew")))
         self._freeze(faults.standing("stale_balance"))
         self._restrict()
 
     def _freeze(self, fault: Fault | None) -> None:
-        balances, floor = self._trading.balances, self._trading.floor
+        balances, venue_engine = self._trading.balances, self._trading.venue_engine
         if fault is None:
             balances.thaw()
         elif not balances.frozen:
-            world = (floor.house, floor.crowd)
-            accounts = [each for name, each in floor.engine.core.accounts.items() if name not in world]
+            world = (venue_engine.house, venue_engine.crowd)
+            accounts = [each for name, each in venue_engine.engine.core.accounts.items() if name not in world]
             balances.freeze(accounts, fault.number("seconds"))
 
     def _restrict(self) -> None:
-        engine = self._trading.floor.engine
+        engine = self._trading.venue_engine.engine
         for account_id in self._restricted:
             engine.account(account_id).restriction = Restriction.NONE
         self._restricted = []
@@ -68,10 +68,10 @@ class Conditions:
                     engine.account(account_id).restriction = restriction
                     self._restricted.append(account_id)
 
-    def _fate(self, trade: Trade) -> SettlementPlan:
+    def _settlement_policy(self, trade: Trade) -> SettlementPlan:
         """How a trade settles: one number from 0 to 1 per trade decides, the same one for the same seed."""
-        floor = self._trading.floor
-        world = (floor.house, floor.crowd)
+        venue_engine = self._trading.venue_engine
+        world = (venue_engine.house, venue_engine.crowd)
         if trade.account_id in world and all(maker.account_id in world for maker in trade.makers):
             return SMOOTH
         digest = hashlib.sha256(f"{self._seed}/fate/{trade.trade_id}".encode()).digest()
@@ -87,16 +87,16 @@ class Conditions:
 
     # What a checkpoint keeps
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         return msgspec.msgpack.encode(
-            _Kept(self._faults.remember(), self._trading.balances.remember(), self._restricted)
+            _Kept(self._faults.dump_state(), self._trading.balances.dump_state(), self._restricted)
         )
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         """Go on as it was. Raises msgspec.MsgspecError for what it did not write itself."""
         state = msgspec.msgpack.decode(kept, type=_Kept)
-        self._faults.recall(state.faults)
-        self._trading.balances.recall(state.balances)
+        self._faults.load_state(state.faults)
+        self._trading.balances.load_state(state.balances)
         self._restricted = state.restricted
         self.apply()
 

@@ -15,7 +15,7 @@ from practice_exchange.faults.kinds import KINDS, WEATHER, suits
 WAIT_MAX_S = 3.0
 
 
-class WeatherOrder(msgspec.Struct, forbid_unknown_fields=True):
+class RandomFaultsOrder(msgspec.Struct, forbid_unknown_fields=True):
     """``rate`` is the share of requests that get a fault; ``path`` a pattern of those that may get one."""
 
     seed: int
@@ -39,10 +39,10 @@ class Drawn(NamedTuple):
     seconds: float | UnsetType
 
 
-class Weather:
+class RandomFaults:
     """One stream of chance. Each matching request takes three numbers of it, whether or not it gets a fault."""
 
-    def __init__(self, order: WeatherOrder) -> None:
+    def __init__(self, order: RandomFaultsOrder) -> None:
         self.order = order
         self.requests = 0
         self._chance = Random(order.seed)

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from practice_exchange.faults.kinds import KINDS, Group
 from practice_exchange.faults.order import Fault, check_fault
-from practice_exchange.faults.random_faults import Weather, WeatherOrder
+from practice_exchange.faults.random_faults import RandomFaults, RandomFaultsOrder
 
 
 class Faults:
@@ -18,7 +18,7 @@ class Faults:
     def __init__(self) -> None:
         # Looked at for every request, so it is one attribute.
         self.armed = False
-        self.weather: Weather | None = None
+        self.weather: RandomFaults | None = None
         # How often each kind has struck.
         self.struck: dict[str, int] = {}
         self._waiting: list[Fault] = []
@@ -50,9 +50,9 @@ class Faults:
         self._waiting, self.weather = [], None
         self._arm()
 
-    def rain(self, order: WeatherOrder) -> None:
+    def rain(self, order: RandomFaultsOrder) -> None:
         """Let requests draw their faults from a seed, from now on."""
-        self.weather = Weather(order)
+        self.weather = RandomFaults(order)
         self._arm()
 
     def waiting(self) -> list[Fault]:
@@ -90,10 +90,10 @@ class Faults:
 
     # What a checkpoint keeps: only what holds. The others are for the requests of this process.
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         return msgspec.msgpack.encode(list(self._standing.values()))
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         found = msgspec.msgpack.decode(kept, type=list[Fault])
         self._standing = {_named(fault): fault for fault in found if KINDS[fault.kind].group is not Group.STREAM}
 

@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from practice_exchange.gamma import fill as gamma_fill
 from practice_exchange.gamma.shapes import EventShape, MarketShape
-from practice_exchange.world.index import Register
+from practice_exchange.world.index import WorldIndex
 from practice_exchange.world.state import EventState, MarketState
 
 _encode = msgspec.json.Encoder().encode
@@ -22,7 +22,7 @@ class GammaRenderer:
 
     def __init__(
         self,
-        register: Register,
+        register: WorldIndex,
         recorded_events: dict[int, bytes] | None = None,
         recorded_markets: dict[int, bytes] | None = None,
         recorded_listed: dict[int, bytes] | None = None,

@@ -27,7 +27,7 @@ from practice_exchange.web.responses import (
     text_answer,
 )
 from practice_exchange.world.state import EventState, MarketState
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 # What names a page and not a selection; selections are remembered until the world changes.
 PAGE_KEYS = frozenset({"limit", "offset", "after_cursor", "include_tag"})
@@ -38,7 +38,7 @@ SEARCH_LIMIT = 5
 class GammaRoutes:
     """Answers ``GET`` under the catalogue's own paths. Raises WireError."""
 
-    def __init__(self, world: Exhibit, renderer: GammaRenderer) -> None:
+    def __init__(self, world: WorldView, renderer: GammaRenderer) -> None:
         self._world = world
         self._register = world.register
         self._render = renderer

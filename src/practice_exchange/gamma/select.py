@@ -12,7 +12,7 @@ from practice_exchange.gamma.fill import event_liquidity_micro, event_volume_mic
 from practice_exchange.web.query import Query
 from practice_exchange.web.responses import gamma_invalid
 from practice_exchange.world.history import volumes_micro
-from practice_exchange.world.index import Register
+from practice_exchange.world.index import WorldIndex
 from practice_exchange.world.state import EventState, MarketState
 
 OFFSET_MAX = 2_000
@@ -64,7 +64,7 @@ MARKET_FIGURES: dict[str, Figure] = {
 }
 
 
-def select_events(register: Register, query: Query) -> list[EventState]:
+def select_events(register: WorldIndex, query: Query) -> list[EventState]:
     """The events that pass the query's filters, in its order. Raises WireError."""
     numbers, slugs = query.wholes("id"), query.all("slug")
     found: Sequence[EventState] = list(register.events.values())
@@ -80,7 +80,7 @@ def select_events(register: Register, query: Query) -> list[EventState]:
     return order([item for item in found if all(test(item) for test in tests)], query, EVENT_FIGURES)
 
 
-def select_markets(register: Register, query: Query) -> list[MarketState]:
+def select_markets(register: WorldIndex, query: Query) -> list[MarketState]:
     """The markets that pass the query's filters, in its order. Closed ones only on request. Raises WireError."""
     found: Sequence[MarketState] = list(register.markets.values())
     numbers = query.wholes("id")
@@ -182,7 +182,7 @@ def _switches(query: Query, names: tuple[str, ...]) -> list[Test]:
     return [_equals(name, value) for name, value in wanted.items() if value is not None]
 
 
-def _tag_tests(register: Register, query: Query, event_of: Callable[[Any], EventState]) -> list[Test]:
+def _tag_tests(register: WorldIndex, query: Query, event_of: Callable[[Any], EventState]) -> list[Test]:
     tests: list[Test] = []
     slug, wanted = query.text("tag_slug"), frozenset(query.wholes("tag_id"))
     if slug:

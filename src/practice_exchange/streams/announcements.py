@@ -7,7 +7,7 @@ from msgspec import UNSET, UnsetType
 
 from polymarket_kit.values import MICRO, micro_to_text
 from practice_exchange.streams.frames import text_frame
-from practice_exchange.world.index import Register
+from practice_exchange.world.index import WorldIndex
 from practice_exchange.world.state import EventState, MarketState
 from practice_exchange.world.timestamps import rfc3339
 
@@ -113,7 +113,7 @@ def market_resolved_frame(event: EventState, market: MarketState) -> bytes:
 class Announcer:
     """Finds what is new since it last looked. Costs nothing until ``begin``, which takes the world as known."""
 
-    def __init__(self, register: Register) -> None:
+    def __init__(self, register: WorldIndex) -> None:
         self._register = register
         self._unresolved: dict[int, MarketState] | None = None
         self._newest = 0

@@ -13,13 +13,13 @@ from aiohttp import WSMessage, WSMsgType, web
 from practice_exchange.engine.events import Event
 from practice_exchange.streams.faults import ChannelName, StreamFaults
 from practice_exchange.streams.frames import PONG_FRAME
-from practice_exchange.streams.interfaces import Keys, TradingFloor, WalletsOf, Wording
+from practice_exchange.streams.interfaces import Keys, VenueEngine, WalletsOf, Wording
 from practice_exchange.streams.market import MarketChannel
 from practice_exchange.streams.requests import PING, MarketRequest, read_market_request, read_user_request
 from practice_exchange.streams.socket import UNREAD_MAX_BYTES, StreamSocket
 from practice_exchange.streams.user import UserChannel
 from practice_exchange.web.responses import Answer, clob_invalid, json_answer
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 log = structlog.get_logger("prescient.practice")
 
@@ -58,8 +58,8 @@ class Streams:
 
     def __init__(
         self,
-        world: Exhibit,
-        floor: TradingFloor,
+        world: WorldView,
+        venue_engine: VenueEngine,
         render: Wording,
         keys: Keys,
         wallets_of: WalletsOf,
@@ -68,18 +68,18 @@ class Streams:
         unread_max_bytes: int = UNREAD_MAX_BYTES,
     ) -> None:
         self.faults = StreamFaults(world.seed)
-        self.market = MarketChannel(world, floor, self.faults, render.transaction_hash)
+        self.market = MarketChannel(world, venue_engine, self.faults, render.transaction_hash)
         self.user = UserChannel(keys, wallets_of, render)
         self.patience_s = patience_s
         self.unread_max_bytes = unread_max_bytes
         self.calm_bytes = UNREAD_CALM_BYTES
         self._world = world
-        self._floor = floor
+        self._venue_engine = venue_engine
         self._numbers = count(1)
         self._open: dict[StreamSocket, web.WebSocketResponse] = {}
         self._waiting: list[StreamSocket] = []
-        floor.listeners.append(self._hear)
-        floor.watchers.append(self.market.look_around)
+        venue_engine.listeners.append(self._hear)
+        venue_engine.watchers.append(self.market.look_around)
 
     def watch(self, body: bytes) -> Answer:
         """``POST /practice/watch``: bring the markets of some tokens into the trading floor, as a first order would.
@@ -91,7 +91,7 @@ class Streams:
         except msgspec.MsgspecError as error:
             raise clob_invalid(f'Send {{"tokens": ["..."]}}: {error}') from None
         for market in self.market.wanted(MarketRequest(tokens)):
-            self._floor.enter(market)
+            self._venue_engine.enter(market)
         return json_answer({"watched": len(tokens)})
 
     # Connections

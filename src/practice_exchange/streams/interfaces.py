@@ -17,7 +17,7 @@ from practice_exchange.world.state import MarketState
 WalletsOf = Callable[[str], tuple[str, ...]]
 
 
-class TradingFloor(Protocol):
+class VenueEngine(Protocol):
     """The engine with the world's markets in it, which tells what happens there."""
 
     engine: Exchange

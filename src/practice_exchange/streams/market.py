@@ -9,12 +9,12 @@ from practice_exchange.engine.settlement import TradeStatus
 from practice_exchange.streams.announcements import Announcer
 from practice_exchange.streams.faults import StreamFaults
 from practice_exchange.streams.frames import INVALID_FRAME, NOTHING_NEW_FRAME, text_frame
-from practice_exchange.streams.interfaces import TradingFloor
-from practice_exchange.streams.market_broadcaster import Board
+from practice_exchange.streams.interfaces import VenueEngine
+from practice_exchange.streams.market_broadcaster import MarketBroadcaster
 from practice_exchange.streams.requests import UNSUBSCRIBE, MarketRequest
 from practice_exchange.streams.socket import StreamSocket
 from practice_exchange.world.state import MarketState
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 # From so many tokens on, a socket gets no first books, and is not told: seen on the venue at 500 to 750 (500 assumed).
 SNAPSHOT_TOKENS_MAX = 499
@@ -24,13 +24,13 @@ class MarketChannel:
     """Boards by condition id, one for each market that somebody reads."""
 
     def __init__(
-        self, world: Exhibit, floor: TradingFloor, faults: StreamFaults, transaction_hash: Callable[[int], str]
+        self, world: WorldView, venue_engine: VenueEngine, faults: StreamFaults, transaction_hash: Callable[[int], str]
     ) -> None:
         self._world = world
-        self._floor = floor
+        self._venue_engine = venue_engine
         self._faults = faults
         self._transaction_hash = transaction_hash
-        self._boards: dict[str, Board] = {}
+        self._boards: dict[str, MarketBroadcaster] = {}
         # Who gets news of the whole venue.
         self._custom: dict[StreamSocket, None] = {}
         self._announcer = Announcer(world.register)
@@ -43,7 +43,7 @@ class MarketChannel:
             return []
         named = (self._open_token(token_id) for token_id in request.assets_ids)
         markets = {market.condition_id: market for market, _ in filter(None, named)}
-        listed = self._floor.engine.core.markets
+        listed = self._venue_engine.engine.core.markets
         return [market for market in markets.values() if market.condition_id not in listed]
 
     def apply(self, socket: StreamSocket, request: MarketRequest, first: bool) -> None:
@@ -85,25 +85,25 @@ class MarketChannel:
         boards = self._boards
         if not boards:
             return
-        touched: dict[Board, None] = {}
+        touched: dict[MarketBroadcaster, None] = {}
         for event in events:
             if isinstance(event, LevelChanged):
-                board = boards.get(event.condition_id)
-                if board is not None:
-                    touched[board] = None
-                    board.note(event)
+                broadcaster = boards.get(event.condition_id)
+                if broadcaster is not None:
+                    touched[broadcaster] = None
+                    broadcaster.note(event)
             elif isinstance(event, TradeEvent):
-                board = boards.get(event.trade.condition_id)
-                if board is not None and event.status is TradeStatus.MATCHED:
-                    touched[board] = None
-                    board.trades.append(event.trade)
+                broadcaster = boards.get(event.trade.condition_id)
+                if broadcaster is not None and event.status is TradeStatus.MATCHED:
+                    touched[broadcaster] = None
+                    broadcaster.trades.append(event.trade)
             elif isinstance(event, TickChanged):
-                board = boards.get(event.condition_id)
-                if board is not None:
-                    touched[board] = None
-                    board.ticks.append(event)
-        for board in touched:
-            board.tell()
+                broadcaster = boards.get(event.condition_id)
+                if broadcaster is not None:
+                    touched[broadcaster] = None
+                    broadcaster.ticks.append(event)
+        for broadcaster in touched:
+            broadcaster.tell()
 
     def look_around(self) -> None:
         """Tell everybody who asked what has been listed and resolved since the last look."""
@@ -128,14 +128,14 @@ class MarketChannel:
         if found is None:
             return False
         market, index = found
-        board = self._boards.get(market.condition_id)
-        if board is None:
-            engine_market = self._floor.engine.core.markets.get(market.condition_id)
+        broadcaster = self._boards.get(market.condition_id)
+        if broadcaster is None:
+            engine_market = self._venue_engine.engine.core.markets.get(market.condition_id)
             if engine_market is None:
                 return False
-            board = Board(market, engine_market, self._faults, self._transaction_hash)
-            self._boards[market.condition_id] = board
-        board.join(socket, index)
+            broadcaster = MarketBroadcaster(market, engine_market, self._faults, self._transaction_hash)
+            self._boards[market.condition_id] = broadcaster
+        broadcaster.join(socket, index)
         socket.tokens.add(token_id)
         return True
 
@@ -143,16 +143,16 @@ class MarketChannel:
         if token_id not in socket.tokens:
             return
         socket.tokens.discard(token_id)
-        engine_market, index = self._floor.engine.core.tokens[token_id]
-        board = self._boards[engine_market.condition_id]
-        board.leave(socket, index)
-        if not board.everyone:
+        engine_market, index = self._venue_engine.engine.core.tokens[token_id]
+        broadcaster = self._boards[engine_market.condition_id]
+        broadcaster.leave(socket, index)
+        if not broadcaster.everyone:
             del self._boards[engine_market.condition_id]
 
     def _first_books(self, token_ids: list[str]) -> list[bytes]:
         books = []
         for token_id in token_ids:
-            engine_market, index = self._floor.engine.core.tokens[token_id]
+            engine_market, index = self._venue_engine.engine.core.tokens[token_id]
             if token_id not in self._faults.stalled_tokens:
                 books.append(self._boards[engine_market.condition_id].book(index, first=True))
         return books

@@ -28,7 +28,7 @@ from practice_exchange.streams.socket import StreamSocket
 from practice_exchange.world.state import MarketState
 
 
-class Board:
+class MarketBroadcaster:
     """The readers of one market and what they have been shown of it.
 
     What one message did is told together: prints, then one ``price_change`` with every level that is not what it was,

@@ -86,11 +86,11 @@ class KeyRing:
     def delete(self, key_id: str) -> None:
         self._keys.pop(key_id, None)
 
-    def remember(self) -> list[ApiKey]:
+    def dump_state(self) -> list[ApiKey]:
         """All keys, in the order in which they were made."""
         return list(self._keys.values())
 
-    def recall(self, kept: list[ApiKey]) -> None:
+    def load_state(self, kept: list[ApiKey]) -> None:
         self._keys = {key.credentials.key: key for key in kept}
 
     def _of(self, claim: WalletClaim) -> ApiKey:

@@ -11,7 +11,7 @@ from practice_exchange.engine.core import take_off
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import Order, OrderState
 from practice_exchange.engine.rejections import Rejection, allowance_too_small
-from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.venue.venue_engine import VenueEngine
 
 # An allowance of at least this many dollars is never used up here.
 ENDLESS_MICRO = 2**62
@@ -33,9 +33,9 @@ class Approvals:
     Assumed: an allowance is not used up by trading.
     """
 
-    def __init__(self, floor: Floor) -> None:
+    def __init__(self, venue_engine: VenueEngine) -> None:
         self.state = ApprovalsState()
-        self._floor = floor
+        self._venue_engine = venue_engine
 
     def allowance(self, owner: str, spender: str) -> int:
         """How many micro-dollars ``spender`` may take from ``owner``: 0 to 2**256-1."""
@@ -60,7 +60,7 @@ class Approvals:
             return
         largest = max(self.allowance(owner, exchange) for exchange in EXCHANGE_ADDRESSES)
         limit = None if largest >= ENDLESS_MICRO else largest
-        engine, now_ms = self._floor.engine, self._floor.now_ms
+        engine, now_ms = self._venue_engine.engine, self._venue_engine.now_ms
         if engine.account(owner).collateral.allowance_micro != limit:
             engine.approve(owner, COLLATERAL, limit, now_ms)
         if amount_micro == 0:
@@ -75,7 +75,7 @@ class Approvals:
             return
         operators.discard(pair)
         if token.lower() == SHARES.lower() and operator.lower() in EXCHANGE_ADDRESSES:
-            self._cancel(self._floor.engine, owner, operator, Side.SELL)
+            self._cancel(self._venue_engine.engine, owner, operator, Side.SELL)
 
     def refuse(self, owner: str, exchange: str, side: Side, amount_micro: int) -> Rejection | None:
         """The venue's refusal of an order of somebody who has not approved this exchange contract at all, or None."""
@@ -85,7 +85,7 @@ class Approvals:
 
     def told(self, owner: str, asset: str, exchange: str) -> int:
         """The allowance that ``/balance-allowance`` tells for an asset (COLLATERAL or a token id) and a contract."""
-        account = self._floor.engine.account(owner)
+        account = self._venue_engine.engine.account(owner)
         held = account.collateral if asset == COLLATERAL else account.shares.get(asset)
         limit = UNLIMITED_MICRO if held is None or held.allowance_micro is None else held.allowance_micro
         if asset == COLLATERAL:
@@ -94,20 +94,20 @@ class Approvals:
             own = UNLIMITED_MICRO if self.is_operator(owner, SHARES, exchange) else 0
         return min(own, limit)
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         return msgspec.msgpack.encode(self.state)
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         self.state = msgspec.msgpack.decode(kept, type=ApprovalsState)
 
     def _cancel(self, engine: Exchange, owner: str, exchange: str, side: Side) -> None:
         """Take back the resting orders that this contract can no longer settle."""
         for order in engine.open_orders(owner):
             if order.status is OrderState.LIVE and order.side is side and self._settles(order, exchange):
-                take_off(engine.core, order, OrderState.CANCELED_NOT_ENOUGH_BALANCE, self._floor.now_ms)
+                take_off(engine.core, order, OrderState.CANCELED_NOT_ENOUGH_BALANCE, self._venue_engine.now_ms)
 
     def _settles(self, order: Order, exchange: str) -> bool:
-        negative_risk = self._floor.market_of(order.condition_id).negative_risk
+        negative_risk = self._venue_engine.market_of(order.condition_id).negative_risk
         return EXCHANGE_ADDRESSES[int(negative_risk)] == exchange.lower()
 
 

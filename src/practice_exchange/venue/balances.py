@@ -85,8 +85,8 @@ class BalanceCache:
         needed_micro = request.maker_amount_micro
         return balance_too_small(believed_micro, 0, 0, needed_micro) if needed_micro > believed_micro else None
 
-    def remember(self) -> BalanceState | None:
+    def dump_state(self) -> BalanceState | None:
         return self._state
 
-    def recall(self, state: BalanceState | None) -> None:
+    def load_state(self, state: BalanceState | None) -> None:
         self._state = state

@@ -22,12 +22,12 @@ class Counterparty(Protocol):
 class EngineBook(UnifiedBook, dict=True):
     """A world's book whose truth is in the engine; the lists are what it shows now, and what a checkpoint keeps."""
 
-    def attach(self, floor: Counterparty, market: MarketState) -> None:
-        self.__dict__["floor"], self.__dict__["market"] = floor, market
+    def attach(self, venue_engine: Counterparty, market: MarketState) -> None:
+        self.__dict__["venue_engine"], self.__dict__["market"] = venue_engine, market
 
     @property
-    def _floor(self) -> Counterparty:
-        return cast("Counterparty", self.__dict__["floor"])
+    def _venue_engine(self) -> Counterparty:
+        return cast("Counterparty", self.__dict__["venue_engine"])
 
     @property
     def _market(self) -> MarketState:
@@ -36,11 +36,11 @@ class EngineBook(UnifiedBook, dict=True):
     def quote(self, bid_prices: list[int], bid_sizes: list[int], ask_prices: list[int], ask_sizes: list[int]) -> None:
         """The makers take down what they showed and put up this instead."""
         bids = list(zip(bid_prices, bid_sizes, strict=True))
-        self._floor.requote(self._market, bids, list(zip(ask_prices, ask_sizes, strict=True)))
+        self._venue_engine.requote(self._market, bids, list(zip(ask_prices, ask_sizes, strict=True)))
 
     def take(self, is_buy: bool, size_micro: int, limit_micro: int) -> Take:
         """A taker of the world matches whatever rests, users' orders among them."""
-        return self._floor.take(self._market, is_buy, size_micro, limit_micro)
+        return self._venue_engine.take(self._market, is_buy, size_micro, limit_micro)
 
     def show(self, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
         """Take over the engine's levels, best first."""

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from polymarket_kit.values import MICRO
-from practice_exchange.venue.venue_engine import Floor
+from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.world.state import EventState, MarketState
 from practice_exchange.world.timestamps import day_text
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 NO_OUTCOME = 999
 
@@ -55,12 +55,12 @@ class Facts(NamedTuple):
         return middle if self.outcome_index == 0 else MICRO - middle
 
 
-class Encyclopedia:
+class MarketLookup:
     """Finds facts by token and by condition, also of markets that the world has dropped."""
 
-    def __init__(self, world: Exhibit, floor: Floor) -> None:
+    def __init__(self, world: WorldView, venue_engine: VenueEngine) -> None:
         self._register = world.register
-        self._floor = floor
+        self._venue_engine = venue_engine
 
     def of_token(self, token_id: str) -> Facts:
         """The facts of a token that the world has, or that somebody has had."""
@@ -68,7 +68,7 @@ class Encyclopedia:
         if found is not None:
             return self._facts(*found)
         condition_id = self.condition_of(token_id)
-        market = self._floor.market_of(condition_id)
+        market = self._venue_engine.market_of(condition_id)
         return self._facts(market, market.token_ids.index(token_id))
 
     def token(self, token_id: str) -> tuple[MarketState, int] | None:
@@ -80,7 +80,7 @@ class Encyclopedia:
 
     def of_condition(self, condition_id: str) -> Facts | None:
         """The facts of a market, or None for a condition that is none (an event's, or nothing at all)."""
-        market = self._floor.find(condition_id)
+        market = self._venue_engine.find(condition_id)
         return None if market is None else self._facts(market, 0)
 
     def markets(self) -> Iterable[MarketState]:
@@ -90,11 +90,15 @@ class Encyclopedia:
     @property
     def crowd(self) -> str:
         """The address under which the world's own traders trade."""
-        return self._floor.crowd
+        return self._venue_engine.crowd
 
     def condition_of(self, token_id: str) -> str:
         found = self._register.tokens.get(token_id)
-        return found[0].condition_id if found is not None else self._floor.engine.core.tokens[token_id][0].condition_id
+        return (
+            found[0].condition_id
+            if found is not None
+            else self._venue_engine.engine.core.tokens[token_id][0].condition_id
+        )
 
     def _facts(self, market: MarketState, outcome_index: int) -> Facts:
         return Facts(market, self._register.events.get(market.event_number), outcome_index)

@@ -74,10 +74,10 @@ class Records:
                 if record.account_id not in self._outsiders:
                     self.add(record)
 
-    def remember(self) -> bytes:
+    def dump_state(self) -> bytes:
         return msgspec.msgpack.encode(self.state)
 
-    def recall(self, kept: bytes) -> None:
+    def load_state(self, kept: bytes) -> None:
         self.state = msgspec.msgpack.decode(kept, type=dict[str, list[Record]])
 
     def _of_trade(self, trade: Trade, time_ms: int) -> Iterable[Record]:

@@ -37,7 +37,7 @@ from practice_exchange.world.history import record_price, record_volume
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import DAY_MS
 from practice_exchange.world.traders import print_trade
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 # More than all markets together can ask for; play money.
 BOTTOMLESS_MICRO = 10**18
@@ -49,7 +49,7 @@ KEPT_MS = 30 * DAY_MS
 ENDED_MAX = 50_000
 
 
-class FloorState(msgspec.Struct):
+class VenueEngineState(msgspec.Struct):
     """What a checkpoint keeps of a floor. ``gone`` are markets that the world has dropped, but not who traded them."""
 
     engine: bytes
@@ -59,10 +59,10 @@ class FloorState(msgspec.Struct):
     gone: list[MarketState]
 
 
-class Floor:
+class VenueEngine:
     """The engine with the world's markets in it. Its time is the exchange's, and never goes back."""
 
-    def __init__(self, world: Exhibit, now_ms: Callable[[], int]) -> None:
+    def __init__(self, world: WorldView, now_ms: Callable[[], int]) -> None:
         self.engine = Exchange()
         self.house, self.crowd = _address(f"{world.seed}/house"), _address(f"{world.seed}/crowd")
         # Every trade of a user by the accounts in it, oldest first.
@@ -93,7 +93,7 @@ class Floor:
         """Whether anybody has traded or tried to."""
         return bool(self._markets)
 
-    def attend(self) -> None:
+    def advance(self) -> None:
         """Let happen what is due, and follow each market's life: new ticks, suspension, close, resolution."""
         self.engine.advance(self.now_ms)
         if self._followed != self._world.revision:
@@ -159,15 +159,15 @@ class Floor:
     def market_of(self, condition_id: str) -> MarketState:
         return self._markets[condition_id]
 
-    def remember(self) -> FloorState:
+    def dump_state(self) -> VenueEngineState:
         """Everything that a checkpoint must keep beside the world's own state."""
         known = self._world.register.markets_by_condition
         gone = [market for condition_id, market in self._markets.items() if condition_id not in known]
-        return FloorState(save(self.engine), self.trades_of, self._count, self._last_ms, gone)
+        return VenueEngineState(save(self.engine), self.trades_of, self._count, self._last_ms, gone)
 
-    def recall(self, kept: FloorState) -> None:
+    def load_state(self, kept: VenueEngineState) -> None:
         """Go on from what was kept, in the world of the same checkpoint. Raises SnapshotUnusable."""
-        core = self.engine.core = load(kept.engine, self.engine.core.fate).core
+        core = self.engine.core = load(kept.engine, self.engine.core.settlement_policy).core
         self.trades_of, self._count, self._last_ms = kept.trades_of, kept.count, kept.last_ms
         gone = {market.condition_id: market for market in kept.gone}
         self._markets, self._quotes = {}, {}

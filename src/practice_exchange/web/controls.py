@@ -9,7 +9,7 @@ import msgspec
 
 from practice_exchange.web.responses import Answer, WireError, json_answer
 from practice_exchange.world.timestamps import SECOND_MS, rfc3339
-from practice_exchange.world.world import Exhibit
+from practice_exchange.world.world import WorldView
 
 T = TypeVar("T")
 Control = Callable[[bytes], Answer]
@@ -26,7 +26,7 @@ class Controls:
     ``speed`` is how many seconds of the world pass in one of ours; 0 while it stands still.
     """
 
-    def __init__(self, world: Exhibit, now_ms: Callable[[], int], speed: float = 0.0) -> None:
+    def __init__(self, world: WorldView, now_ms: Callable[[], int], speed: float = 0.0) -> None:
         self.speed = speed
         self._world = world
         self._now_ms = now_ms

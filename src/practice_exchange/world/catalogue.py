@@ -11,7 +11,7 @@ from polymarket_kit.values import MICRO
 from practice_exchange.world import event_templates as recipes
 from practice_exchange.world import names as words
 from practice_exchange.world.book import UnifiedBook
-from practice_exchange.world.event_templates import RECIPES, RECIPES_BY_NAME, Recipe
+from practice_exchange.world.event_templates import EVENT_TEMPLATES, EVENT_TEMPLATES_BY_NAME, EventTemplate
 from practice_exchange.world.latent_probability import draw_belief, probabilities
 from practice_exchange.world.makers import make_maker
 from practice_exchange.world.state import Belief, EventState, MarketState, Rewards, Volume
@@ -42,14 +42,18 @@ class EventWriter:
     def __init__(self, seed: int, breadth: float = 1.0) -> None:
         self._seed = seed
         self._breadth = breadth
-        self._shares = [recipe.share for recipe in RECIPES]
+        self._shares = [recipe.share for recipe in EVENT_TEMPLATES]
 
     def write(
         self, number: int, first_market: int, now_ms: int, recipe_name: str = "", age: float | None = None
     ) -> EventState:
         """``age`` is the part of its life that the event has behind it; None lists it now. Above 1 it has ended."""
         rng = Random(f"{self._seed}/event/{number}")
-        recipe = RECIPES_BY_NAME[recipe_name] if recipe_name else rng.choices(RECIPES, weights=self._shares)[0]
+        recipe = (
+            EVENT_TEMPLATES_BY_NAME[recipe_name]
+            if recipe_name
+            else rng.choices(EVENT_TEMPLATES, weights=self._shares)[0]
+        )
         shortest, longest = recipe.hours
         life_ms = int(HOUR_MS * exp(rng.uniform(log(shortest), log(longest))))
         listed_ms = now_ms - int(life_ms * (age or 0.0))
@@ -81,7 +85,7 @@ class EventWriter:
         event.last_ms = now_ms
         return event
 
-    def _fill(self, recipe: Recipe, end_ms: int, rng: Random) -> dict[str, str]:
+    def _fill(self, recipe: EventTemplate, end_ms: int, rng: Random) -> dict[str, str]:
         fills = {name: rng.choice(values) for name, values in recipe.slots.items()}
         fills["day"], fills["clock"] = day_label(end_ms), to_datetime(end_ms).strftime("%I%p").lstrip("0")
         fills["option"] = ""
@@ -101,7 +105,7 @@ class _Draft:
         self,
         seed: int,
         breadth: float,
-        recipe: Recipe,
+        recipe: EventTemplate,
         fills: dict[str, str],
         event: EventState,
         first_market: int,
@@ -295,7 +299,7 @@ def chance_of(event: EventState, market: MarketState) -> float:
     return sum(chances[market.first : market.beyond])
 
 
-def _description(question: str, recipe: Recipe) -> str:
+def _description(question: str, recipe: EventTemplate) -> str:
     source = recipe.source or "a consensus of credible reporting"
     return (
         f'This market will resolve to "Yes" if the answer to "{question}" is affirmative by the end of the stated time, '

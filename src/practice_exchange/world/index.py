@@ -6,7 +6,7 @@ from practice_exchange.world import names as words
 from practice_exchange.world.state import EventState, MarketState
 
 
-class Register:
+class WorldIndex:
     """Events in order of their numbers, and what is found by id, slug, condition and token."""
 
     def __init__(self) -> None:

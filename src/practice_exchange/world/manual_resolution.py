@@ -9,7 +9,7 @@ from practice_exchange.world.lifecycle import advance_life, payouts_of
 from practice_exchange.world.state import EventState, MarketState
 
 
-class VerdictRefused(ValueError):
+class ManualResolutionRefused(ValueError):
     """A resolution that cannot be; the message says why."""
 
 
@@ -20,9 +20,9 @@ def resolve_now(event: EventState, market: MarketState, winner: int | None, now_
     Raises VerdictRefused when the market is resolved already, or when the truth cannot agree.
     """
     if market.closed:
-        raise VerdictRefused("this market is resolved already, and a resolution is final")
+        raise ManualResolutionRefused("this market is resolved already, and a resolution is final")
     if winner is None and event.negative_risk:
-        raise VerdictRefused("a market of a negative-risk event has exactly one winner")
+        raise ManualResolutionRefused("a market of a negative-risk event has exactly one winner")
     belief = event.beliefs[market.belief]
     before, was_void = belief.winner, market.void
     market.void = winner is None
@@ -31,7 +31,9 @@ def resolve_now(event: EventState, market: MarketState, winner: int | None, now_
         if belief.winner not in fitting:
             if not fitting:
                 market.void = was_void
-                raise VerdictRefused("what is already resolved in this event leaves no truth that agrees with this")
+                raise ManualResolutionRefused(
+                    "what is already resolved in this event leaves no truth that agrees with this"
+                )
             belief.winner = fitting[0]
     market.stage, market.disputes, market.next_stage_ms = state.PROPOSED, 0, now_ms
     market.accepting_orders = False

@@ -13,7 +13,7 @@ import msgspec
 from practice_exchange.world import state
 from practice_exchange.world.catalogue import EventWriter, chance_of
 from practice_exchange.world.history import invent_past, invent_volume
-from practice_exchange.world.index import Register
+from practice_exchange.world.index import WorldIndex
 from practice_exchange.world.latent_probability import advance_belief, probabilities
 from practice_exchange.world.lifecycle import advance_life, next_stage_ms
 from practice_exchange.world.state import EventState
@@ -35,11 +35,11 @@ PACE_MIN_MS = 20_000
 PACE_MAX_MS = 4 * HOUR_MS
 
 
-class Exhibit(Protocol):
+class WorldView(Protocol):
     """What the routes need of a world, seeded or recorded."""
 
     seed: int
-    register: Register
+    register: WorldIndex
     revision: int
 
     @property
@@ -99,7 +99,7 @@ class World:
         self.seed = seed
         self.static = static
         self.revision = 0
-        self.register = Register()
+        self.register = WorldIndex()
         self._now_ms = to_ms(start)
         self._breadth = breadth
         self._tick_ms = max(tick // timedelta(milliseconds=1), SECOND_MS)
@@ -147,7 +147,7 @@ class World:
             event = self.register.events.get(number)
             if event is None:
                 continue
-            self._attend(event, from_ms, to_ms)
+            self._advance(event, from_ms, to_ms)
             if not event.replaced and event.end_ms <= to_ms:
                 event.replaced = True
                 relist.append(event.recipe)
@@ -161,7 +161,7 @@ class World:
         self._forget(to_ms)
         yield
 
-    def _attend(self, event: EventState, from_ms: int, to_ms: int) -> None:
+    def _advance(self, event: EventState, from_ms: int, to_ms: int) -> None:
         """Let traders visit an event and its life go on, then note when it is due again."""
         rng = self._streams[event.number]
         if event.last_ms < event.end_ms:

@@ -1,6 +1,6 @@
 """The door that every request passes first: whose Host, from which site, how large; and what every answer carries.
 
-Pure ASGI, in front of routing and parsing. With one ``DoorPolicy`` wiring decides it for all five services.
+Pure ASGI, in front of routing and parsing. With one ``AccessPolicy`` wiring decides it for all five services.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ SECURITY_HEADERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class DoorPolicy:
+class AccessPolicy:
     """Who may come in. ``ports`` are all of ours; ``token`` is None while loopback needs none.
 
     A body must arrive within ``body_receive_s`` seconds.
@@ -81,7 +81,7 @@ TOO_LARGE = Refusal(413, "body_too_large", f"The body is larger than {BODY_BYTES
 TOO_SLOW = Refusal(408, "body_too_slow", "The body did not arrive in time. Send it again.")
 
 
-def judge_visitor(policy: DoorPolicy, headers: Headers, path: str) -> Refusal | None:
+def judge_visitor(policy: AccessPolicy, headers: Headers, path: str) -> Refusal | None:
     """Refuse a Host that is not ours (DNS rebinding), and a missing token where one is needed."""
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not policy.knows(hosts[0]):
@@ -93,7 +93,7 @@ def judge_visitor(policy: DoorPolicy, headers: Headers, path: str) -> Refusal | 
     return None if hmac.compare_digest(given.encode(), expected.encode()) else NO_TOKEN
 
 
-def judge_change(policy: DoorPolicy, headers: Headers) -> Refusal | None:
+def judge_change(policy: AccessPolicy, headers: Headers) -> Refusal | None:
     """Refuse a change that another site, a prefetch or a prerender asks for (Fetch Metadata; curl sends none of it)."""
     sites = headers.getlist("sec-fetch-site")
     if any(site.strip().lower() not in ("none", "same-origin") for site in sites):
@@ -107,15 +107,15 @@ def judge_change(policy: DoorPolicy, headers: Headers) -> Refusal | None:
     return None
 
 
-def _own_origin(policy: DoorPolicy, origin: str) -> bool:
+def _own_origin(policy: AccessPolicy, origin: str) -> bool:
     scheme, separator, host = origin.strip().partition("://")
     return bool(separator) and scheme.lower() in ("http", "https") and policy.knows(host)
 
 
-class Door:
+class AccessMiddleware:
     """ASGI middleware, outermost: judges, reads the body up to its bound, and lets no exception out."""
 
-    def __init__(self, app: ASGIApp, policy: DoorPolicy) -> None:
+    def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
         self._app = app
         self._policy = policy
 

@@ -22,12 +22,12 @@ from prescient.api import (
     portfolios,
     strategy,
 )
-from prescient.api.access import Door, DoorPolicy
+from prescient.api.access import AccessMiddleware, AccessPolicy
 from prescient.api.background import Running
 from prescient.api.controller import COMPONENTS
 from prescient.api.dependencies import HealthOf, Hook, ServiceInfo
 from prescient.api.errors import add_handlers
-from prescient.ports import ComponentHealth, Desk, Stages
+from prescient.ports import ComponentHealth, CycleSteps, TradingContext
 from prescient.settings import (
     PORT_CONTROLLER,
     PORT_EVENTS,
@@ -68,9 +68,9 @@ SHARED: tuple[APIRouter, ...] = (health.router, docs.router)
 
 def create_app(
     name: str,
-    desk: Desk,
-    stages: Stages,
-    door: DoorPolicy,
+    context: TradingContext,
+    cycle_steps: CycleSteps,
+    access: AccessPolicy,
     *,
     info: ServiceInfo | None = None,
     health_of: HealthOf | None = None,
@@ -79,7 +79,7 @@ def create_app(
 ) -> FastAPI:
     """Make one service. Its port is not bound here; ``serve_apps`` does that.
 
-    ``stages`` are local ones everywhere but in a controller that runs alone. ``health_of`` is what the controller asks
+    ``cycle_steps`` are local ones everywhere but in a controller that runs alone. ``health_of`` is what the controller asks
     for the other services' state. ``before_serving`` runs to its end before the first request is taken, and an error in it
     keeps the service from starting; ``background`` runs until the service stops. Raises KeyError for an unknown name.
     """
@@ -97,9 +97,9 @@ def create_app(
         lifespan=_lifespan(before_serving, background),
     )
     app.state.service = name
-    app.state.desk = desk
-    app.state.stages = stages
-    app.state.door = door
+    app.state.context = context
+    app.state.cycle_steps = cycle_steps
+    app.state.access = access
     app.state.info = info
     app.state.running = Running()
     app.state.health_of = health_of or _nobody_asked
@@ -109,7 +109,7 @@ def create_app(
         app.include_router(router)
     add_handlers(app)
     docs.describe(app)
-    app.add_middleware(Door, policy=door)
+    app.add_middleware(AccessMiddleware, policy=access)
     return app
 
 

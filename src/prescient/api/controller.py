@@ -12,7 +12,7 @@ from polymarket_kit.errors import InvalidRequest, PrescientError
 from prescient.api.background import Running
 from prescient.api.cycle_log import logged
 from prescient.api.cycle_responses import CycleAnswer
-from prescient.api.dependencies import HealthOf, TheDesk
+from prescient.api.dependencies import HealthOf, TheContext
 from prescient.api.errors import documented
 from prescient.api.filters import CycleFields, either
 from prescient.api.inputs import Form, Id, IdempotencyKey, LimitText, PortfolioId, PortfolioIdText, Word
@@ -20,7 +20,7 @@ from prescient.api.responses import Answer
 from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import CycleAlreadyRunning
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.trading.cycle import as_it_ended, start_cycle
 from prescient.trading.explain import Explained, explain
 
@@ -132,7 +132,7 @@ class ExplainAnswer(Answer):
 
 @router.get("/trading/status", responses=documented())
 @reads
-async def status(request: Request, desk: TheDesk) -> StatusAnswer:
+async def status(request: Request, context: TheContext) -> StatusAnswer:
     """Whether the four other services answer, each truly asked."""
     health_of: HealthOf = request.app.state.health_of
     found = await health_of()
@@ -150,7 +150,7 @@ async def status(request: Request, desk: TheDesk) -> StatusAnswer:
             health_percentage=round(100.0 * online / len(COMPONENTS), 1),
         ),
         components=Components(**{name: components[name] for name in COMPONENTS}),
-        source=desk.source,
+        source=context.source,
     )
 
 
@@ -205,24 +205,24 @@ async def run_portfolio_cycle_by_post(
 
 @router.get("/trading/cycles", responses=documented())
 @reads
-async def list_cycles(desk: TheDesk, query: Annotated[CyclesQuery, Query()]) -> CyclesAnswer:
+async def list_cycles(context: TheContext, query: Annotated[CyclesQuery, Query()]) -> CyclesAnswer:
     """The latest cycles."""
-    cycles = [await as_it_ended(desk.store, report) for report in await desk.store.cycles(query.limit)]
+    cycles = [await as_it_ended(context.store, report) for report in await context.store.cycles(query.limit)]
     return CyclesAnswer(cycles=[CycleAnswer.of(report) for report in cycles], count=len(cycles))
 
 
 @router.get("/trading/cycles/{cycle_id}", responses=documented(404))
 @reads
-async def show_cycle(desk: TheDesk, cycle_id: Annotated[Id, Path()]) -> CycleAnswer:
+async def show_cycle(context: TheContext, cycle_id: Annotated[Id, Path()]) -> CycleAnswer:
     """One cycle, finished or running: how far it came and what each step dropped."""
-    return CycleAnswer.of(await as_it_ended(desk.store, await desk.store.cycle(cycle_id)))
+    return CycleAnswer.of(await as_it_ended(context.store, await context.store.cycle(cycle_id)))
 
 
 @router.get("/trading/explain", responses=documented(404))
 @reads
-async def explain_trading(desk: TheDesk, query: Annotated[ExplainQuery, Query()]) -> ExplainAnswer:
+async def explain_trading(context: TheContext, query: Annotated[ExplainQuery, Query()]) -> ExplainAnswer:
     """Why did it (not) trade? The filter, the number and the setting that decided."""
-    found = await explain(desk, market=query.market, cycle_id=query.cycle_id, portfolio_id=query.portfolio_id)
+    found = await explain(context, market=query.market, cycle_id=query.cycle_id, portfolio_id=query.portfolio_id)
     return ExplainAnswer(
         message=found.message,
         reasons=dict(found.reasons.most_common()),
@@ -234,29 +234,29 @@ async def explain_trading(desk: TheDesk, query: Annotated[ExplainQuery, Query()]
 async def _run(
     request: Request, response: Response, fields: CycleFields, portfolio_ids: tuple[int, ...], key: str | None
 ) -> CycleAnswer:
-    desk: Desk = request.app.state.desk
+    context: TradingContext = request.app.state.context
     running: Running = request.app.state.running
     cycle = CycleRequest(
-        cycle_id=desk.ids.new("cycle"),
+        cycle_id=context.ids.new("cycle"),
         portfolio_ids=portfolio_ids,
         event_filter=fields.event_filter(),
         market_filter=fields.market_filter(),
         idempotency_key=key or "",
     )
-    work = start_cycle(desk.store, request.app.state.stages, desk.clock, cycle)
+    work = start_cycle(context.store, request.app.state.cycle_steps, context.clock, cycle)
     try:
         report = await running.whole(logged(cycle.cycle_id, work))
     except PrescientError:
-        if await _began(desk, cycle.cycle_id):
+        if await _began(context, cycle.cycle_id):
             request.state.cycle_id = cycle.cycle_id
         raise
     return CycleAnswer.of(_own_or_replayed(report, cycle.cycle_id, response))
 
 
-async def _began(desk: Desk, cycle_id: str) -> bool:
+async def _began(context: TradingContext, cycle_id: str) -> bool:
     """Whether a cycle that failed has a row to look at, or was refused before it began."""
     try:
-        await desk.store.cycle(cycle_id)
+        await context.store.cycle(cycle_id)
     except PrescientError:
         return False
     return True

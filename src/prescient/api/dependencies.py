@@ -11,7 +11,7 @@ from fastapi import Depends, Request
 from prescient import __version__
 from prescient.domain.cycle import StepReport
 from prescient.domain.errors import NotFoundError
-from prescient.ports import ComponentHealth, Desk, Stages
+from prescient.ports import ComponentHealth, CycleSteps, TradingContext
 
 HealthOf = Callable[[], Awaitable[dict[str, ComponentHealth]]]
 # A coroutine function without arguments: something to do before serving, or for as long as the service runs.
@@ -26,14 +26,14 @@ class ServiceInfo:
     version: str = __version__
 
 
-async def _desk(request: Request) -> Desk:
-    desk: Desk = request.app.state.desk
-    return desk
+async def _context(request: Request) -> TradingContext:
+    context: TradingContext = request.app.state.context
+    return context
 
 
-async def _stages(request: Request) -> Stages:
-    stages: Stages = request.app.state.stages
-    return stages
+async def _cycle_steps(request: Request) -> CycleSteps:
+    cycle_steps: CycleSteps = request.app.state.cycle_steps
+    return cycle_steps
 
 
 async def _info(request: Request) -> ServiceInfo:
@@ -41,26 +41,26 @@ async def _info(request: Request) -> ServiceInfo:
     return info
 
 
-TheDesk = Annotated[Desk, Depends(_desk)]
-TheStages = Annotated[Stages, Depends(_stages)]
+TheContext = Annotated[TradingContext, Depends(_context)]
+TheStages = Annotated[CycleSteps, Depends(_cycle_steps)]
 TheInfo = Annotated[ServiceInfo, Depends(_info)]
 
 
-async def known_cycle(desk: Desk, cycle_id: str, report: StepReport) -> None:
+async def known_cycle(context: TradingContext, cycle_id: str, report: StepReport) -> None:
     """After a step that found nothing under a cycle id: raise NotFoundError if there is no such cycle at all."""
     if report.count_in:
         return
     try:
-        await desk.store.cycle(cycle_id)
+        await context.store.cycle(cycle_id)
     except NotFoundError:
         # A screen that ran by itself has an id of its own, without a cycle.
-        if not await desk.store.screened(cycle_id):
+        if not await context.store.screened(cycle_id):
             raise
 
 
-async def latest_screen(desk: Desk) -> str:
+async def latest_screen(context: TradingContext) -> str:
     """The cycle or single screen that last wrote screened markets. Raises NotFoundError if there was none."""
-    cycle_id = await desk.store.last_screened()
+    cycle_id = await context.store.last_screened()
     if cycle_id is None:
         raise NotFoundError(
             "No markets have been screened yet. Run POST /trading/run-full-cycle, "

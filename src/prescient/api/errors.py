@@ -20,7 +20,7 @@ from prescient.domain.errors import (
     CycleAlreadyRunning,
     InvariantBroken,
     NotFoundError,
-    StageUnavailable,
+    StepUnavailable,
     StoreUnavailable,
     VenueUnavailable,
 )
@@ -34,7 +34,7 @@ STATUS: dict[type[PrescientError], int] = {
     InvariantBroken: 500,
     VenueUnavailable: 502,
     StoreUnavailable: 503,
-    StageUnavailable: 503,
+    StepUnavailable: 503,
     PrescientError: 500,
 }
 RETRY_AFTER_S = 5

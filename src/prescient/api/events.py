@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from prescient.api.dependencies import TheDesk, TheStages
+from prescient.api.dependencies import TheContext, TheStages
 from prescient.api.errors import documented
 from prescient.api.filters import EventFields
 from prescient.api.inputs import Form, Id, LimitText, ListLimit, ListLimitText, OffsetText
@@ -19,7 +19,7 @@ from prescient.domain.errors import NotFoundError
 from prescient.domain.market import Event
 from prescient.domain.screening import EventFilter, screen_event
 from prescient.domain.signal import Step
-from prescient.ports import Desk, Stages
+from prescient.ports import CycleSteps, TradingContext
 
 router = APIRouter(route_class=StrictRoute, tags=["events"])
 
@@ -75,10 +75,10 @@ class EventsAnswer(Answer):
 
 @router.post("/events/export", responses=documented(502))
 @changes
-async def export_events(desk: TheDesk, stages: TheStages, form: ExportForm | None = None) -> ExportAnswer:
+async def export_events(context: TheContext, cycle_steps: TheStages, form: ExportForm | None = None) -> ExportAnswer:
     """Step 1: fetch all active events of the venue with their markets and keep them in `events` and `markets`."""
-    cycle_id = (form.cycle_id if form else None) or desk.ids.new("cycle")
-    report = await stages.collect(cycle_id)
+    cycle_id = (form.cycle_id if form else None) or context.ids.new("cycle")
+    report = await cycle_steps.collect(cycle_id)
     markets = report.amounts.get("markets", 0)
     skipped = report.dropped["malformed"]
     return ExportAnswer(
@@ -93,42 +93,46 @@ async def export_events(desk: TheDesk, stages: TheStages, form: ExportForm | Non
 
 @router.get("/events/filter", responses=documented())
 @changes
-async def filter_events(desk: TheDesk, stages: TheStages, query: Annotated[FilterQuery, Query()]) -> FilterAnswer:
+async def filter_events(
+    context: TheContext, cycle_steps: TheStages, query: Annotated[FilterQuery, Query()]
+) -> FilterAnswer:
     """Step 2: the collected events above the floors, and why the others are dropped."""
-    return await _filter(desk, stages, query.cycle_id, query.event_filter(), query.limit)
+    return await _filter(context, cycle_steps, query.cycle_id, query.event_filter(), query.limit)
 
 
 @router.post("/events/filter", responses=documented())
 @changes
-async def filter_events_by_form(desk: TheDesk, stages: TheStages, form: FilterForm) -> FilterAnswer:
+async def filter_events_by_form(context: TheContext, cycle_steps: TheStages, form: FilterForm) -> FilterAnswer:
     """Step 2, as the service that runs the line asks for it."""
-    return await _filter(desk, stages, form.cycle_id, form.event_filter(), form.limit)
+    return await _filter(context, cycle_steps, form.cycle_id, form.event_filter(), form.limit)
 
 
 @router.get("/events", responses=documented())
 @reads
-async def list_events(desk: TheDesk, query: Annotated[EventsQuery, Query()]) -> EventsAnswer:
+async def list_events(context: TheContext, query: Annotated[EventsQuery, Query()]) -> EventsAnswer:
     """The collected events, largest volume first."""
-    events = await desk.store.events_page(query.limit, query.offset, active_only=query.active_only)
+    events = await context.store.events_page(query.limit, query.offset, active_only=query.active_only)
     more = query.offset + len(events) if len(events) == query.limit else None
     return EventsAnswer(events=[EventAnswer.of(event) for event in events], count=len(events), next_offset=more)
 
 
 @router.get("/events/{event_id}", responses=documented(404))
 @reads
-async def show_event(desk: TheDesk, event_id: Annotated[Id, Path()]) -> EventWithMarkets:
+async def show_event(context: TheContext, event_id: Annotated[Id, Path()]) -> EventWithMarkets:
     """One collected event with its markets."""
-    event = await desk.store.event(event_id)
+    event = await context.store.event(event_id)
     if event is None:
         raise NotFoundError("No such event. GET /events lists those that were collected.")
-    return EventWithMarkets.with_markets(event, await desk.store.markets_of([event_id]))
+    return EventWithMarkets.with_markets(event, await context.store.markets_of([event_id]))
 
 
-async def _filter(desk: Desk, stages: Stages, cycle_id: str | None, limits: EventFilter, limit: int) -> FilterAnswer:
-    report = await stages.filter(cycle_id, limits) if cycle_id else None
+async def _filter(
+    context: TradingContext, cycle_steps: CycleSteps, cycle_id: str | None, limits: EventFilter, limit: int
+) -> FilterAnswer:
+    report = await cycle_steps.filter(cycle_id, limits) if cycle_id else None
     passing: list[Event] = []
     if report is None or limit:
-        counted, passing = _count(await desk.store.active_events(), limits)
+        counted, passing = _count(await context.store.active_events(), limits)
         report = report or counted
     passing.sort(key=lambda event: (-event.volume_micro, event.event_id))
     return FilterAnswer(

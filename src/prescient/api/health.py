@@ -7,7 +7,7 @@ import asyncio
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from prescient.api.dependencies import TheDesk, TheInfo
+from prescient.api.dependencies import TheContext, TheInfo
 from prescient.api.errors import documented
 from prescient.api.responses import Answer
 from prescient.api.strict_routes import StrictRoute, reads
@@ -27,13 +27,13 @@ class HealthAnswer(Answer):
 
 @router.get("/health", responses=documented())
 @reads
-async def health(request: Request, desk: TheDesk, info: TheInfo) -> HealthAnswer:
+async def health(request: Request, context: TheContext, info: TheInfo) -> HealthAnswer:
     """200 if the service and its database answer, 503 with the cure if the database does not."""
     try:
         async with asyncio.timeout(PING_S):
-            await desk.store.ping()
+            await context.store.ping()
     except TimeoutError as error:
         raise StoreUnavailable(f"It did not answer within {PING_S:.0f} s.") from error
     return HealthAnswer(
-        status="ok", service=request.app.state.service, version=info.version, database="ok", source=desk.source
+        status="ok", service=request.app.state.service, version=info.version, database="ok", source=context.source
     )

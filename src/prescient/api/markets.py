@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from prescient.api.dependencies import TheDesk, TheStages
+from prescient.api.dependencies import TheContext, TheStages
 from prescient.api.errors import documented
 from prescient.api.filters import CycleFields, either
 from prescient.api.inputs import DollarsMicro, Form, Id, LimitText, ListLimit, ListLimitText, OffsetText
@@ -15,7 +15,7 @@ from prescient.api.responses import Answer, BookAnswer, MarketAnswer, MarketSnap
 from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.errors import NotFoundError
 from prescient.domain.market import Market
-from prescient.ports import Desk, Stages
+from prescient.ports import CycleSteps, TradingContext
 
 router = APIRouter(route_class=StrictRoute, tags=["markets"])
 
@@ -79,26 +79,28 @@ class MarketSnapshotsAnswer(Answer):
 
 @router.get("/markets/export-filtered-markets-db", responses=documented(502))
 @changes
-async def screen_markets(desk: TheDesk, stages: TheStages, query: Annotated[ScreenQuery, Query()]) -> ScreenAnswer:
+async def screen_markets(
+    context: TheContext, cycle_steps: TheStages, query: Annotated[ScreenQuery, Query()]
+) -> ScreenAnswer:
     """Step 3: the markets of the passing events that a strategy may look at, kept for the next step."""
-    return await _screen(desk, stages, query, query.cycle_id, query.limit)
+    return await _screen(context, cycle_steps, query, query.cycle_id, query.limit)
 
 
 @router.post("/markets/export-filtered-markets-db", responses=documented(502))
 @changes
 async def screen_markets_by_form(
-    desk: TheDesk, stages: TheStages, query: Annotated[ScreenQuery, Query()], form: ScreenForm | None = None
+    context: TheContext, cycle_steps: TheStages, query: Annotated[ScreenQuery, Query()], form: ScreenForm | None = None
 ) -> ScreenAnswer:
     """Step 3, with the filters in the URL or in the body."""
     given = either(query, form)
-    return await _screen(desk, stages, given, given.cycle_id, given.limit)
+    return await _screen(context, cycle_steps, given, given.cycle_id, given.limit)
 
 
 @router.get("/markets", responses=documented())
 @reads
-async def list_markets(desk: TheDesk, query: Annotated[MarketsQuery, Query()]) -> MarketsAnswer:
+async def list_markets(context: TheContext, query: Annotated[MarketsQuery, Query()]) -> MarketsAnswer:
     """The collected markets, largest volume first."""
-    markets = await desk.store.markets_page(
+    markets = await context.store.markets_page(
         query.limit,
         query.offset,
         event_id=query.event_id,
@@ -112,19 +114,19 @@ async def list_markets(desk: TheDesk, query: Annotated[MarketsQuery, Query()]) -
 
 @router.get("/markets/{market_id}", responses=documented(404))
 @reads
-async def show_market(desk: TheDesk, market_id: Annotated[Id, Path()]) -> MarketAnswer:
+async def show_market(context: TheContext, market_id: Annotated[Id, Path()]) -> MarketAnswer:
     """One collected market by its id, condition id or slug."""
-    return MarketAnswer.of(await _known(desk, market_id))
+    return MarketAnswer.of(await _known(context, market_id))
 
 
 @router.get("/markets/{market_id}/book", responses=documented(404, 502))
 @reads
 async def show_books(
-    desk: TheDesk, market_id: Annotated[Id, Path()], query: Annotated[BookQuery, Query()]
+    context: TheContext, market_id: Annotated[Id, Path()], query: Annotated[BookQuery, Query()]
 ) -> BooksAnswer:
     """The market's order books as the venue shows them now."""
-    market = await _known(desk, market_id)
-    books = await desk.market_data.books([outcome.token_id for outcome in market.outcomes])
+    market = await _known(context, market_id)
+    books = await context.market_data.books([outcome.token_id for outcome in market.outcomes])
     present = [(books[item.token_id], item.name) for item in market.outcomes if item.token_id in books]
     return BooksAnswer(
         market_id=market.market_id,
@@ -137,20 +139,22 @@ async def show_books(
 @router.get("/markets/{market_id}/snapshots", responses=documented(404))
 @reads
 async def show_snapshots(
-    desk: TheDesk, market_id: Annotated[Id, Path()], query: Annotated[SnapshotsQuery, Query()]
+    context: TheContext, market_id: Annotated[Id, Path()], query: Annotated[SnapshotsQuery, Query()]
 ) -> MarketSnapshotsAnswer:
     """What was seen of the market's books at cycles and price updates."""
-    market = await _known(desk, market_id)
-    rows = await desk.store.snapshots_of_market(market.market_id, query.limit)
+    market = await _known(context, market_id)
+    rows = await context.store.snapshots_of_market(market.market_id, query.limit)
     return MarketSnapshotsAnswer(
         market_id=market.market_id, snapshots=[MarketSnapshotAnswer.of(row) for row in rows], count=len(rows)
     )
 
 
-async def _screen(desk: Desk, stages: Stages, filters: CycleFields, given_id: str | None, limit: int) -> ScreenAnswer:
-    cycle_id = given_id or desk.ids.new("cycle")
-    report = await stages.screen(cycle_id, filters.event_filter(), filters.market_filter())
-    markets = await desk.store.screened(cycle_id) if limit else []
+async def _screen(
+    context: TradingContext, cycle_steps: CycleSteps, filters: CycleFields, given_id: str | None, limit: int
+) -> ScreenAnswer:
+    cycle_id = given_id or context.ids.new("cycle")
+    report = await cycle_steps.screen(cycle_id, filters.event_filter(), filters.market_filter())
+    markets = await context.store.screened(cycle_id) if limit else []
     return ScreenAnswer(
         cycle_id=cycle_id,
         total=report.count_in,
@@ -163,8 +167,8 @@ async def _screen(desk: Desk, stages: Stages, filters: CycleFields, given_id: st
     )
 
 
-async def _known(desk: Desk, market_id: str) -> Market:
-    market = await desk.store.find_market(market_id)
+async def _known(context: TradingContext, market_id: str) -> Market:
+    market = await context.store.find_market(market_id)
     if market is None:
         raise NotFoundError("No such market. GET /markets lists those that were collected.")
     return market

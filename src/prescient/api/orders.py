@@ -10,7 +10,7 @@ from pydantic import Field
 
 from polymarket_kit.model import OrderType, Side
 from polymarket_kit.values import micro_to_number
-from prescient.api.dependencies import TheDesk
+from prescient.api.dependencies import TheContext
 from prescient.api.errors import documented
 from prescient.api.inputs import DollarsMicro, Form, Id, PortfolioId, PortfolioIdText, RatioMicro, Word
 from prescient.api.portfolio_responses import TradeAnswer
@@ -134,10 +134,10 @@ class SwappedAnswer(Answer):
 
 @router.post("/paper-trading/orders", responses=documented(404, 409, 502))
 @changes
-async def place(desk: TheDesk, form: OrderForm) -> PlacedAnswer:
+async def place(context: TheContext, form: OrderForm) -> PlacedAnswer:
     """Place a limit order. What crosses matches at once, as a taker; the rest rests in the market's queue."""
     placed = await place_limit(
-        desk,
+        context,
         LimitForm(
             form.portfolio_id,
             form.market,
@@ -167,33 +167,33 @@ async def place(desk: TheDesk, form: OrderForm) -> PlacedAnswer:
 
 @router.get("/paper-trading/orders", responses=documented(404))
 @reads
-async def orders(desk: TheDesk, query: Annotated[OrdersQuery, Query()]) -> OrdersAnswer:
+async def orders(context: TheContext, query: Annotated[OrdersQuery, Query()]) -> OrdersAnswer:
     """Orders that rest, with their place in the queue."""
     if query.portfolio_id is not None:
-        await desk.store.portfolio(query.portfolio_id)
-    kept = await desk.store.resting_orders()
+        await context.store.portfolio(query.portfolio_id)
+    kept = await context.store.resting_orders()
     wanted = [pair for pair in kept if query.portfolio_id in (None, pair[1].portfolio_id)]
     return OrdersAnswer(orders=[RestingAnswer.of(*pair) for pair in wanted], count=len(wanted))
 
 
 @router.delete("/paper-trading/orders/{order_id}", responses=documented(404, 409))
 @changes
-async def cancel(desk: TheDesk, order_id: OrderId) -> CanceledAnswer:
+async def cancel(context: TheContext, order_id: OrderId) -> CanceledAnswer:
     """Take a resting order off; what is reserved for it comes back."""
-    update = await cancel_order(desk, order_id)
+    update = await cancel_order(context, order_id)
     filled = micro_to_number(update.resting.filled_micro)
     return CanceledAnswer(order_id=order_id, status=update.status.value, filled=filled)
 
 
 @router.post("/paper-trading/merge", responses=documented(404, 409))
 @changes
-async def merge(desk: TheDesk, form: MergeForm) -> SwappedAnswer:
+async def merge(context: TheContext, form: MergeForm) -> SwappedAnswer:
     """Turn complete sets of a market into a dollar each. The price updater does it by itself as well."""
-    return SwappedAnswer.of(await merge_sets(desk, form.portfolio_id, form.condition_id, form.size))
+    return SwappedAnswer.of(await merge_sets(context, form.portfolio_id, form.condition_id, form.size))
 
 
 @router.post("/paper-trading/convert", responses=documented(404, 409, 502))
 @changes
-async def convert(desk: TheDesk, form: ConvertForm) -> SwappedAnswer:
+async def convert(context: TheContext, form: ConvertForm) -> SwappedAnswer:
     """Turn NO shares of some markets of a negative-risk event into YES of its others, and dollars for all but one."""
-    return SwappedAnswer.of(await convert_no_shares(desk, form.portfolio_id, form.condition_ids, form.size))
+    return SwappedAnswer.of(await convert_no_shares(context, form.portfolio_id, form.condition_ids, form.size))

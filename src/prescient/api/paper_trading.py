@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from prescient.api.dependencies import TheDesk, TheInfo, TheStages, known_cycle, latest_screen
+from prescient.api.dependencies import TheContext, TheInfo, TheStages, known_cycle, latest_screen
 from prescient.api.errors import documented
 from prescient.api.inputs import Form, Id, LimitText, PortfolioId, PortfolioIdText
 from prescient.api.portfolio_responses import PortfolioState, PositionAnswer, SnapshotAnswer, TradeAnswer
@@ -16,7 +16,7 @@ from prescient.api.responses import Answer, StageAnswer, StepAnswer
 from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.errors import NoActivePortfolios
 from prescient.domain.portfolio import PortfolioStatus
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.trading.execute import execute_signals
 from prescient.trading.mark import update_prices
 from prescient.worker.price_updater import HEARTBEAT, is_alive
@@ -101,15 +101,15 @@ class SnapshotTaken(Answer):
 
 @router.get("/paper-trading/status", responses=documented())
 @reads
-async def status(desk: TheDesk, info: TheInfo) -> StatusAnswer:
+async def status(context: TheContext, info: TheInfo) -> StatusAnswer:
     """Whether the price updater really runs, and what is held."""
-    beat = await desk.store.heartbeat(HEARTBEAT)
+    beat = await context.store.heartbeat(HEARTBEAT)
     time, detail = beat if beat else (None, {})
-    active = await desk.store.portfolios(PortfolioStatus.ACTIVE)
-    positions = await desk.store.positions(None)
+    active = await context.store.portfolios(PortfolioStatus.ACTIVE)
+    positions = await context.store.positions(None)
     return StatusAnswer(
         status="online",
-        price_updater_running=is_alive(time, desk.clock.now(), info.price_update_interval_s),
+        price_updater_running=is_alive(time, context.clock.now(), info.price_update_interval_s),
         price_update_interval=info.price_update_interval_s,
         price_updater=UpdaterAnswer(
             last_beat=time,
@@ -120,8 +120,8 @@ async def status(desk: TheDesk, info: TheInfo) -> StatusAnswer:
         ),
         active_portfolios=len(active),
         open_positions=len(positions),
-        venue=desk.venue.name,
-        source=desk.source,
+        venue=context.venue.name,
+        source=context.source,
     )
 
 
@@ -131,15 +131,15 @@ def _time(text: Any) -> datetime | None:
 
 @router.get("/paper-trading/portfolio", responses=documented(404, 409))
 @reads
-async def portfolio(desk: TheDesk, query: Annotated[PortfolioQuery, Query()]) -> PortfolioState:
+async def portfolio(context: TheContext, query: Annotated[PortfolioQuery, Query()]) -> PortfolioState:
     """A portfolio's balances and open positions with their prices and P&L."""
-    portfolio_id = query.portfolio_id or await _lowest_active(desk)
-    found = await desk.store.portfolio(portfolio_id)
-    return PortfolioState.with_positions(found, await desk.store.positions(portfolio_id))
+    portfolio_id = query.portfolio_id or await _lowest_active(context)
+    found = await context.store.portfolio(portfolio_id)
+    return PortfolioState.with_positions(found, await context.store.positions(portfolio_id))
 
 
-async def _lowest_active(desk: Desk) -> int:
-    active = await desk.store.portfolios(PortfolioStatus.ACTIVE)
+async def _lowest_active(context: TradingContext) -> int:
+    active = await context.store.portfolios(PortfolioStatus.ACTIVE)
     if not active:
         raise NoActivePortfolios
     return min(found.portfolio_id for found in active)
@@ -147,21 +147,21 @@ async def _lowest_active(desk: Desk) -> int:
 
 @router.get("/paper-trading/trades-history", responses=documented(404))
 @reads
-async def trades_history(desk: TheDesk, query: Annotated[TradesQuery, Query()]) -> TradesAnswer:
+async def trades_history(context: TheContext, query: Annotated[TradesQuery, Query()]) -> TradesAnswer:
     """All trades of one portfolio or of all, newest first."""
     if query.portfolio_id is not None:
-        await desk.store.portfolio(query.portfolio_id)
-    trades = await desk.store.trades(query.portfolio_id, query.limit)
+        await context.store.portfolio(query.portfolio_id)
+    trades = await context.store.trades(query.portfolio_id, query.limit)
     return TradesAnswer(trades=[TradeAnswer.of(trade) for trade in trades], count=len(trades))
 
 
 @router.get("/paper-trading/closed-positions", responses=documented(404))
 @reads
-async def closed_positions(desk: TheDesk, query: Annotated[TradesQuery, Query()]) -> ClosedPositionsAnswer:
+async def closed_positions(context: TheContext, query: Annotated[TradesQuery, Query()]) -> ClosedPositionsAnswer:
     """Positions that were paid out or sold, the latest first: what each brought in the end."""
     if query.portfolio_id is not None:
-        await desk.store.portfolio(query.portfolio_id)
-    closed = [found for found in await desk.store.positions(query.portfolio_id, open_only=False) if found.closed_at]
+        await context.store.portfolio(query.portfolio_id)
+    closed = [found for found in await context.store.positions(query.portfolio_id, open_only=False) if found.closed_at]
     closed.sort(key=lambda found: (found.closed_at or found.opened_at, found.token_id), reverse=True)
     listed = [PositionAnswer.of(found) for found in closed[: query.limit]]
     return ClosedPositionsAnswer(positions=listed, count=len(listed))
@@ -169,15 +169,15 @@ async def closed_positions(desk: TheDesk, query: Annotated[TradesQuery, Query()]
 
 @router.post("/paper-trading/execute-signals", responses=documented(404, 502))
 @changes
-async def execute(desk: TheDesk, stages: TheStages, form: ExecuteForm) -> ExecuteAnswer:
+async def execute(context: TheContext, cycle_steps: TheStages, form: ExecuteForm) -> ExecuteAnswer:
     """Step 5: trade the portfolio's signals that have no order yet. Asked again, it trades nothing twice."""
-    await desk.store.portfolio(form.portfolio_id)
-    cycle_id = form.cycle_id or await latest_screen(desk)
+    await context.store.portfolio(form.portfolio_id)
+    cycle_id = form.cycle_id or await latest_screen(context)
     if form.signal_ids is None:
-        report = await stages.execute(cycle_id, form.portfolio_id)
+        report = await cycle_steps.execute(cycle_id, form.portfolio_id)
     else:
-        report = await execute_signals(desk, cycle_id, form.portfolio_id, form.signal_ids)
-    await known_cycle(desk, cycle_id, report)
+        report = await execute_signals(context, cycle_id, form.portfolio_id, form.signal_ids)
+    await known_cycle(context, cycle_id, report)
     return ExecuteAnswer(
         cycle_id=cycle_id,
         portfolio_id=form.portfolio_id,
@@ -189,27 +189,27 @@ async def execute(desk: TheDesk, stages: TheStages, form: ExecuteForm) -> Execut
 
 @router.post("/paper-trading/mark", responses=documented(404, 502))
 @changes
-async def mark(stages: TheStages, form: MarkForm) -> StageAnswer:
+async def mark(cycle_steps: TheStages, form: MarkForm) -> StageAnswer:
     """Step 6 for one portfolio: settle what has resolved, value the rest at what a sale now would bring."""
-    return StageAnswer(report=StepAnswer.of(await stages.mark(form.portfolio_id)))
+    return StageAnswer(report=StepAnswer.of(await cycle_steps.mark(form.portfolio_id)))
 
 
 @router.get("/price-updater/update", responses=documented(502))
 @changes
-async def update(desk: TheDesk) -> UpdateAnswer:
+async def update(context: TheContext) -> UpdateAnswer:
     """Update the prices of all open positions now."""
-    return await _update(desk)
+    return await _update(context)
 
 
 @router.post("/price-updater/update", responses=documented(502))
 @changes
-async def update_by_post(desk: TheDesk) -> UpdateAnswer:
+async def update_by_post(context: TheContext) -> UpdateAnswer:
     """Update the prices of all open positions now."""
-    return await _update(desk)
+    return await _update(context)
 
 
-async def _update(desk: Desk) -> UpdateAnswer:
-    reports = await update_prices(desk)
+async def _update(context: TradingContext) -> UpdateAnswer:
+    reports = await update_prices(context)
     marked = sum(report.count_out for report in reports)
     return UpdateAnswer(
         message=f"Prices of {marked} positions updated",
@@ -222,10 +222,10 @@ async def _update(desk: Desk) -> UpdateAnswer:
 
 @router.post("/paper-trading/snapshot", responses=documented(404))
 @changes
-async def snapshot(desk: TheDesk, stages: TheStages, form: SnapshotForm) -> SnapshotTaken:
+async def snapshot(context: TheContext, cycle_steps: TheStages, form: SnapshotForm) -> SnapshotTaken:
     """Step 7: keep the portfolio's state of the day, once its books agree with themselves."""
-    report = await stages.snapshot(form.cycle_id or "", form.portfolio_id)
-    day = await desk.store.history(form.portfolio_id, 1)
+    report = await cycle_steps.snapshot(form.cycle_id or "", form.portfolio_id)
+    day = await context.store.history(form.portfolio_id, 1)
     return SnapshotTaken(
         portfolio_id=form.portfolio_id, snapshot=SnapshotAnswer.of(day[0]), report=StepAnswer.of(report)
     )

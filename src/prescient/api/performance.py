@@ -9,14 +9,14 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from polymarket_kit.values import micro_to_number
-from prescient.api.dependencies import TheDesk
+from prescient.api.dependencies import TheContext
 from prescient.api.errors import documented
 from prescient.api.inputs import DaysText, Form, PortfolioIdText
 from prescient.api.portfolio_responses import SnapshotAnswer
 from prescient.api.responses import Answer
 from prescient.api.strict_routes import StrictRoute, reads
 from prescient.domain.portfolio import Portfolio
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 
 router = APIRouter(route_class=StrictRoute, tags=["trading"])
 
@@ -68,15 +68,15 @@ class PerformanceAnswer(Answer):
 
 @router.get("/trading/performance-summary", responses=documented(404))
 @reads
-async def performance_summary(desk: TheDesk, query: Annotated[PerformanceQuery, Query()]) -> PerformanceAnswer:
+async def performance_summary(context: TheContext, query: Annotated[PerformanceQuery, Query()]) -> PerformanceAnswer:
     """How one portfolio or all of them have done."""
     if query.portfolio_id is None:
-        portfolios = await desk.store.portfolios()
+        portfolios = await context.store.portfolios()
     else:
-        portfolios = [await desk.store.portfolio(query.portfolio_id)]
-    counts = await desk.store.trade_counts(query.portfolio_id)
+        portfolios = [await context.store.portfolio(query.portfolio_id)]
+    counts = await context.store.trade_counts(query.portfolio_id)
     found = [
-        await _performance(desk, portfolio, counts.get(portfolio.portfolio_id, (0, 0, 0)), query.days)
+        await _performance(context, portfolio, counts.get(portfolio.portfolio_id, (0, 0, 0)), query.days)
         for portfolio in portfolios
     ]
     return PerformanceAnswer(
@@ -91,12 +91,12 @@ async def performance_summary(desk: TheDesk, query: Annotated[PerformanceQuery, 
 
 
 async def _performance(
-    desk: Desk, portfolio: Portfolio, counts: tuple[int, int, int], days: int
+    context: TradingContext, portfolio: Portfolio, counts: tuple[int, int, int], days: int
 ) -> PortfolioPerformance:
     trades, wins, losses = counts
-    since = desk.clock.now() - timedelta(days=days)
-    history = await desk.store.history(portfolio.portfolio_id, days)
-    points = await desk.store.equity(portfolio.portfolio_id, since, POINTS_MAX)
+    since = context.clock.now() - timedelta(days=days)
+    history = await context.store.history(portfolio.portfolio_id, days)
+    points = await context.store.equity(portfolio.portfolio_id, since, POINTS_MAX)
     closed = wins + losses
     return PortfolioPerformance(
         portfolio_id=portfolio.portfolio_id,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field
 
 from polymarket_kit.errors import InvalidRequest
-from prescient.api.dependencies import TheDesk
+from prescient.api.dependencies import TheContext
 from prescient.api.errors import documented
 from prescient.api.inputs import BalanceMicro, Description, Form, FreeObject, Name, PortfolioIdText, Word
 from prescient.api.portfolio_responses import PortfolioAnswer, PortfolioState
@@ -69,10 +69,10 @@ class PortfoliosAnswer(Answer):
 
 @router.get("/portfolios/list", responses=documented())
 @reads
-async def list_portfolios(desk: TheDesk, query: Annotated[ListQuery, Query()]) -> PortfoliosAnswer:
+async def list_portfolios(context: TheContext, query: Annotated[ListQuery, Query()]) -> PortfoliosAnswer:
     """All portfolios, archived ones included, or those of one status."""
     status = PortfolioStatus(query.status) if query.status else None
-    portfolios = await desk.store.portfolios(status)
+    portfolios = await context.store.portfolios(status)
     answers = [PortfolioAnswer.of(portfolio) for portfolio in portfolios]
     active = sum(portfolio.status is PortfolioStatus.ACTIVE for portfolio in portfolios)
     return PortfoliosAnswer(portfolios=answers, count=len(answers), active=active)
@@ -80,10 +80,10 @@ async def list_portfolios(desk: TheDesk, query: Annotated[ListQuery, Query()]) -
 
 @router.post("/portfolios/create", responses=documented(409))
 @changes
-async def create(desk: TheDesk, form: CreateForm) -> PortfolioAnswer:
+async def create(context: TheContext, form: CreateForm) -> PortfolioAnswer:
     """Create a portfolio with its own capital, strategy and configuration."""
     portfolio = await create_portfolio(
-        desk,
+        context,
         PortfolioForm(
             name=form.name,
             initial_balance_micro=form.initial_balance,
@@ -99,26 +99,28 @@ async def create(desk: TheDesk, form: CreateForm) -> PortfolioAnswer:
 
 @router.get("/portfolios/{portfolio_id:int}", responses=documented(404))
 @reads
-async def show(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()]) -> PortfolioState:
+async def show(context: TheContext, portfolio_id: Annotated[PortfolioIdText, Path()]) -> PortfolioState:
     """One portfolio with its open positions."""
-    portfolio = await desk.store.portfolio(portfolio_id)
-    return PortfolioState.with_positions(portfolio, await desk.store.positions(portfolio_id))
+    portfolio = await context.store.portfolio(portfolio_id)
+    return PortfolioState.with_positions(portfolio, await context.store.positions(portfolio_id))
 
 
 @router.patch("/portfolios/{portfolio_id:int}", responses=documented(404, 409))
 @changes
-async def change(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()], form: ChangeForm) -> PortfolioAnswer:
+async def change(
+    context: TheContext, portfolio_id: Annotated[PortfolioIdText, Path()], form: ChangeForm
+) -> PortfolioAnswer:
     """Change name, description, strategy, configuration, schedule or status. An archived portfolio stays as it is."""
     if not form.model_fields_set:
         raise InvalidRequest("body", f"names nothing to change; it may hold {', '.join(ChangeForm.model_fields)}.")
     changed = {name: getattr(form, name) for name in form.model_fields_set}
     if "schedule" in changed:
         changed["schedule"] = check_schedule(form.schedule)
-    return PortfolioAnswer.of(await change_portfolio(desk, portfolio_id, changed))
+    return PortfolioAnswer.of(await change_portfolio(context, portfolio_id, changed))
 
 
 @router.delete("/portfolios/{portfolio_id:int}", responses=documented(404, 409))
 @changes
-async def archive(desk: TheDesk, portfolio_id: Annotated[PortfolioIdText, Path()]) -> PortfolioAnswer:
+async def archive(context: TheContext, portfolio_id: Annotated[PortfolioIdText, Path()]) -> PortfolioAnswer:
     """Archive a portfolio: it trades no more, its rows stay, open positions are still marked and settled."""
-    return PortfolioAnswer.of(await archive_portfolio(desk, portfolio_id))
+    return PortfolioAnswer.of(await archive_portfolio(context, portfolio_id))

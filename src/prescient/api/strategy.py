@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from polymarket_kit.values import micro_to_number
-from prescient.api.dependencies import TheDesk, TheStages, known_cycle, latest_screen
+from prescient.api.dependencies import TheContext, TheStages, known_cycle, latest_screen
 from prescient.api.errors import documented
 from prescient.api.filters import BandFields
 from prescient.api.inputs import Form, Id, LimitText, ListLimit, PortfolioId, PortfolioIdText
@@ -136,16 +136,16 @@ class StrategiesAnswer(Answer):
 
 @router.post("/strategy/generate-signals", responses=documented(404, 502))
 @changes
-async def generate_signals(desk: TheDesk, stages: TheStages, form: DecideForm) -> DecideAnswer:
+async def generate_signals(context: TheContext, cycle_steps: TheStages, form: DecideForm) -> DecideAnswer:
     """Step 4: the portfolio's strategy looks at each screened market's fresh book and proposes, or says why not."""
-    await desk.store.portfolio(form.portfolio_id)
-    cycle_id = form.cycle_id or await latest_screen(desk)
-    report = await stages.decide(cycle_id, form.portfolio_id, form.band())
-    await known_cycle(desk, cycle_id, report)
+    await context.store.portfolio(form.portfolio_id)
+    cycle_id = form.cycle_id or await latest_screen(context)
+    report = await cycle_steps.decide(cycle_id, form.portfolio_id, form.band())
+    await known_cycle(context, cycle_id, report)
     signals: list[Signal] = []
     if form.limit:
-        signals = await desk.store.signals(cycle_id=cycle_id, portfolio_id=form.portfolio_id, limit=form.limit)
-    pending = await _pending(desk, signals)
+        signals = await context.store.signals(cycle_id=cycle_id, portfolio_id=form.portfolio_id, limit=form.limit)
+    pending = await _pending(context, signals)
     found = f"{report.count_out} signals from {report.count_in} markets"
     return DecideAnswer(
         cycle_id=cycle_id,
@@ -160,30 +160,30 @@ async def generate_signals(desk: TheDesk, stages: TheStages, form: DecideForm) -
 
 @router.get("/strategy/signals", responses=documented(404))
 @reads
-async def list_signals(desk: TheDesk, query: Annotated[SignalsQuery, Query()]) -> SignalsAnswer:
+async def list_signals(context: TheContext, query: Annotated[SignalsQuery, Query()]) -> SignalsAnswer:
     """Signals with their executed mark, of all portfolios or one, of all cycles or one."""
     if query.portfolio_id is not None:
-        await desk.store.portfolio(query.portfolio_id)
-    signals = await desk.store.signals(
+        await context.store.portfolio(query.portfolio_id)
+    signals = await context.store.signals(
         cycle_id=query.cycle_id, portfolio_id=query.portfolio_id, pending_only=query.pending_only, limit=query.limit
     )
-    pending = await _pending(desk, signals)
+    pending = await _pending(context, signals)
     answers = [SignalAnswer.of(signal, executed=signal.signal_id not in pending) for signal in signals]
     return SignalsAnswer(signals=answers, count=len(answers))
 
 
 @router.get("/strategy/strategies", responses=documented())
 @reads
-async def list_strategies(desk: TheDesk) -> StrategiesAnswer:
+async def list_strategies(context: TheContext) -> StrategiesAnswer:
     """Every strategy with the parameters that a portfolio's `strategy_config` may hold for it."""
-    answers = [StrategyAnswer.of(desk.strategies[name]) for name in sorted(desk.strategies)]
+    answers = [StrategyAnswer.of(context.strategies[name]) for name in sorted(context.strategies)]
     return StrategiesAnswer(strategies=answers, count=len(answers))
 
 
-async def _pending(desk: TheDesk, signals: list[Signal]) -> set[str]:
+async def _pending(context: TheContext, signals: list[Signal]) -> set[str]:
     """Those of these signals that have no order yet."""
     if not signals:
         return set()
     asked = [signal.signal_id for signal in signals]
-    left = await desk.store.signals(signal_ids=asked, pending_only=True, limit=len(asked))
+    left = await context.store.signals(signal_ids=asked, pending_only=True, limit=len(asked))
     return {signal.signal_id for signal in left}

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from polymarket_kit.errors import InvalidRequest
-from prescient.api.access import DoorPolicy, judge_change
+from prescient.api.access import AccessPolicy, judge_change
 from prescient.api.errors import problem
 from prescient.api.inputs import parse_json, safe_name
 
@@ -60,7 +60,7 @@ class StrictRoute(APIRoute):
         query_names = _query_names(self.dependant)
 
         async def strictly(request: Request) -> Response:
-            policy: DoorPolicy = request.app.state.door
+            policy: AccessPolicy = request.app.state.access
             refusal = judge_change(policy, request.headers) if self.changes_state else None
             if refusal is not None:
                 return problem(*refusal)

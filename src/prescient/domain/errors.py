@@ -116,7 +116,7 @@ class VenueUnavailable(PrescientError):
     code = "venue_unavailable"
 
 
-class StageUnavailable(PrescientError):
+class StepUnavailable(PrescientError):
     """Another service of ours does not answer (HTTP 503)."""
 
     code = "service_unavailable"

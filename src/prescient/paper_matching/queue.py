@@ -28,7 +28,7 @@ from prescient.domain.resting import RestingOrder
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, StreamEvent, TickSeen
 
 # (ladder, price on that ladder)
-Place = tuple[int, int]
+LevelKey = tuple[int, int]
 PRINTS_REMEMBERED = 64
 RESOLVED = "the market is resolved"
 OFF_GRID = "order price breaks the new minimum tick size"
@@ -71,16 +71,16 @@ class MarketQueue:
         self.token_ids = token_ids
         self.orders: dict[str, RestingOrder] = {}
         self._model = model
-        self._levels: dict[Place, int] = {}
+        self._levels: dict[LevelKey, int] = {}
         # Tokens of whose book nothing is known now.
         self._unknown = set(token_ids)
-        self._spared: dict[Place, int] = {}
+        self._spared: dict[LevelKey, int] = {}
         # Printed at a place, and not yet seen to be gone from its level.
-        self._printed: dict[Place, int] = {}
+        self._printed: dict[LevelKey, int] = {}
         # By order: by how much, and when, a shrinking level reduced the queue ahead.
         self._falls: dict[str, deque[tuple[int, int]]] = {}
         # The latest prints: one that is told twice, or for both tokens, is one trade.
-        self._prints: deque[tuple[int, Place, int]] = deque(maxlen=PRINTS_REMEMBERED)
+        self._prints: deque[tuple[int, LevelKey, int]] = deque(maxlen=PRINTS_REMEMBERED)
         # By order: the shares that would have met it without a print.
         self._met: dict[str, int] = {}
         # Not in the books yet: what reaches them is not credited, and what ends them is told when they are.
@@ -95,16 +95,16 @@ class MarketQueue:
         place = ladder, price_micro
         return self._levels.get(place, 0) + self._spared.get(place, 0)
 
-    def level(self, token_index: int, side: Side, price_micro: int) -> tuple[Place, int]:
+    def level(self, token_index: int, side: Side, price_micro: int) -> tuple[LevelKey, int]:
         """Where one price of one token's book lies in the unified book, and what it displays."""
         place = self._place(token_index, side, price_micro)
         return place, self._levels.get(place, 0)
 
-    def places(self) -> dict[Place, int]:
+    def places(self) -> dict[LevelKey, int]:
         """Everything that is displayed."""
         return dict(self._levels)
 
-    def meet(self, place: Place, grown_micro: int) -> int:
+    def meet(self, place: LevelKey, grown_micro: int) -> int:
         """How many of a level's new shares would have met our orders that they cross, though nobody printed that trade.
 
         Ours stay unfilled, for lack of evidence; but those shares are not there for our takers, and meet each of ours once.
@@ -186,14 +186,14 @@ class MarketQueue:
 
     # Levels
 
-    def _place(self, token_index: int, side: Side, price_micro: int) -> Place:
+    def _place(self, token_index: int, side: Side, price_micro: int) -> LevelKey:
         """Where one price of one token's book lies in the unified book."""
         return (token_index, price_micro) if side is Side.BUY else (1 - token_index, MICRO - price_micro)
 
-    def _at(self, place: Place) -> list[RestingOrder]:
+    def _at(self, place: LevelKey) -> list[RestingOrder]:
         return [order for order in self.orders.values() if (order.ladder, order.ladder_price_micro) == place]
 
-    def _level(self, place: Place, size_micro: int, time_ms: int) -> None:
+    def _level(self, place: LevelKey, size_micro: int, time_ms: int) -> None:
         before = self._levels.get(place, 0)
         if size_micro:
             self._levels[place] = size_micro
@@ -279,14 +279,14 @@ class MarketQueue:
         self._spare(place, event.size_micro - left + ours)
         return outcomes
 
-    def _better(self, place: Place) -> list[Place]:
+    def _better(self, place: LevelKey) -> list[LevelKey]:
         """The places before this one where anybody waits in a world with us, best first."""
         ladder, price = place
         ours = {(order.ladder, order.ladder_price_micro) for order in self.orders.values()}
         found = [other for other in ours | self._spared.keys() if other[0] == ladder and other[1] > price]
         return sorted(found, key=lambda other: -other[1])
 
-    def _pass(self, place: Place, volume_micro: int, time_ms: int, outcomes: list[Outcome]) -> int:
+    def _pass(self, place: LevelKey, volume_micro: int, time_ms: int, outcomes: list[Outcome]) -> int:
         """A taker went through a place: only those whom our fills had spared can still stand there. Returns what stayed."""
         spared = self._spared.get(place, 0)
         for order in self._at(place):
@@ -297,12 +297,12 @@ class MarketQueue:
         self._spare(place, -eaten)
         return ours + eaten
 
-    def _spare(self, place: Place, size_micro: int) -> None:
+    def _spare(self, place: LevelKey, size_micro: int) -> None:
         left = self._spared.pop(place, 0) + size_micro
         if left:
             self._spared[place] = left
 
-    def _reach(self, place: Place, volume_micro: int, time_ms: int, outcomes: list[Outcome], *, claims: bool) -> int:
+    def _reach(self, place: LevelKey, volume_micro: int, time_ms: int, outcomes: list[Outcome], *, claims: bool) -> int:
         """Let a print's volume pass the queue at one place, from the front; returns what our orders got of it."""
         ours = 0
         for order in self._at(place):

@@ -116,8 +116,8 @@ def back_up(settings: Settings, target: Path | None) -> Path:
     os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         with database_for_a_while(settings):
-            place = wiring.connection(settings)
-            _run("pg_dump", ["--format=custom", "--no-owner", "--no-privileges", f"--file={draft}"], place)
+            folders = wiring.connection(settings)
+            _run("pg_dump", ["--format=custom", "--no-owner", "--no-privileges", f"--file={draft}"], folders)
         _contents(draft)
         draft.replace(path)
     finally:
@@ -215,11 +215,11 @@ def _contents(backup: Path) -> str:
     return listed
 
 
-def _sql(place: Login, text: str) -> str:
-    return _run("psql", ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-f", "-"], place, text)
+def _sql(folders: Login, text: str) -> str:
+    return _run("psql", ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-f", "-"], folders, text)
 
 
-def _run(program: str, arguments: list[str], place: Login | None, text: str = "") -> str:
+def _run(program: str, arguments: list[str], folders: Login | None, text: str = "") -> str:
     """Run one of PostgreSQL's programs; the password goes by the environment, never by an argument."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     try:
@@ -229,7 +229,7 @@ def _run(program: str, arguments: list[str], place: Login | None, text: str = ""
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            env=kept | {"LC_ALL": "C"} | (place.environment() if place is not None else {}),
+            env=kept | {"LC_ALL": "C"} | (folders.environment() if folders is not None else {}),
             timeout=TOOL_TIMEOUT_S,
             check=False,
         )

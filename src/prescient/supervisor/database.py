@@ -32,7 +32,7 @@ class Server(Protocol):
     def rotate_log(self) -> bool: ...
 
 
-class DatabaseKeeper:
+class DatabaseProcess:
     """Runs the blocking calls in a thread, so that the supervisor hears signals and starts other processes meanwhile."""
 
     def __init__(self, server: Server) -> None:

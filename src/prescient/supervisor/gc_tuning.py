@@ -12,7 +12,7 @@ YOUNG_ROUNDS = 1
 MIDDLE_ROUNDS = 200
 
 
-def settle_collector() -> None:
+def tune_garbage_collection() -> None:
     """Set what is loaded by now aside for good, and walk over the rest less often. Called when a process is ready to serve."""
     gc.collect()
     gc.freeze()

@@ -88,7 +88,7 @@ class SupervisedProcess:
         code = self._child.poll()
         if code is None:
             return ""
-        self._close_life_line()
+        self._close_parent_pipe()
         if code == EXIT_HOPELESS:
             self.given_up = f"The {self.plan.name} process cannot run:\n{tail(self.stderr_log, 3)}"
             return self.given_up
@@ -130,7 +130,7 @@ class SupervisedProcess:
             return
         if sys.platform == "win32":
             # There is no polite signal; the end of the life line means the same.
-            self._close_life_line()
+            self._close_parent_pipe()
         else:
             self._child.terminate()
 
@@ -145,7 +145,7 @@ class SupervisedProcess:
             _kill_family(self._child.pid)
             self._child.wait(2.0)
             in_order = False
-        self._close_life_line()
+        self._close_parent_pipe()
         return in_order
 
     def rotate_logs(self) -> None:
@@ -159,7 +159,7 @@ class SupervisedProcess:
             return ChildState("stopped" if self._start_again_at_s is None else "waiting", None, self._restarts.count)
         return ChildState("running", self._mark, self._restarts.count)
 
-    def _close_life_line(self) -> None:
+    def _close_parent_pipe(self) -> None:
         if self._child is None or self._child.stdin is None:
             return
         try:

@@ -16,19 +16,19 @@ import structlog
 
 from prescient import wiring
 from prescient.settings import SERVICE_PORTS, Settings
-from prescient.supervisor.gc_tuning import settle_collector
+from prescient.supervisor.gc_tuning import tune_garbage_collection
 from prescient.supervisor.logs import set_up_logs
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from prescient.api.dependencies import HealthOf
-    from prescient.ports import Desk, Stages
+    from prescient.ports import CycleSteps, TradingContext
 
 log = structlog.get_logger(__name__)
 
 HOST = "127.0.0.1"
-Role = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+ProcessRole = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 def run_services(settings: Settings, names: Sequence[str], *, first_portfolio: bool = False) -> int:
@@ -57,7 +57,7 @@ def load(role: str) -> None:
     """Import what a role needs."""
     for module in MODULES[role]:
         importlib.import_module(module)
-    wiring.load_desk()
+    wiring.load_context_modules()
 
 
 async def _serve(settings: Settings, names: tuple[str, ...], first_portfolio: bool, stop: asyncio.Event) -> None:
@@ -67,23 +67,23 @@ async def _serve(settings: Settings, names: tuple[str, ...], first_portfolio: bo
     # A controller among its four neighbours calls them directly; one that is alone asks them over HTTP.
     together = set(SERVICE_PORTS) <= set(names)
     async with AsyncExitStack() as stack:
-        desk = await stack.enter_async_context(wiring.open_desk(settings))
+        context = await stack.enter_async_context(wiring.open_context(settings))
         health = await stack.enter_async_context(wiring.open_health(settings))
-        remote = await stack.enter_async_context(wiring.open_remote_stages(settings))
-        made = await ensure_first_portfolio(desk) if first_portfolio else None
+        remote = await stack.enter_async_context(wiring.open_remote_cycle_steps(settings))
+        made = await ensure_first_portfolio(context) if first_portfolio else None
         if made is not None:
             log.info("first portfolio made", portfolio_id=made.portfolio_id, name=made.name)
-        local = wiring.local_stages(desk)
+        local = wiring.local_cycle_steps(context)
         apps = []
         for name in names:
-            stages = remote if name == "controller" and not together else local
-            apps.append((_app(settings, name, desk, stages, health), HOST, settings.port(name)))
-        settle_collector()
+            cycle_steps = remote if name == "controller" and not together else local
+            apps.append((_app(settings, name, context, cycle_steps, health), HOST, settings.port(name)))
+        tune_garbage_collection()
         await serve_apps(apps, stop)
 
 
-def _app(settings: Settings, name: str, desk: Desk, stages: Stages, health: HealthOf) -> FastAPI:
-    from prescient.api.access import DoorPolicy
+def _app(settings: Settings, name: str, context: TradingContext, cycle_steps: CycleSteps, health: HealthOf) -> FastAPI:
+    from prescient.api.access import AccessPolicy
     from prescient.api.app import create_app
     from prescient.api.dependencies import ServiceInfo
     from prescient.worker.price_updater import PriceUpdater, recover_patiently
@@ -91,30 +91,34 @@ def _app(settings: Settings, name: str, desk: Desk, stages: Stages, health: Heal
 
     trades = name == "paper-trading"
     updater = PriceUpdater(
-        desk,
+        context,
         interval_s=settings.price_update_interval_s,
         decisions_keep_days=settings.decisions_keep_days,
         snapshots_keep_days=settings.snapshots_keep_days,
     )
     return create_app(
         name,
-        desk,
-        stages,
-        DoorPolicy(ports=frozenset(settings.port(service) for service in SERVICE_PORTS)),
+        context,
+        cycle_steps,
+        AccessPolicy(ports=frozenset(settings.port(service) for service in SERVICE_PORTS)),
         info=ServiceInfo(settings.price_update_interval_s),
         health_of=health if name == "controller" else None,
-        before_serving=[partial(recover_patiently, desk)] if trades else (),
-        background=[updater.run, RestingLoop(desk).run] if trades and desk.resting else [updater.run] if trades else (),
+        before_serving=[partial(recover_patiently, context)] if trades else (),
+        background=[updater.run, RestingLoop(context).run]
+        if trades and context.resting
+        else [updater.run]
+        if trades
+        else (),
     )
 
 
 async def _work(settings: Settings, stop: asyncio.Event) -> None:
     from prescient.worker.worker import Worker, ask_controller
 
-    async with wiring.open_desk(settings) as desk:
-        settle_collector()
+    async with wiring.open_context(settings) as context:
+        tune_garbage_collection()
         controller_url = f"http://{HOST}:{settings.port('controller')}"
-        await _until(stop, Worker(desk.store, desk.clock, ask_controller(controller_url)).run())
+        await _until(stop, Worker(context.store, context.clock, ask_controller(controller_url)).run())
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
@@ -129,7 +133,7 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
             await working
 
 
-def _run(settings: Settings, role: Role) -> int:
+def _run(settings: Settings, role: ProcessRole) -> int:
     """Set up logs, event loop and signals for a role and run it until it ends. Returns 0; raises what ends it early."""
     set_up_logs(settings.log_level)
 

@@ -22,7 +22,7 @@ HOPELESS = frozenset(
 )
 
 
-class LifeLine:
+class ParentPipe:
     """Standard input from the supervisor: its first line says go, its end says that the supervisor is gone."""
 
     def __init__(self, descriptor: int = 0) -> None:
@@ -55,18 +55,18 @@ class LifeLine:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def hold_life_line() -> LifeLine | None:
+def watch_parent() -> ParentPipe | None:
     """Take up the life line if a supervisor started this process."""
     if os.environ.pop(SUPERVISED_VARIABLE, "") != "1":
         return None
-    line = LifeLine()
+    line = ParentPipe()
     line.hold()
     return line
 
 
 def main(role: str) -> int:
     """Do one role's work under a supervisor (or alone, for who runs this module by hand); returns the exit code."""
-    line = hold_life_line()
+    line = watch_parent()
     # While the database is still starting, everything heavy is loaded already.
     from prescient.settings import SERVICE_PORTS, Settings
     from prescient.supervisor import processes

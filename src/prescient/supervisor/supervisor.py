@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
 
-from prescient.supervisor.database import DatabaseKeeper
+from prescient.supervisor.database import DatabaseProcess
 from prescient.supervisor.home import ChildState, Home, ProcessMark, RunState, end_leftovers
 from prescient.supervisor.log_files import open_log, rotate
 from prescient.supervisor.plan import PLAN_VARIABLE, Plan
@@ -35,7 +35,7 @@ LEFTOVERS_TIMEOUT_S = 5.0
 class Supervisor:
     """Runs one plan from start to stop. ``database`` is None when somebody else's server is used."""
 
-    def __init__(self, plan: Plan, database: DatabaseKeeper | None, say: Callable[[str], None]) -> None:
+    def __init__(self, plan: Plan, database: DatabaseProcess | None, say: Callable[[str], None]) -> None:
         self._plan = plan
         self._home = Home(plan.home_path)
         self._database = database
@@ -163,7 +163,7 @@ class Supervisor:
 
     def _look(self) -> str:
         """Let everything be started again that died; returns the first thing that was given up."""
-        everything: list[DatabaseKeeper | SupervisedProcess] = [*self._processes]
+        everything: list[DatabaseProcess | SupervisedProcess] = [*self._processes]
         if self._database is not None:
             everything.insert(0, self._database)
         for watched in everything:
@@ -279,7 +279,7 @@ def run_plan(plan: Plan) -> int:
     if plan.database_port is not None:
         from prescient.wiring import embedded_server
 
-        keeper = DatabaseKeeper(embedded_server(plan.home_path, plan.database_port, plan.database_name))
+        keeper = DatabaseProcess(embedded_server(plan.home_path, plan.database_port, plan.database_name))
     supervisor = Supervisor(plan, keeper, say)
     listen_to_signals(supervisor)
     return supervisor.run()

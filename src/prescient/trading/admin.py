@@ -9,7 +9,7 @@ from polymarket_kit.errors import InvalidRequest
 from polymarket_kit.values import MICRO
 from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
 from prescient.domain.schedule import parse_schedule
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.trading.strategy_config import check
 
 NAME_LENGTH_MAX = 100
@@ -34,7 +34,7 @@ class PortfolioForm:
     schedule: str = ""
 
 
-async def create_portfolio(desk: Desk, form: PortfolioForm) -> Portfolio:
+async def create_portfolio(context: TradingContext, form: PortfolioForm) -> Portfolio:
     """Check the form and create the portfolio with its opening entry. Raises InvalidRequest, ConflictError on a taken name."""
     if form.current_balance_micro not in (None, form.initial_balance_micro):
         raise InvalidRequest(
@@ -42,24 +42,24 @@ async def create_portfolio(desk: Desk, form: PortfolioForm) -> Portfolio:
         )
     if not BALANCE_MIN_MICRO <= form.initial_balance_micro <= BALANCE_MAX_MICRO:
         raise InvalidRequest("initial_balance", "must be from 1 to 1,000,000,000 dollars")
-    strategy = desk.strategies.get(form.strategy_type)
+    strategy = context.strategies.get(form.strategy_type)
     if strategy is None:
-        raise InvalidRequest("strategy_type", f"must be one of {', '.join(sorted(desk.strategies))}")
+        raise InvalidRequest("strategy_type", f"must be one of {', '.join(sorted(context.strategies))}")
     new = NewPortfolio(
         name=_text("name", form.name, NAME_LENGTH_MAX, required=True),
         strategy_type=form.strategy_type,
         initial_balance_micro=form.initial_balance_micro,
         description=_text("description", form.description, DESCRIPTION_LENGTH_MAX),
         strategy_config=check(strategy, form.strategy_config),
-        venue=desk.venue.name,
+        venue=context.venue.name,
         schedule=parse_schedule(form.schedule).text,
     )
-    return await desk.store.create_portfolio(new, desk.clock.now())
+    return await context.store.create_portfolio(new, context.clock.now())
 
 
-async def change_portfolio(desk: Desk, portfolio_id: int, changes: dict[str, Any]) -> Portfolio:
+async def change_portfolio(context: TradingContext, portfolio_id: int, changes: dict[str, Any]) -> Portfolio:
     """Change name, description, strategy_type, strategy_config, schedule or status."""
-    present = await desk.store.portfolio(portfolio_id)
+    present = await context.store.portfolio(portfolio_id)
     checked = dict(changes)
     if "name" in changes:
         checked["name"] = _text("name", changes["name"], NAME_LENGTH_MAX, required=True)
@@ -71,26 +71,26 @@ async def change_portfolio(desk: Desk, portfolio_id: int, changes: dict[str, Any
         checked["status"] = PortfolioStatus(changes["status"])
     if "strategy_type" in changes or "strategy_config" in changes:
         name = changes.get("strategy_type", present.strategy_type)
-        strategy = desk.strategies.get(name)
+        strategy = context.strategies.get(name)
         if strategy is None:
-            raise InvalidRequest("strategy_type", f"must be one of {', '.join(sorted(desk.strategies))}")
+            raise InvalidRequest("strategy_type", f"must be one of {', '.join(sorted(context.strategies))}")
         # Another strategy does not understand the old one's own keys, so it starts from its defaults unless told.
         kept = present.strategy_config if name == present.strategy_type else {}
         checked["strategy_config"] = check(strategy, changes.get("strategy_config", kept))
-    return await desk.store.change_portfolio(portfolio_id, checked, desk.clock.now())
+    return await context.store.change_portfolio(portfolio_id, checked, context.clock.now())
 
 
-async def archive_portfolio(desk: Desk, portfolio_id: int) -> Portfolio:
+async def archive_portfolio(context: TradingContext, portfolio_id: int) -> Portfolio:
     """Take a portfolio out of trading for good; its rows stay. Open positions are still marked and settled."""
-    return await desk.store.change_portfolio(portfolio_id, {"status": PortfolioStatus.ARCHIVED}, desk.clock.now())
+    return await context.store.change_portfolio(portfolio_id, {"status": PortfolioStatus.ARCHIVED}, context.clock.now())
 
 
-async def ensure_first_portfolio(desk: Desk) -> Portfolio | None:
+async def ensure_first_portfolio(context: TradingContext) -> Portfolio | None:
     """Make the default portfolio if there never was one, so that a first start has something to trade with."""
-    if await desk.store.ever_had_portfolio():
+    if await context.store.ever_had_portfolio():
         return None
     form = PortfolioForm(DEFAULT_NAME, DEFAULT_BALANCE_MICRO, DEFAULT_STRATEGY, "Made at the first start")
-    return await create_portfolio(desk, form)
+    return await create_portfolio(context, form)
 
 
 def _text(field_name: str, value: str, length_max: int, *, required: bool = False) -> str:

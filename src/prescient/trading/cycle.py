@@ -10,7 +10,7 @@ from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus, StepR
 from prescient.domain.errors import NoActivePortfolios, PortfolioNotActive
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.signal import Step
-from prescient.ports import Clock, Stages, Store
+from prescient.ports import Clock, CycleSteps, Store
 
 # A cycle that broke off did so among the latest trades of its portfolios.
 TRADES_LOOKED_AT = 10_000
@@ -18,20 +18,20 @@ TRADES_LOOKED_AT = 10_000
 Progress = Callable[[StepReport], Awaitable[None]]
 
 
-async def run_cycle(stages: Stages, request: CycleRequest, progress: Progress) -> None:
+async def run_cycle(cycle_steps: CycleSteps, request: CycleRequest, progress: Progress) -> None:
     """Run one trading cycle: each line feeds the next. The rows lie in the store; what is handed on are counts."""
     limits, market_limits = request.event_filter, request.market_filter
-    await progress(await stages.collect(request.cycle_id))
-    await progress(await stages.filter(request.cycle_id, limits))
-    await progress(await stages.screen(request.cycle_id, limits, market_limits))
+    await progress(await cycle_steps.collect(request.cycle_id))
+    await progress(await cycle_steps.filter(request.cycle_id, limits))
+    await progress(await cycle_steps.screen(request.cycle_id, limits, market_limits))
     for portfolio_id in request.portfolio_ids:  # markets are fetched once, portfolios trade on their own
-        await progress(await stages.decide(request.cycle_id, portfolio_id, market_limits))
-        await progress(await stages.execute(request.cycle_id, portfolio_id))
-        await progress(await stages.mark(portfolio_id))
-        await progress(await stages.snapshot(request.cycle_id, portfolio_id))
+        await progress(await cycle_steps.decide(request.cycle_id, portfolio_id, market_limits))
+        await progress(await cycle_steps.execute(request.cycle_id, portfolio_id))
+        await progress(await cycle_steps.mark(portfolio_id))
+        await progress(await cycle_steps.snapshot(request.cycle_id, portfolio_id))
 
 
-async def start_cycle(store: Store, stages: Stages, clock: Clock, request: CycleRequest) -> CycleReport:
+async def start_cycle(store: Store, cycle_steps: CycleSteps, clock: Clock, request: CycleRequest) -> CycleReport:
     """Claim, run and close one cycle; asked twice with one key it runs once.
 
     Raises NoActivePortfolios, PortfolioNotFound, PortfolioNotActive, CycleAlreadyRunning, IdempotencyKeyReused, and
@@ -50,7 +50,7 @@ async def start_cycle(store: Store, stages: Stages, clock: Clock, request: Cycle
         await store.save_cycle(report)
 
     try:
-        await run_cycle(stages, request, progress)
+        await run_cycle(cycle_steps, request, progress)
         report.status = CycleStatus.COMPLETED
     except BaseException as error:
         # Cancelled or broken: what was booked stays booked, whole; the row says how far it came.

@@ -17,7 +17,7 @@ from prescient.domain.market import Market, OrderBook, PricePoint
 from prescient.domain.portfolio import Portfolio
 from prescient.domain.screening import MarketFilter
 from prescient.domain.signal import Decision, MarketView, Pass, Proposal, Signal, Step
-from prescient.ports import Desk, Strategy
+from prescient.ports import Strategy, TradingContext
 from prescient.trading.proposals import STRATEGY_ERROR, ask_strategy, printable
 from prescient.trading.strategy_config import complete
 
@@ -43,27 +43,27 @@ class _Look:
     known_faults: set[str] = field(default_factory=set)
 
 
-def strategy_of(desk: Desk, portfolio: Portfolio) -> Strategy:
+def strategy_of(context: TradingContext, portfolio: Portfolio) -> Strategy:
     """Return the portfolio's strategy. Raises InvalidRequest if it is no longer registered."""
-    strategy = desk.strategies.get(portfolio.strategy_type)
+    strategy = context.strategies.get(portfolio.strategy_type)
     if strategy is None:
-        raise InvalidRequest("strategy_type", f"not one of {', '.join(sorted(desk.strategies))}")
+        raise InvalidRequest("strategy_type", f"not one of {', '.join(sorted(context.strategies))}")
     return strategy
 
 
-async def decide_signals(desk: Desk, cycle_id: str, portfolio_id: int, limits: MarketFilter) -> StepReport:
+async def decide_signals(context: TradingContext, cycle_id: str, portfolio_id: int, limits: MarketFilter) -> StepReport:
     """Write this portfolio's signals of this cycle, and one decision row per screened market."""
-    portfolio = await desk.store.portfolio(portfolio_id)
-    markets = await desk.store.screened(cycle_id)
+    portfolio = await context.store.portfolio(portfolio_id)
+    markets = await context.store.screened(cycle_id)
     report = StepReport(Step.DECIDE, portfolio_id, count_in=len(markets))
     decisions: list[Decision] = []
     signals: list[Signal] = []
-    look = await _prepare(desk, portfolio, limits)
+    look = await _prepare(context, portfolio, limits)
     if isinstance(look, Pass):
         # A strategy that is gone, or does not understand its configuration any more, stops its own portfolio alone.
         for market in markets:
             _record(report, decisions, market, look)
-        await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
+        await context.store.save_decisions(cycle_id, decisions, context.clock.now())
         return report
     candidates: list[Market] = []
     for market in markets:
@@ -72,33 +72,33 @@ async def decide_signals(desk: Desk, cycle_id: str, portfolio_id: int, limits: M
             candidates.append(market)
         else:
             _record(report, decisions, market, passed)
-    for number, view in enumerate(await _views(desk, look.strategy, candidates), start=1):
+    for number, view in enumerate(await _views(context, look.strategy, candidates), start=1):
         if number % STRETCH_MARKETS == 0:
-            await desk.clock.sleep(0)
+            await context.clock.sleep(0)
         judged = _judge(look, view)
         if isinstance(judged, Pass):
             _record(report, decisions, view.market, judged)
             continue
-        signals += _signals(desk, look, cycle_id, view, judged)
+        signals += _signals(context, look, cycle_id, view, judged)
         code = Decision(Step.DECIDE, "market", view.market.market_id, True, "signal", portfolio_id=portfolio_id)
         decisions.append(code)
     report.count_out = len(signals)
-    await desk.store.save_signals(signals)
-    await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
+    await context.store.save_signals(signals)
+    await context.store.save_decisions(cycle_id, decisions, context.clock.now())
     return report
 
 
-async def _prepare(desk: Desk, portfolio: Portfolio, limits: MarketFilter) -> _Look | Pass:
+async def _prepare(context: TradingContext, portfolio: Portfolio, limits: MarketFilter) -> _Look | Pass:
     try:
-        strategy = strategy_of(desk, portfolio)
+        strategy = strategy_of(context, portfolio)
         config = complete(strategy, portfolio.strategy_config)
     except InvalidRequest as error:
         log.error(STRATEGY_ERROR, portfolio_id=portfolio.portfolio_id, reason=printable(str(error)))
         return Pass(STRATEGY_ERROR, printable(str(error)), error.field)
     tags = None
     if config["market_types"]:
-        tags = {event.event_id: event.tags for event in await desk.store.active_events()}
-    positions = await desk.store.positions(portfolio.portfolio_id)
+        tags = {event.event_id: event.tags for event in await context.store.active_events()}
+    positions = await context.store.positions(portfolio.portfolio_id)
     held = frozenset(position.condition_id for position in positions)
     return _Look(portfolio, strategy, config, limits, held, tags)
 
@@ -115,11 +115,11 @@ def _before_books(look: _Look, market: Market) -> Pass | None:
     return None
 
 
-async def _views(desk: Desk, strategy: Strategy, markets: Sequence[Market]) -> list[MarketView]:
+async def _views(context: TradingContext, strategy: Strategy, markets: Sequence[Market]) -> list[MarketView]:
     tokens = [outcome.token_id for market in markets for outcome in market.outcomes]
-    books: dict[str, OrderBook] = await desk.market_data.books(tokens) if tokens else {}
-    histories = await _histories(desk, strategy, markets)
-    now = desk.clock.now()
+    books: dict[str, OrderBook] = await context.market_data.books(tokens) if tokens else {}
+    histories = await _histories(context, strategy, markets)
+    now = context.clock.now()
     return [
         MarketView(
             market,
@@ -132,17 +132,17 @@ async def _views(desk: Desk, strategy: Strategy, markets: Sequence[Market]) -> l
 
 
 async def _histories(
-    desk: Desk, strategy: Strategy, markets: Sequence[Market]
+    context: TradingContext, strategy: Strategy, markets: Sequence[Market]
 ) -> dict[str, dict[str, tuple[PricePoint, ...]]]:
     """Fetch the first outcome's price history; a binary market's second outcome is its mirror (one unified book)."""
     if strategy.history_hours == 0:
         return {}
-    end_s = int(desk.clock.now().timestamp())
+    end_s = int(context.clock.now().timestamp())
     start_s = end_s - strategy.history_hours * 3600
 
     async def fetch(market: Market) -> dict[str, tuple[PricePoint, ...]]:
         first = market.outcomes[0].token_id
-        points = await desk.market_data.price_history(first, start_s, end_s, HISTORY_FIDELITY_MIN)
+        points = await context.market_data.price_history(first, start_s, end_s, HISTORY_FIDELITY_MIN)
         result = {first: points}
         if len(market.outcomes) == 2:
             mirror = tuple(PricePoint(point.time_s, MICRO - point.price_micro) for point in points)
@@ -150,7 +150,7 @@ async def _histories(
         return result
 
     tasks = [partial(fetch, market) for market in markets if market.outcomes]
-    results = await desk.gather(tasks, HISTORY_REQUESTS_AT_ONCE)
+    results = await context.gather(tasks, HISTORY_REQUESTS_AT_ONCE)
     with_outcomes = [market for market in markets if market.outcomes]
     return {market.market_id: result for market, result in zip(with_outcomes, results, strict=True)}
 
@@ -173,7 +173,9 @@ def _judge(look: _Look, view: MarketView) -> Sequence[Proposal] | Pass:
     return proposals
 
 
-def _signals(desk: Desk, look: _Look, cycle_id: str, view: MarketView, proposals: Sequence[Proposal]) -> list[Signal]:
+def _signals(
+    context: TradingContext, look: _Look, cycle_id: str, view: MarketView, proposals: Sequence[Proposal]
+) -> list[Signal]:
     """Turn proposals into stored signals. The id says what it is, so deciding twice in one cycle adds nothing."""
     market = view.market
     portfolio_id = look.portfolio.portfolio_id
@@ -200,7 +202,7 @@ def _signals(desk: Desk, look: _Look, cycle_id: str, view: MarketView, proposals
                 size_micro=proposal.size_micro,
                 group_id=group,
                 reason=proposal.reason,
-                time=desk.clock.now(),
+                time=context.clock.now(),
             )
         )
     return result

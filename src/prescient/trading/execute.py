@@ -14,7 +14,7 @@ from prescient.domain.cycle import StepReport
 from prescient.domain.market import TradingRules
 from prescient.domain.order import ApprovedOrder, Refused, Rejected, Submission, Trade
 from prescient.domain.signal import Decision, Signal, Step
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.trading.decide import strategy_of
 from prescient.trading.orders import approve, book_answer, sell_back
 from prescient.trading.recover import executing, resolve_orders
@@ -31,50 +31,52 @@ Outcome = tuple[Signal, Trade | Refused]
 
 
 async def execute_signals(
-    desk: Desk, cycle_id: str, portfolio_id: int, signal_ids: Sequence[str] | None = None
+    context: TradingContext, cycle_id: str, portfolio_id: int, signal_ids: Sequence[str] | None = None
 ) -> StepReport:
     """Trade this portfolio's pending signals of this cycle. Running it again trades nothing twice.
 
     One execution of a portfolio at a time, so what it finds without an answer was left by one that broke off, and is
     resolved first. Raises ExecutionRunning, PortfolioNotFound, VenueUnavailable, StoreUnavailable.
     """
-    async with executing(desk.store, portfolio_id):
-        await resolve_orders(desk, portfolio_id)
+    async with executing(context.store, portfolio_id):
+        await resolve_orders(context, portfolio_id)
         try:
-            return await _execute(desk, cycle_id, portfolio_id, signal_ids)
+            return await _execute(context, cycle_id, portfolio_id, signal_ids)
         except Exception:
-            await _tidy_up(desk, portfolio_id)
+            await _tidy_up(context, portfolio_id)
             raise
 
 
-async def _tidy_up(desk: Desk, portfolio_id: int) -> None:
+async def _tidy_up(context: TradingContext, portfolio_id: int) -> None:
     """Give back what was reserved for orders that will not be sent now; if that fails too, the next execution does it."""
     try:
-        await resolve_orders(desk, portfolio_id)
+        await resolve_orders(context, portfolio_id)
     except PrescientError as error:
         log.warning("orders_left_open", portfolio_id=portfolio_id, error=str(error))
 
 
-async def _execute(desk: Desk, cycle_id: str, portfolio_id: int, signal_ids: Sequence[str] | None) -> StepReport:
+async def _execute(
+    context: TradingContext, cycle_id: str, portfolio_id: int, signal_ids: Sequence[str] | None
+) -> StepReport:
     """Approve and reserve one after the other, so that no two orders count on the same cash; then send side by side.
 
     Each order is booked whole when its answer comes; the legs of a set go one after the other.
     """
-    signals = await desk.store.signals(
+    signals = await context.store.signals(
         cycle_id=cycle_id, portfolio_id=portfolio_id, signal_ids=signal_ids, pending_only=True, limit=SIGNALS_MAX
     )
     if not signals:
-        await desk.store.portfolio(portfolio_id)
+        await context.store.portfolio(portfolio_id)
         return _report(portfolio_id, 0, [])
-    portfolio = await desk.store.portfolio(portfolio_id)
-    config = complete(strategy_of(desk, portfolio), portfolio.strategy_config)
+    portfolio = await context.store.portfolio(portfolio_id)
+    config = complete(strategy_of(context, portfolio), portfolio.strategy_config)
     # No order is sent beyond the cycle's last, so no rules are asked for there either.
     within = signals[: config["max_trades_per_cycle"]]
-    rules = await desk.market_data.rules(sorted({signal.condition_id for signal in within}))
+    rules = await context.market_data.rules(sorted({signal.condition_id for signal in within}))
     units: dict[str, list[tuple[Signal, ApprovedOrder | Refused]]] = {}
     for number, signal in enumerate(signals):
         unit = units.setdefault(signal.group_id or signal.signal_id, [])
-        unit.append((signal, await _approve(desk, signal, number, config, rules.get(signal.condition_id))))
+        unit.append((signal, await _approve(context, signal, number, config, rules.get(signal.condition_id))))
     # Thousands may be refused where a hundred are sent: those are explained in one go.
     tasks: list[Callable[[], Awaitable[list[Outcome]]]] = []
     refused: list[Outcome] = []
@@ -83,23 +85,23 @@ async def _execute(desk: Desk, cycle_id: str, portfolio_id: int, signal_ids: Seq
         if len(refusals) == len(unit):
             refused += refusals
         else:
-            tasks.append(partial(_trade_unit, desk, cycle_id, unit, rules))
-    await _explain(desk, cycle_id, refused)
-    outcomes: list[list[Outcome]] = await desk.gather(tasks, ORDERS_AT_ONCE)
+            tasks.append(partial(_trade_unit, context, cycle_id, unit, rules))
+    await _explain(context, cycle_id, refused)
+    outcomes: list[list[Outcome]] = await context.gather(tasks, ORDERS_AT_ONCE)
     return _report(portfolio_id, len(signals), [*refused, *(pair for answered in outcomes for pair in answered)])
 
 
 async def _approve(
-    desk: Desk, signal: Signal, number: int, config: dict[str, Any], rules: TradingRules | None
+    context: TradingContext, signal: Signal, number: int, config: dict[str, Any], rules: TradingRules | None
 ) -> ApprovedOrder | Refused:
     if number >= config["max_trades_per_cycle"]:
         limit = "strategy_config.max_trades_per_cycle"
         return Refused("too_many_trades", "the cycle's orders are used up", limit, str(number))
-    return await approve(desk, signal, config, rules)
+    return await approve(context, signal, config, rules)
 
 
 async def _trade_unit(
-    desk: Desk,
+    context: TradingContext,
     cycle_id: str,
     unit: list[tuple[Signal, ApprovedOrder | Refused]],
     rules: dict[str, TradingRules],
@@ -114,8 +116,8 @@ async def _trade_unit(
             continue
         answer: Submission = Rejected("group_leg_failed", "another leg of the same set was not filled")
         if not broken:
-            answer = await desk.venue.submit(approved)
-        outcome = await book_answer(desk, approved, answer, signal)
+            answer = await context.venue.submit(approved)
+        outcome = await book_answer(context, approved, answer, signal)
         outcomes.append((signal, outcome))
         if isinstance(outcome, Trade):
             filled.append((signal, outcome))
@@ -123,15 +125,15 @@ async def _trade_unit(
             broken = True
     if broken:
         for signal, trade in filled:
-            outcomes.append(await sell_back(desk, signal, trade, trade.size_micro, rules.get(signal.condition_id)))
+            outcomes.append(await sell_back(context, signal, trade, trade.size_micro, rules.get(signal.condition_id)))
     # At once, not at the end of the step: what is booked has its reason even if the cycle breaks off here.
-    await _explain(desk, cycle_id, outcomes)
+    await _explain(context, cycle_id, outcomes)
     return outcomes
 
 
-async def _explain(desk: Desk, cycle_id: str, outcomes: Sequence[Outcome]) -> None:
+async def _explain(context: TradingContext, cycle_id: str, outcomes: Sequence[Outcome]) -> None:
     decisions = [_decision(signal, outcome) for signal, outcome in outcomes]
-    await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
+    await context.store.save_decisions(cycle_id, decisions, context.clock.now())
 
 
 def _report(portfolio_id: int, count_in: int, outcomes: list[Outcome]) -> StepReport:

@@ -11,7 +11,7 @@ from polymarket_kit.values import micro_to_text
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.errors import NotFoundError
 from prescient.domain.signal import Decision
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.trading.cycle import as_it_ended
 
 DECISIONS_SHOWN_MAX = 500
@@ -80,7 +80,7 @@ class Explanation:
 
 
 async def explain(
-    desk: Desk, *, market: str | None = None, cycle_id: str | None = None, portfolio_id: int | None = None
+    context: TradingContext, *, market: str | None = None, cycle_id: str | None = None, portfolio_id: int | None = None
 ) -> Explanation:
     """Answer for a market (id, condition id or slug), a cycle, a portfolio, or any combination.
 
@@ -89,19 +89,19 @@ async def explain(
     if market is None and cycle_id is None and portfolio_id is None:
         raise InvalidRequest("market", "name a market, a cycle_id or a portfolio_id")
     if portfolio_id is not None:
-        await desk.store.portfolio(portfolio_id)
-    cycle = await _cycle(desk, cycle_id, portfolio_id, latest=market is None)
+        await context.store.portfolio(portfolio_id)
+    cycle = await _cycle(context, cycle_id, portfolio_id, latest=market is None)
     named = cycle.cycle_id if cycle else cycle_id
     found: list[tuple[str, datetime, Decision]] = []
-    for kind, subject in await _subjects(desk, market):
-        rows = await desk.store.decisions(
+    for kind, subject in await _subjects(context, market):
+        rows = await context.store.decisions(
             cycle_id=named, subject_id=subject, portfolio_id=portfolio_id, limit=DECISIONS_SHOWN_MAX
         )
         found += [row for row in rows if kind in ("", row[2].subject_kind)]
     found.sort(key=lambda row: row[1], reverse=True)
     found = found[:DECISIONS_SHOWN_MAX]
-    titles = await desk.store.titles([(row[2].subject_kind, row[2].subject_id) for row in found])
-    requests = await _requests(desk, cycle, {row[0] for row in found})
+    titles = await context.store.titles([(row[2].subject_kind, row[2].subject_id) for row in found])
+    requests = await _requests(context, cycle, {row[0] for row in found})
     decisions = [
         Explained(
             cycle_of,
@@ -136,20 +136,22 @@ def _value_of(setting: str, request: CycleRequest) -> int | None:
     return None
 
 
-async def _requests(desk: Desk, cycle: CycleReport | None, cycle_ids: set[str]) -> dict[str, CycleRequest]:
+async def _requests(context: TradingContext, cycle: CycleReport | None, cycle_ids: set[str]) -> dict[str, CycleRequest]:
     """What each of these cycles was asked to do; single steps without a cycle have no request."""
     if cycle is not None:
         return {cycle.cycle_id: cycle.request}
-    latest = await desk.store.cycles(CYCLES_LOOKED_AT)
+    latest = await context.store.cycles(CYCLES_LOOKED_AT)
     return {report.cycle_id: report.request for report in latest if report.cycle_id in cycle_ids}
 
 
-async def _cycle(desk: Desk, cycle_id: str | None, portfolio_id: int | None, *, latest: bool) -> CycleReport | None:
+async def _cycle(
+    context: TradingContext, cycle_id: str | None, portfolio_id: int | None, *, latest: bool
+) -> CycleReport | None:
     """The cycle to explain, as the portfolio saw it: the named one, or the latest that the portfolio was part of."""
     if cycle_id is not None:
-        found = await _named_cycle(desk, cycle_id)
+        found = await _named_cycle(context, cycle_id)
     elif latest:
-        cycles = await desk.store.cycles(CYCLES_LOOKED_AT)
+        cycles = await context.store.cycles(CYCLES_LOOKED_AT)
         own = [cycle for cycle in cycles if portfolio_id is None or portfolio_id in cycle.request.portfolio_ids]
         if not own:
             raise NotFoundError("No cycle has run yet. Run one: POST /trading/run-full-cycle or `prescient cycle run`.")
@@ -158,25 +160,25 @@ async def _cycle(desk: Desk, cycle_id: str | None, portfolio_id: int | None, *, 
         return None
     if found is None:
         return None
-    found = await as_it_ended(desk.store, found)
+    found = await as_it_ended(context.store, found)
     return found if portfolio_id is None else found.of_portfolio(portfolio_id)
 
 
-async def _named_cycle(desk: Desk, cycle_id: str) -> CycleReport | None:
+async def _named_cycle(context: TradingContext, cycle_id: str) -> CycleReport | None:
     """A cycle by its id; None for a single step that was run under an id of its own. Raises NotFoundError."""
     try:
-        return await desk.store.cycle(cycle_id)
+        return await context.store.cycle(cycle_id)
     except NotFoundError:
-        if await desk.store.decisions(cycle_id=cycle_id, limit=1):
+        if await context.store.decisions(cycle_id=cycle_id, limit=1):
             return None
         raise
 
 
-async def _subjects(desk: Desk, market: str | None) -> list[tuple[str, str | None]]:
+async def _subjects(context: TradingContext, market: str | None) -> list[tuple[str, str | None]]:
     """A market's own id and its event's id: an event that was dropped took its markets along."""
     if market is None:
         return [("", None)]
-    found = await desk.store.find_market(market)
+    found = await context.store.find_market(market)
     if found is None:
         raise NotFoundError("No such market. Give its id, condition id or slug; GET /markets lists them.")
     return [("market", found.market_id), ("event", found.event_id)]

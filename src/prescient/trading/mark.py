@@ -11,7 +11,7 @@ from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.portfolio import Mark, PortfolioStatus, Position
 from prescient.domain.signal import Step
 from prescient.paper_matching.book import walk
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.trading.screen import save_books
 from prescient.trading.sets import merge_all
 from prescient.trading.settle import settle_resolved
@@ -19,46 +19,46 @@ from prescient.trading.settle import settle_resolved
 SNAPSHOT_SOURCE = "mark"
 
 
-async def mark_positions(desk: Desk, portfolio_id: int) -> StepReport:
+async def mark_positions(context: TradingContext, portfolio_id: int) -> StepReport:
     """Settle and mark one portfolio. ``count_in`` is the open positions before, ``count_out`` those marked now."""
     report = StepReport(Step.MARK, portfolio_id)
-    positions = await desk.store.positions(portfolio_id)
+    positions = await context.store.positions(portfolio_id)
     report.count_in = len(positions)
-    settled = await settle_resolved(desk, portfolio_id, positions)
+    settled = await settle_resolved(context, portfolio_id, positions)
     report.amounts["settled"] = len(settled)
     still_open = [position for position in positions if position.token_id not in settled]
-    merged = await merge_all(desk, portfolio_id, still_open)
+    merged = await merge_all(context, portfolio_id, still_open)
     if merged:
         # A complete set is a dollar today: there is no reason to wait for its market's end.
         report.amounts["merged"] = len(merged)
-        still_open = await desk.store.positions(portfolio_id)
-    marks = await _marks(desk, still_open)
-    now = desk.clock.now()
-    await desk.store.save_marks(portfolio_id, marks, now)
+        still_open = await context.store.positions(portfolio_id)
+    marks = await _marks(context, still_open)
+    now = context.clock.now()
+    await context.store.save_marks(portfolio_id, marks, now)
     report.count_out = len(marks)
     report.dropped.update(Counter(mark.source for mark in marks if mark.source != "bids"))
     return report
 
 
-async def update_prices(desk: Desk) -> list[StepReport]:
+async def update_prices(context: TradingContext) -> list[StepReport]:
     """Mark every portfolio that holds positions, and keep one snapshot row per held market (the price updater's round)."""
     reports = []
     held: set[str] = set()
-    for portfolio in await desk.store.portfolios():
-        positions = await desk.store.positions(portfolio.portfolio_id)
+    for portfolio in await context.store.portfolios():
+        positions = await context.store.positions(portfolio.portfolio_id)
         if positions or portfolio.status is PortfolioStatus.ACTIVE:
             held |= {position.condition_id for position in positions}
-            reports.append(await mark_positions(desk, portfolio.portfolio_id))
-    markets = await desk.store.markets_by_condition(sorted(held))
-    await save_books(desk, SNAPSHOT_SOURCE, list(markets.values()))
+            reports.append(await mark_positions(context, portfolio.portfolio_id))
+    markets = await context.store.markets_by_condition(sorted(held))
+    await save_books(context, SNAPSHOT_SOURCE, list(markets.values()))
     return reports
 
 
-async def _marks(desk: Desk, positions: list[Position]) -> list[Mark]:
+async def _marks(context: TradingContext, positions: list[Position]) -> list[Mark]:
     if not positions:
         return []
-    books = await desk.market_data.books([position.token_id for position in positions])
-    rules = await desk.market_data.rules(sorted({position.condition_id for position in positions}))
+    books = await context.market_data.books([position.token_id for position in positions])
+    rules = await context.market_data.rules(sorted({position.condition_id for position in positions}))
     return [mark_of(position, books.get(position.token_id), rules.get(position.condition_id)) for position in positions]
 
 

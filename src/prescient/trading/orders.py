@@ -27,7 +27,7 @@ from prescient.domain.order import (
 from prescient.domain.portfolio import Position
 from prescient.domain.rules import MARKET_AMOUNT_STEP_MICRO, floor_to, worst_price
 from prescient.domain.signal import Signal
-from prescient.ports import Booking, Desk
+from prescient.ports import Booking, TradingContext
 
 BOOKING_ATTEMPTS_MAX = 5
 # Out at any price: the set's profit is gone, the open risk must not stay. The amount is the leg's own shares.
@@ -35,7 +35,7 @@ SELL_BACK_CONFIG = {"max_slippage_pct": 100, "trade_size_usd": 0}
 
 
 async def approve(
-    desk: Desk, signal: Signal, config: dict[str, Any], rules: TradingRules | None
+    context: TradingContext, signal: Signal, config: dict[str, Any], rules: TradingRules | None
 ) -> ApprovedOrder | Refused:
     """Pass one signal through the risk gate and commit its order's row and reservation."""
     if rules is None:
@@ -43,36 +43,36 @@ async def approve(
     intent = intent_of(signal, config, rules)
     if not intent.amount_micro and not intent.size_micro:
         return Refused("below_minimum", "less than a hundredth of a share or of a dollar", "size")
-    return await approve_intent(desk, intent, rules)
+    return await approve_intent(context, intent, rules)
 
 
-async def approve_intent(desk: Desk, intent: OrderIntent, rules: TradingRules) -> ApprovedOrder | Refused:
+async def approve_intent(context: TradingContext, intent: OrderIntent, rules: TradingRules) -> ApprovedOrder | Refused:
     """Pass one order through the risk gate and commit its row and reservation."""
     # Read again for each order: the one before has reserved its part of the cash.
-    portfolio = await desk.store.portfolio(intent.portfolio_id)
-    free_micro = await free_shares(desk, intent.portfolio_id, intent.token_id) if intent.side is Side.SELL else 0
+    portfolio = await context.store.portfolio(intent.portfolio_id)
+    free_micro = await free_shares(context, intent.portfolio_id, intent.token_id) if intent.side is Side.SELL else 0
     approved = risk.check(intent, portfolio, free_micro, rules)
     if isinstance(approved, Refused):
-        await desk.store.save_refusal(intent, approved, desk.clock.now())
+        await context.store.save_refusal(intent, approved, context.clock.now())
         return approved
-    now = desk.clock.now()
+    now = context.clock.now()
     hold = reservation(intent.portfolio_id, intent.order_id, approved.reserved_cash_micro, now)
-    if not await desk.store.reserve(approved, hold, now):
+    if not await context.store.reserve(approved, hold, now):
         return Refused("already_ordered", "this signal has an order already")
     return approved
 
 
-async def free_shares(desk: Desk, portfolio_id: int, token_id: str, *, unanswered: bool = False) -> int:
+async def free_shares(context: TradingContext, portfolio_id: int, token_id: str, *, unanswered: bool = False) -> int:
     """The shares of a token that no resting order has set aside, in micro-shares.
 
     With ``unanswered`` those of orders on their way are not free either: a SELL that is tried again counts on its own.
     """
-    position = await desk.store.position(portfolio_id, token_id)
+    position = await context.store.position(portfolio_id, token_id)
     if position is None or position.size_micro == 0:
         return 0
-    resting = {state.order_id: state.left_micro for _, state in await desk.store.resting_orders()}
+    resting = {state.order_id: state.left_micro for _, state in await context.store.resting_orders()}
     held_micro = position.size_micro
-    for order, _ in await desk.store.open_orders():
+    for order, _ in await context.store.open_orders():
         intent = order.intent
         if (intent.portfolio_id, intent.token_id, intent.side) == (portfolio_id, token_id, Side.SELL):
             held_micro -= resting.get(intent.order_id, order.reserved_shares_micro if unanswered else 0)
@@ -80,7 +80,7 @@ async def free_shares(desk: Desk, portfolio_id: int, token_id: str, *, unanswere
 
 
 async def sell_back(
-    desk: Desk, signal: Signal, trade: Trade, size_micro: int, rules: TradingRules | None, attempt: int = 0
+    context: TradingContext, signal: Signal, trade: Trade, size_micro: int, rules: TradingRules | None, attempt: int = 0
 ) -> tuple[Signal, Trade | Refused]:
     """Sell a leg of a set that could not be completed: a lone leg is a bet that nobody decided on.
 
@@ -95,11 +95,11 @@ async def sell_back(
         group_id="",
         reason="the other leg of the set was not filled",
     )
-    await desk.store.save_signals([back])
-    approved = await approve(desk, back, SELL_BACK_CONFIG, rules)
+    await context.store.save_signals([back])
+    approved = await approve(context, back, SELL_BACK_CONFIG, rules)
     if isinstance(approved, Refused):
         return back, replace(approved, code=f"unwind_{approved.code}")
-    sold = await book_answer(desk, approved, await desk.venue.submit(approved), back)
+    sold = await book_answer(context, approved, await context.venue.submit(approved), back)
     return back, replace(sold, code=f"unwind_{sold.code}") if isinstance(sold, Refused) else sold
 
 
@@ -125,12 +125,14 @@ def intent_of(signal: Signal, config: dict[str, Any], rules: TradingRules) -> Or
     )
 
 
-async def book_answer(desk: Desk, order: ApprovedOrder, answer: Submission, signal: Signal) -> Trade | Refused:
+async def book_answer(
+    context: TradingContext, order: ApprovedOrder, answer: Submission, signal: Signal
+) -> Trade | Refused:
     """Book the venue's answer in one transaction: money, shares, position, trade, signal. Unknown books nothing."""
     if isinstance(answer, Unknown):
         # The reservation stays; recovery asks the venue by the order's id. Never taken for "not placed".
         return Refused("outcome_unknown", answer.reason)
-    now = desk.clock.now()
+    now = context.clock.now()
     intent = order.intent
     if isinstance(answer, Rejected) or (not answer.fills and answer.resting is None):
         transfers = release(intent.portfolio_id, intent.order_id, order.reserved_cash_micro, now)
@@ -139,22 +141,27 @@ async def book_answer(desk: Desk, order: ApprovedOrder, answer: Submission, sign
         booking = Booking(
             intent.order_id, status, tuple(transfers), None, None, signal.signal_id, answer.reason or code
         )
-        await desk.store.book(booking, now)
+        await context.store.book(booking, now)
         return Refused(code, answer.reason)
     held_micro = answer.resting.held_cash_micro if answer.resting else 0
-    trade = await book_matched(desk, order, answer, signal, order.reserved_cash_micro - held_micro)
+    trade = await book_matched(context, order, answer, signal, order.reserved_cash_micro - held_micro)
     return trade or Refused("resting", "nothing matched at once; the order rests")
 
 
 async def book_matched(
-    desk: Desk, order: ApprovedOrder, answer: Accepted, signal: Signal, released_micro: int, first_number: int = 0
+    context: TradingContext,
+    order: ApprovedOrder,
+    answer: Accepted,
+    signal: Signal,
+    released_micro: int,
+    first_number: int = 0,
 ) -> Trade | None:
     """Book what became of an order now, in one transaction; returns the trade if anything matched.
 
     ``released_micro`` of its reserved cash come free; ``first_number`` is how many of its fills are booked already, which
     gives each booking of one order a name of its own. Raises PositionMoved, InvariantBroken.
     """
-    intent, now = order.intent, desk.clock.now()
+    intent, now = order.intent, context.clock.now()
     part = "" if answer.status in TERMINAL_STATUSES else str(first_number + len(answer.fills))
     moves = release(intent.portfolio_id, intent.order_id, released_micro, now, part)
     moves += fill_transfers(
@@ -163,13 +170,13 @@ async def book_matched(
     transfers = tuple(moves)
     if not answer.fills:
         ended = (intent.order_id, answer.status, transfers, None, None, signal.signal_id, answer.reason)
-        await desk.store.book(Booking(*ended, resting=answer.resting), now)
+        await context.store.book(Booking(*ended, resting=answer.resting), now)
         return None
     for _ in range(BOOKING_ATTEMPTS_MAX):
-        position = await desk.store.position(intent.portfolio_id, intent.token_id)
+        position = await context.store.position(intent.portfolio_id, intent.token_id)
         booking = _booking(order, answer, signal, position or new_position(signal, answer), transfers, first_number)
         try:
-            await desk.store.book(booking, now)
+            await context.store.book(booking, now)
         except PositionMoved:
             # Marked, settled or traded between our reading and our writing: computed anew from what it is now.
             continue

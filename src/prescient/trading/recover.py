@@ -13,7 +13,7 @@ import structlog
 from prescient.domain.errors import ExecutionRunning, InvariantBroken, VenueUnavailable
 from prescient.domain.order import RESTING_STATUSES, Accepted, ApprovedOrder, Unknown
 from prescient.domain.signal import Signal
-from prescient.ports import Desk, Store
+from prescient.ports import Store, TradingContext
 from prescient.trading.orders import book_answer, sell_back
 
 log = structlog.get_logger(__name__)
@@ -40,42 +40,42 @@ async def executing(store: Store, portfolio_id: int, wait_s: float = WAIT_S) -> 
         await lease.release()
 
 
-async def recover(desk: Desk) -> tuple[list[str], list[str]]:
+async def recover(context: TradingContext) -> tuple[list[str], list[str]]:
     """Return the ids of the orders resolved and of the cycles closed. Safe to run at any time, any number of times."""
-    cycles = await desk.store.close_dead_cycles(desk.clock.now())
+    cycles = await context.store.close_dead_cycles(context.clock.now())
     resolved: list[str] = []
-    waiting = dict.fromkeys(order.intent.portfolio_id for order in await _unanswered(desk.store))
+    waiting = dict.fromkeys(order.intent.portfolio_id for order in await _unanswered(context.store))
     for portfolio_id in waiting:
         try:
-            async with executing(desk.store, portfolio_id, wait_s=0):
-                resolved += await resolve_orders(desk, portfolio_id)
+            async with executing(context.store, portfolio_id, wait_s=0):
+                resolved += await resolve_orders(context, portfolio_id)
         except (ExecutionRunning, VenueUnavailable) as error:
             # Whoever executes resolves its own; and the next execution tries what the venue could not answer now.
             log.warning("orders_left_open", portfolio_id=portfolio_id, error=str(error))
     return resolved, cycles
 
 
-async def resolve_orders(desk: Desk, portfolio_id: int) -> list[str]:
+async def resolve_orders(context: TradingContext, portfolio_id: int) -> list[str]:
     """Book what became of the portfolio's orders without an answer; returns their ids. To be called while ``executing``.
 
     Raises VenueUnavailable; what could not be resolved stays open and reserved.
     """
-    waiting = [order for order in await _unanswered(desk.store) if order.intent.portfolio_id == portfolio_id]
+    waiting = [order for order in await _unanswered(context.store) if order.intent.portfolio_id == portfolio_id]
     resolved: list[str] = []
     for order in waiting:
-        answer = await desk.venue.resolve(order)
+        answer = await context.venue.resolve(order)
         if isinstance(answer, Unknown):
             continue
-        (signal,) = await desk.store.signals(signal_ids=[order.intent.signal_id])
+        (signal,) = await context.store.signals(signal_ids=[order.intent.signal_id])
         filled = isinstance(answer, Accepted) and bool(answer.fills)
         if order.intent.group_id and not filled:
             # Before the order is closed, because it alone tells that the set is not whole.
-            await _sell_back_legs(desk, order, signal)
+            await _sell_back_legs(context, order, signal)
         try:
-            await book_answer(desk, order, answer, signal)
+            await book_answer(context, order, answer, signal)
         except InvariantBroken:
             # A booking that was cut off may still reach the database after we saw its order open.
-            if order in await _unanswered(desk.store):
+            if order in await _unanswered(context.store):
                 raise
         resolved.append(order.intent.order_id)
     return resolved
@@ -86,11 +86,11 @@ async def _unanswered(store: Store) -> list[ApprovedOrder]:
     return [order for order, status in await store.open_orders() if status not in RESTING_STATUSES]
 
 
-async def _sell_back_legs(desk: Desk, order: ApprovedOrder, signal: Signal) -> None:
+async def _sell_back_legs(context: TradingContext, order: ApprovedOrder, signal: Signal) -> None:
     """Sell what is left of the other legs of a set whose process ended between two of them."""
     portfolio_id = signal.portfolio_id
-    signals = await desk.store.signals(cycle_id=signal.cycle_id, portfolio_id=portfolio_id, limit=SIGNALS_MAX)
-    trades = {trade.signal_id: trade for trade in await desk.store.trades(portfolio_id, TRADES_LOOKED_AT)}
+    signals = await context.store.signals(cycle_id=signal.cycle_id, portfolio_id=portfolio_id, limit=SIGNALS_MAX)
+    trades = {trade.signal_id: trade for trade in await context.store.trades(portfolio_id, TRADES_LOOKED_AT)}
     for leg in signals:
         trade = trades.get(leg.signal_id)
         if leg.group_id != order.intent.group_id or trade is None:
@@ -98,5 +98,5 @@ async def _sell_back_legs(desk: Desk, order: ApprovedOrder, signal: Signal) -> N
         back = [other.signal_id for other in signals if other.signal_id.startswith(f"{leg.signal_id}:unwind")]
         left = trade.size_micro - sum(trades[name].size_micro for name in back if name in trades)
         if left > 0:
-            rules = (await desk.market_data.rules([leg.condition_id])).get(leg.condition_id)
-            await sell_back(desk, leg, trade, left, rules, attempt=len(back))
+            rules = (await context.market_data.rules([leg.condition_id])).get(leg.condition_id)
+            await sell_back(context, leg, trade, left, rules, attempt=len(back))

@@ -18,7 +18,7 @@ from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Signal
 from prescient.domain.stream import StreamEvent
-from prescient.ports import Desk, RestingVenue
+from prescient.ports import RestingVenue, TradingContext
 from prescient.trading.orders import approve_intent, book_answer, book_matched
 
 # Orders that no cycle decided on stand under this name.
@@ -71,22 +71,22 @@ class PlacedOrder:
     resting: RestingOrder | None
 
 
-async def place_limit(desk: Desk, form: LimitForm) -> PlacedOrder | Refused:
+async def place_limit(context: TradingContext, form: LimitForm) -> PlacedOrder | Refused:
     """Approve, reserve, send and book a limit order; what does not match at once rests.
 
     Raises PortfolioNotFound, NotFoundError for an unknown market, InvalidRequest, VenueUnavailable, NothingRests.
     """
-    _resting_of(desk)
-    market = await desk.store.find_market(form.market)
+    _resting_of(context)
+    market = await context.store.find_market(form.market)
     if market is None:
         raise NotFoundError(f"Market {form.market} is not in the catalogue. List markets: GET /markets.")
     _check(form)
-    await desk.store.portfolio(form.portfolio_id)
-    signal = _signal(desk, form, market)
-    rules = (await desk.market_data.rules([market.condition_id])).get(market.condition_id)
+    await context.store.portfolio(form.portfolio_id)
+    signal = _signal(context, form, market)
+    rules = (await context.market_data.rules([market.condition_id])).get(market.condition_id)
     if rules is None:
         return Refused("market_not_found", "the venue does not know this market any more")
-    await desk.store.save_signals([signal])
+    await context.store.save_signals([signal])
     intent = OrderIntent(
         order_id=f"order:{signal.signal_id}",
         portfolio_id=form.portfolio_id,
@@ -100,18 +100,18 @@ async def place_limit(desk: Desk, form: LimitForm) -> PlacedOrder | Refused:
         post_only=form.post_only,
         expiration_s=form.expiration_s,
     )
-    approved = await approve_intent(desk, intent, rules)
+    approved = await approve_intent(context, intent, rules)
     if isinstance(approved, Refused):
         return approved
-    return await send(desk, approved, signal)
+    return await send(context, approved, signal)
 
 
-async def send(desk: Desk, order: ApprovedOrder, signal: Signal) -> PlacedOrder | Refused:
+async def send(context: TradingContext, order: ApprovedOrder, signal: Signal) -> PlacedOrder | Refused:
     """Send an approved order that may rest and book the answer; from then on it may fill."""
-    resting, order_id = _resting_of(desk), order.intent.order_id
-    answer = await desk.venue.submit(order)
+    resting, order_id = _resting_of(context), order.intent.order_id
+    answer = await context.venue.submit(order)
     try:
-        outcome = await book_answer(desk, order, answer, signal)
+        outcome = await book_answer(context, order, answer, signal)
     except BaseException:
         # Nothing is booked, so nothing rests; recovery gives the reservation back.
         resting.forget(order_id)
@@ -121,41 +121,41 @@ async def send(desk: Desk, order: ApprovedOrder, signal: Signal) -> PlacedOrder 
         return outcome
     async with resting.turn(order.intent.condition_id):
         for update in [*resting.opened(order_id), *resting.sweep(order.intent.condition_id)]:
-            await _book(desk, update)
+            await _book(context, update)
     trade = outcome if isinstance(outcome, Trade) else None
     return PlacedOrder(order_id, answer.status, trade, answer.resting)
 
 
-async def hear(desk: Desk, event: StreamEvent) -> list[OrderUpdate]:
+async def hear(context: TradingContext, event: StreamEvent) -> list[OrderUpdate]:
     """Take in what the stream told and book what it did to our orders. Raises what a booking raises: then restore."""
-    resting = _resting_of(desk)
+    resting = _resting_of(context)
     condition_id = resting.condition_of(event)
     if condition_id is None:
         return []
     async with resting.turn(condition_id):
         updates = resting.observe(event)
         for update in updates:
-            await _book(desk, update)
+            await _book(context, update)
     return updates
 
 
-async def sweep(desk: Desk) -> list[OrderUpdate]:
+async def sweep(context: TradingContext) -> list[OrderUpdate]:
     """Book what ended by itself, and keep the places in the queues. To be called every few seconds."""
-    resting = _resting_of(desk)
+    resting = _resting_of(context)
     ended: list[OrderUpdate] = []
     for condition_id in sorted({state.condition_id for state in resting.states().values()} | resting.waiting()):
         async with resting.turn(condition_id):
             updates = resting.sweep(condition_id)
             for update in updates:
-                await _book(desk, update)
+                await _book(context, update)
             ended += updates
-    await desk.store.save_resting(list(resting.states().values()), desk.clock.now())
+    await context.store.save_resting(list(resting.states().values()), context.clock.now())
     return ended
 
 
-async def cancel_order(desk: Desk, order_id: str) -> OrderUpdate:
+async def cancel_order(context: TradingContext, order_id: str) -> OrderUpdate:
     """Take one resting order off and give back what is reserved for it. Raises OrderNotOpen."""
-    resting = _resting_of(desk)
+    resting = _resting_of(context)
     state = resting.states().get(order_id)
     if state is None:
         raise OrderNotOpen(order_id)
@@ -163,60 +163,60 @@ async def cancel_order(desk: Desk, order_id: str) -> OrderUpdate:
         update = resting.cancel(order_id)
         if update is None:
             raise OrderNotOpen(order_id)
-        await _book(desk, update)
+        await _book(context, update)
     return update
 
 
-async def cancel_stranded(desk: Desk) -> list[OrderUpdate]:
+async def cancel_stranded(context: TradingContext) -> list[OrderUpdate]:
     """Cancel what rests in markets that take no orders any more, and of portfolios that trade no more.
 
     The venue clears a closed market's book, and may not tell so; a portfolio that is paused or archived must not go on
     trading by what it left behind.
     """
-    states = list(_resting_of(desk).states().values())
+    states = list(_resting_of(context).states().values())
     if not states:
         return []
-    rules = await desk.market_data.rules(sorted({state.condition_id for state in states}))
-    active = {portfolio.portfolio_id for portfolio in await desk.store.portfolios(PortfolioStatus.ACTIVE)}
+    rules = await context.market_data.rules(sorted({state.condition_id for state in states}))
+    active = {portfolio.portfolio_id for portfolio in await context.store.portfolios(PortfolioStatus.ACTIVE)}
     ended = []
     for state in states:
         known = rules.get(state.condition_id)
         if known is not None and known.accepting_orders and state.portfolio_id in active:
             continue
         try:
-            ended.append(await cancel_order(desk, state.order_id))
+            ended.append(await cancel_order(context, state.order_id))
         except OrderNotOpen:
             # Filled, or cancelled by hand, since we looked.
             continue
     return ended
 
 
-async def mend(desk: Desk) -> bool:
+async def mend(context: TradingContext) -> bool:
     """Restore when the store knows of an order that is not here: its booking was taken for failed, and was not."""
-    here = _resting_of(desk).states()
-    lost = any(state.order_id not in here for _, state in await desk.store.resting_orders())
+    here = _resting_of(context).states()
+    lost = any(state.order_id not in here for _, state in await context.store.resting_orders())
     if lost:
-        await restore(desk)
+        await restore(context)
     return lost
 
 
-async def restore(desk: Desk) -> int:
+async def restore(context: TradingContext) -> int:
     """Take over what rests from the store, with a gap before now; returns how many orders. Raises VenueUnavailable."""
-    kept = await desk.store.resting_orders()
-    await _resting_of(desk).restore(kept)
+    kept = await context.store.resting_orders()
+    await _resting_of(context).restore(kept)
     return len(kept)
 
 
-def _resting_of(desk: Desk) -> RestingVenue:
-    if desk.resting is None:
+def _resting_of(context: TradingContext) -> RestingVenue:
+    if context.resting is None:
         raise NothingRests
-    return desk.resting
+    return context.resting
 
 
-async def _book(desk: Desk, update: OrderUpdate) -> None:
+async def _book(context: TradingContext, update: OrderUpdate) -> None:
     """Book one update: deterministic names, so that it is booked once whoever tries again."""
     state, fill = update.resting, update.fill
-    (signal,) = await desk.store.signals(signal_ids=[update.order.intent.signal_id])
+    (signal,) = await context.store.signals(signal_ids=[update.order.intent.signal_id])
     answer = Accepted(
         venue_order_id=state.order_id,
         status=update.status,
@@ -227,7 +227,7 @@ async def _book(desk: Desk, update: OrderUpdate) -> None:
         resting=state,
     )
     first_number = state.fill_count - 1 if fill else state.fill_count
-    await book_matched(desk, update.order, answer, signal, update.released_micro, first_number)
+    await book_matched(context, update.order, answer, signal, update.released_micro, first_number)
 
 
 def _check(form: LimitForm) -> None:
@@ -239,13 +239,13 @@ def _check(form: LimitForm) -> None:
         raise InvalidRequest("size", "must be above zero")
 
 
-def _signal(desk: Desk, form: LimitForm, market: Market) -> Signal:
+def _signal(context: TradingContext, form: LimitForm, market: Market) -> Signal:
     outcome = next((one for one in market.outcomes if form.outcome in (one.token_id, one.name)), None)
     if outcome is None:
         names = ", ".join(one.name for one in market.outcomes)
         raise InvalidRequest("outcome", f"must be one of {names}, or a token id of this market")
     return Signal(
-        signal_id=desk.ids.new("signal"),
+        signal_id=context.ids.new("signal"),
         cycle_id=BY_HAND,
         portfolio_id=form.portfolio_id,
         strategy=BY_HAND,
@@ -261,5 +261,5 @@ def _signal(desk: Desk, form: LimitForm, market: Market) -> Signal:
         size_micro=form.size_micro,
         group_id="",
         reason="a limit order placed by hand",
-        time=desk.clock.now(),
+        time=context.clock.now(),
     )

@@ -8,7 +8,7 @@ from prescient.domain.cycle import StepReport
 from prescient.domain.market import Market, MarketFigures
 from prescient.domain.screening import Drop, EventFilter, MarketFilter, screen_market
 from prescient.domain.signal import Decision, Step
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.trading.collect import passing_events
 
 SNAPSHOT_SOURCE = "cycle"
@@ -17,34 +17,38 @@ KEPT = Drop("kept")
 STRETCH_MARKETS = 1_000
 
 
-async def screen_markets(desk: Desk, cycle_id: str, limits: EventFilter, market_limits: MarketFilter) -> StepReport:
+async def screen_markets(
+    context: TradingContext, cycle_id: str, limits: EventFilter, market_limits: MarketFilter
+) -> StepReport:
     """Keep the tradable markets above the floors and inside the conviction band, judged by catalogue prices.
 
     One decision row per market, kept or dropped, so that "why did it not trade?" has an answer for each of them.
     """
-    events = await passing_events(desk, limits)
+    events = await passing_events(context, limits)
     report = StepReport(Step.SCREEN)
     # Thousands are looked at for each one that is kept: what screening does not ask stays in the store.
-    decisions = await _judge(desk, await desk.store.market_figures([event.event_id for event in events]), market_limits)
+    decisions = await _judge(
+        context, await context.store.market_figures([event.event_id for event in events]), market_limits
+    )
     for decision in decisions:
         report.count_in += 1
         if not decision.passed:
             report.drop(decision.code, decision.setting)
     kept = [decision.subject_id for decision in decisions if decision.passed]
     report.count_out = len(kept)
-    await desk.store.save_decisions(cycle_id, decisions, desk.clock.now())
-    await desk.store.save_screened(cycle_id, kept)
+    await context.store.save_decisions(cycle_id, decisions, context.clock.now())
+    await context.store.save_screened(cycle_id, kept)
     # A whole catalogue's decisions are let go before books come in: what lies about is walked over by the collector.
     del decisions
-    await save_books(desk, SNAPSHOT_SOURCE, await desk.store.screened(cycle_id))
+    await save_books(context, SNAPSHOT_SOURCE, await context.store.screened(cycle_id))
     return report
 
 
-async def _judge(desk: Desk, markets: Sequence[MarketFigures], limits: MarketFilter) -> list[Decision]:
+async def _judge(context: TradingContext, markets: Sequence[MarketFigures], limits: MarketFilter) -> list[Decision]:
     decisions: list[Decision] = []
     for number, market in enumerate(markets):
         if number % STRETCH_MARKETS == 0:
-            await desk.clock.sleep(0)
+            await context.clock.sleep(0)
         drop = screen_market(market, limits) or KEPT
         passed = drop is KEPT
         decisions.append(
@@ -53,12 +57,12 @@ async def _judge(desk: Desk, markets: Sequence[MarketFigures], limits: MarketFil
     return decisions
 
 
-async def save_books(desk: Desk, source: str, markets: list[Market]) -> None:
+async def save_books(context: TradingContext, source: str, markets: list[Market]) -> None:
     """Write one ``market_snapshots`` row per outcome of these markets with its fresh book."""
     if not markets:
         return
     tokens = [outcome.token_id for market in markets for outcome in market.outcomes]
-    books = await desk.market_data.books(tokens)
+    books = await context.market_data.books(tokens)
     rows = [(market, books.get(outcome.token_id)) for market in markets for outcome in market.outcomes]
     present = [(market, book) for market, book in rows if book is not None]
-    await desk.store.save_snapshots(source, present, desk.clock.now())
+    await context.store.save_snapshots(source, present, context.clock.now())

@@ -15,7 +15,7 @@ from prescient.domain.errors import ConflictError, NotFoundError, PositionMoved
 from prescient.domain.ledger import USD, swapped
 from prescient.domain.market import Market
 from prescient.domain.portfolio import Position
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.trading.orders import free_shares
 from prescient.trading.settle import is_final
 
@@ -47,36 +47,38 @@ class Swapped:
     gained: tuple[str, ...] = ()
 
 
-async def merge_sets(desk: Desk, portfolio_id: int, condition_id: str, size_micro: int | None = None) -> Swapped:
+async def merge_sets(
+    context: TradingContext, portfolio_id: int, condition_id: str, size_micro: int | None = None
+) -> Swapped:
     """Turn complete sets of one market into a dollar each: ``size_micro`` sets, or all that are free.
 
     The market needs no resolution, and its dispute changes nothing: the two outcomes sum to a dollar whatever happens.
     Raises PortfolioNotFound, NotFoundError, NothingToMerge, InvalidRequest, PositionMoved.
     """
-    await desk.store.portfolio(portfolio_id)
-    market = (await desk.store.markets_by_condition([condition_id])).get(condition_id)
+    await context.store.portfolio(portfolio_id)
+    market = (await context.store.markets_by_condition([condition_id])).get(condition_id)
     if market is None or len(market.outcomes) != 2:
         raise NotFoundError(f"Market {condition_id} is not in the catalogue. List markets: GET /markets.")
     tokens = [outcome.token_id for outcome in market.outcomes]
-    name = desk.ids.new("merge")
+    name = context.ids.new("merge")
     for _ in range(ATTEMPTS_MAX):
-        size = await _free_sets(desk, portfolio_id, tokens, size_micro)
+        size = await _free_sets(context, portfolio_id, tokens, size_micro)
         if size == 0:
             raise NothingToMerge(condition_id)
-        held = [await _held(desk, portfolio_id, token_id) for token_id in tokens]
+        held = [await _held(context, portfolio_id, token_id) for token_id in tokens]
         transfers = swapped(
-            portfolio_id, name, "merge", [(token_id, size) for token_id in tokens], [(USD, size)], desk.clock.now()
+            portfolio_id, name, "merge", [(token_id, size) for token_id in tokens], [(USD, size)], context.clock.now()
         )
-        changes = _given_up(desk, held, size, size)
+        changes = _given_up(context, held, size, size)
         try:
-            await desk.store.swap(portfolio_id, transfers, changes, desk.clock.now())
+            await context.store.swap(portfolio_id, transfers, changes, context.clock.now())
         except PositionMoved:
             continue
         return Swapped(portfolio_id, size, size, tuple(tokens))
     raise PositionMoved(tokens[0])
 
 
-async def merge_all(desk: Desk, portfolio_id: int, positions: Sequence[Position]) -> list[Swapped]:
+async def merge_all(context: TradingContext, portfolio_id: int, positions: Sequence[Position]) -> list[Swapped]:
     """Merge every complete set among these positions of a portfolio."""
     by_condition: dict[str, int] = {}
     for position in positions:
@@ -84,7 +86,7 @@ async def merge_all(desk: Desk, portfolio_id: int, positions: Sequence[Position]
     merged = []
     for condition_id in [condition_id for condition_id, count in by_condition.items() if count == 2]:
         try:
-            merged.append(await merge_sets(desk, portfolio_id, condition_id))
+            merged.append(await merge_sets(context, portfolio_id, condition_id))
         except (NothingToMerge, NotFoundError):
             # Set aside for resting orders, or no market of two outcomes that we know.
             continue
@@ -92,30 +94,32 @@ async def merge_all(desk: Desk, portfolio_id: int, positions: Sequence[Position]
 
 
 async def convert_no_shares(
-    desk: Desk, portfolio_id: int, condition_ids: Sequence[str], size_micro: int | None = None
+    context: TradingContext, portfolio_id: int, condition_ids: Sequence[str], size_micro: int | None = None
 ) -> Swapped:
     """Turn NO shares of some markets of one negative-risk event into YES of all its others, and dollars for all but one.
 
     What the NO shares cost, less the dollars paid, is what the YES shares cost, in equal parts. The venue's conversion fee
     is zero (assumed). Raises PortfolioNotFound, NotFoundError, NotConvertible, InvalidRequest, PositionMoved.
     """
-    await desk.store.portfolio(portfolio_id)
-    chosen, others = await _members(desk, condition_ids)
+    await context.store.portfolio(portfolio_id)
+    chosen, others = await _members(context, condition_ids)
     given = [market.outcomes[1].token_id for market in chosen]
     gained = [market.outcomes[0].token_id for market in others]
-    name = desk.ids.new("convert")
+    name = context.ids.new("convert")
     for _ in range(ATTEMPTS_MAX):
-        size = await _free_sets(desk, portfolio_id, given, size_micro)
+        size = await _free_sets(context, portfolio_id, given, size_micro)
         if size == 0:
             raise NotConvertible("The portfolio has no free NO shares of every one of these markets.")
         dollars = (len(chosen) - 1) * size
-        held = [await _held(desk, portfolio_id, token_id) for token_id in given]
-        changes = _converted(desk, held, size, dollars, [await _to_gain(desk, portfolio_id, one) for one in others])
+        held = [await _held(context, portfolio_id, token_id) for token_id in given]
+        changes = _converted(
+            context, held, size, dollars, [await _to_gain(context, portfolio_id, one) for one in others]
+        )
         incoming = [(token_id, size) for token_id in gained] + ([(USD, dollars)] if dollars else [])
         outgoing = [(token_id, size) for token_id in given]
-        transfers = swapped(portfolio_id, name, "convert", outgoing, incoming, desk.clock.now())
+        transfers = swapped(portfolio_id, name, "convert", outgoing, incoming, context.clock.now())
         try:
-            await desk.store.swap(portfolio_id, transfers, changes, desk.clock.now())
+            await context.store.swap(portfolio_id, transfers, changes, context.clock.now())
         except PositionMoved:
             continue
         return Swapped(portfolio_id, size, dollars, tuple(given), tuple(gained))
@@ -123,12 +127,12 @@ async def convert_no_shares(
 
 
 def _converted(
-    desk: Desk, held: Sequence[Position], size_micro: int, dollars_micro: int, to_gain: Sequence[Position]
+    context: TradingContext, held: Sequence[Position], size_micro: int, dollars_micro: int, to_gain: Sequence[Position]
 ) -> list[tuple[Position, Position]]:
     """The positions before and after: the cost that the dollars do not pay back moves on to what was gained."""
     cost = sum(one.cost_micro - one.cost_micro * (one.size_micro - size_micro) // one.size_micro for one in held)
     carried = max(cost - dollars_micro, 0) if to_gain else 0
-    changes = _given_up(desk, held, size_micro, dollars_micro + carried)
+    changes = _given_up(context, held, size_micro, dollars_micro + carried)
     left = carried
     for number, position in enumerate(to_gain):
         part = left // (len(to_gain) - number)
@@ -139,7 +143,7 @@ def _converted(
 
 
 def _given_up(
-    desk: Desk, held: Sequence[Position], size_micro: int, worth_micro: int
+    context: TradingContext, held: Sequence[Position], size_micro: int, worth_micro: int
 ) -> list[tuple[Position, Position]]:
     """Reduce each position by the same size; what they are worth together is shared out by what they cost."""
     costs = [one.cost_micro * size_micro // one.size_micro + 1 for one in held]
@@ -147,30 +151,32 @@ def _given_up(
     for position, cost in zip(held, costs, strict=True):
         part = left * cost // weight
         left, weight = left - part, weight - cost
-        changes.append((position, position.reduced(size_micro, part, desk.clock.now())))
+        changes.append((position, position.reduced(size_micro, part, context.clock.now())))
     assert left == 0
     return changes
 
 
-async def _members(desk: Desk, condition_ids: Sequence[str]) -> tuple[list[Market], list[Market]]:
+async def _members(context: TradingContext, condition_ids: Sequence[str]) -> tuple[list[Market], list[Market]]:
     """The chosen markets and the others of their negative-risk event, which must be known whole and still open."""
     wanted = set(condition_ids)
-    known = await desk.store.markets_by_condition(sorted(wanted))
+    known = await context.store.markets_by_condition(sorted(wanted))
     if not wanted or known.keys() != wanted:
         raise NotFoundError("A market to convert is not in the catalogue. List markets: GET /markets.")
     events = {market.event_id for market in known.values()}
-    members = await desk.store.markets_of(sorted(events))
+    members = await context.store.markets_of(sorted(events))
     if len(events) != 1 or not all(market.negative_risk and len(market.outcomes) == 2 for market in members):
         raise NotConvertible("Only NO shares of markets of one and the same negative-risk event convert.")
-    states = await desk.market_data.market_states(sorted(market.condition_id for market in members))
+    states = await context.market_data.market_states(sorted(market.condition_id for market in members))
     if any(is_final(state) for state in states.values()):
         raise NotConvertible("A market of this event is resolved already; wait for the others to pay.")
     chosen = [market for market in members if market.condition_id in wanted]
     return chosen, [market for market in members if market.condition_id not in wanted]
 
 
-async def _free_sets(desk: Desk, portfolio_id: int, token_ids: Sequence[str], size_micro: int | None) -> int:
-    free = min([await free_shares(desk, portfolio_id, token_id, unanswered=True) for token_id in token_ids])
+async def _free_sets(
+    context: TradingContext, portfolio_id: int, token_ids: Sequence[str], size_micro: int | None
+) -> int:
+    free = min([await free_shares(context, portfolio_id, token_id, unanswered=True) for token_id in token_ids])
     if size_micro is None:
         return free
     if not 0 < size_micro <= free:
@@ -180,17 +186,17 @@ async def _free_sets(desk: Desk, portfolio_id: int, token_ids: Sequence[str], si
     return size_micro
 
 
-async def _held(desk: Desk, portfolio_id: int, token_id: str) -> Position:
-    position = await desk.store.position(portfolio_id, token_id)
+async def _held(context: TradingContext, portfolio_id: int, token_id: str) -> Position:
+    position = await context.store.position(portfolio_id, token_id)
     if position is None:
         raise PositionMoved(token_id)
     return position
 
 
-async def _to_gain(desk: Desk, portfolio_id: int, market: Market) -> Position:
+async def _to_gain(context: TradingContext, portfolio_id: int, market: Market) -> Position:
     """The position in a market's YES, or an empty one to start from."""
     outcome = market.outcomes[0]
-    return await desk.store.position(portfolio_id, outcome.token_id) or Position(
+    return await context.store.position(portfolio_id, outcome.token_id) or Position(
         portfolio_id=portfolio_id,
         token_id=outcome.token_id,
         condition_id=market.condition_id,
@@ -204,5 +210,5 @@ async def _to_gain(desk: Desk, portfolio_id: int, market: Market) -> Position:
         mark_value_micro=0,
         mark_source="cost",
         mark_time=None,
-        opened_at=desk.clock.now(),
+        opened_at=context.clock.now(),
     )

@@ -7,24 +7,24 @@ from prescient.domain.errors import InvariantBroken, PositionMoved
 from prescient.domain.ledger import settlement
 from prescient.domain.market import MarketState, Resolution
 from prescient.domain.portfolio import Position
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 
 ATTEMPTS_MAX = 5
 # Shares bought before a resolution but booked after its payout are paid apart, under a number of their own.
 PAYOUTS_MAX = 20
 
 
-async def settle_resolved(desk: Desk, portfolio_id: int, positions: list[Position]) -> set[str]:
+async def settle_resolved(context: TradingContext, portfolio_id: int, positions: list[Position]) -> set[str]:
     """Pay the positions whose market is resolved; returns their token ids. Disputed and proposed markets hold their money."""
     if not positions:
         return set()
-    states = await desk.market_data.market_states(sorted({position.condition_id for position in positions}))
+    states = await context.market_data.market_states(sorted({position.condition_id for position in positions}))
     settled: set[str] = set()
     for position in positions:
         state = states.get(position.condition_id)
         if state is None or not is_final(state):
             continue
-        await _pay(desk, position, state)
+        await _pay(context, position, state)
         settled.add(position.token_id)
     return settled
 
@@ -34,32 +34,32 @@ def is_final(state: MarketState) -> bool:
     return state.closed and state.resolution is Resolution.RESOLVED and state.payout is not None
 
 
-async def _pay(desk: Desk, position: Position, state: MarketState) -> None:
+async def _pay(context: TradingContext, position: Position, state: MarketState) -> None:
     """Pay what is held now: an order may be booked, or another process may pay, between our reading and our writing."""
     held: Position | None = position
     for _ in range(ATTEMPTS_MAX):
         if held is None or held.size_micro == 0:
             return
         try:
-            await _pay_held(desk, held, state)
+            await _pay_held(context, held, state)
         except PositionMoved:
-            held = await desk.store.position(position.portfolio_id, position.token_id)
+            held = await context.store.position(position.portfolio_id, position.token_id)
         else:
             return
     raise PositionMoved(position.token_id)
 
 
-async def _pay_held(desk: Desk, held: Position, state: MarketState) -> None:
+async def _pay_held(context: TradingContext, held: Position, state: MarketState) -> None:
     assert state.payout is not None
     payout = multiply_down(held.size_micro, state.payout.of(held.token_id))
     assert 0 <= payout <= held.size_micro
-    now = desk.clock.now()
+    now = context.clock.now()
     after = held.reduced(held.size_micro, payout, now)
     for number in range(1, PAYOUTS_MAX + 1):
         transfers = settlement(
             held.portfolio_id, held.condition_id, held.token_id, held.size_micro, payout, now, number
         )
         # A number that is taken was for other shares, since the store compares what is held with what it has.
-        if await desk.store.settle(held.portfolio_id, transfers, after, now, held):
+        if await context.store.settle(held.portfolio_id, transfers, after, now, held):
             return
     raise InvariantBroken(f"position in {held.token_id} was paid {PAYOUTS_MAX} times and still holds shares")

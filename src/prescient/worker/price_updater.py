@@ -12,7 +12,7 @@ import structlog
 from polymarket_kit.errors import PrescientError
 from prescient.domain.cycle import StepReport
 from prescient.domain.errors import StoreUnavailable, VenueUnavailable
-from prescient.ports import Desk, Lease
+from prescient.ports import Lease, TradingContext
 from prescient.trading.mark import update_prices
 from prescient.trading.recover import recover
 
@@ -38,9 +38,14 @@ class PriceUpdater:
     """Rounds of ``update_prices``, held by whoever has the lease. ``run`` ends only when it is cancelled."""
 
     def __init__(
-        self, desk: Desk, *, interval_s: int = 300, decisions_keep_days: int = 14, snapshots_keep_days: int = 30
+        self,
+        context: TradingContext,
+        *,
+        interval_s: int = 300,
+        decisions_keep_days: int = 14,
+        snapshots_keep_days: int = 30,
     ) -> None:
-        self._desk = desk
+        self._context = context
         self._interval_s = interval_s
         self._decisions_keep_days = decisions_keep_days
         self._snapshots_keep_days = snapshots_keep_days
@@ -54,10 +59,10 @@ class PriceUpdater:
         log.info(f"Price updater started with {self._interval_s}s interval")
         try:
             while True:
-                started_s = self._desk.clock.monotonic_s()
+                started_s = self._context.clock.monotonic_s()
                 pause_s = await self._attempt()
-                took_s = self._desk.clock.monotonic_s() - started_s
-                await self._desk.clock.sleep(max(pause_s - took_s, BACK_OFF_FIRST_S))
+                took_s = self._context.clock.monotonic_s() - started_s
+                await self._context.clock.sleep(max(pause_s - took_s, BACK_OFF_FIRST_S))
         finally:
             await self._let_go()
 
@@ -75,7 +80,7 @@ class PriceUpdater:
     async def _has_lease(self) -> bool:
         if self._lease is not None and await self._lease.held():
             return True
-        self._lease = await self._desk.store.lease(LEASE)
+        self._lease = await self._context.store.lease(LEASE)
         if self._lease is None and not self._standing_by:
             log.info("Another process updates prices; standing by")
         self._standing_by = self._lease is None
@@ -84,27 +89,29 @@ class PriceUpdater:
     async def _round(self) -> None:
         await self._beat(None, "")
         # A crash of the database leaves reservations behind; they must not wait for the portfolio's next cycle.
-        await recover(self._desk)
-        reports = await update_prices(self._desk)
+        await recover(self._context)
+        reports = await update_prices(self._context)
         await self._beat(reports, "")
         marked = sum(report.count_out for report in reports)
         log.info("prices updated", portfolios=len(reports), positions=marked)
-        today = self._desk.clock.now().date()
+        today = self._context.clock.now().date()
         if self._pruned_on != today:
-            await self._desk.store.prune(self._desk.clock.now(), self._decisions_keep_days, self._snapshots_keep_days)
+            await self._context.store.prune(
+                self._context.clock.now(), self._decisions_keep_days, self._snapshots_keep_days
+            )
             self._pruned_on = today
 
     async def _beat(self, reports: list[StepReport] | None, error: str) -> None:
         """Say that we are alive; what the last finished round did stays until the next one has finished."""
-        now = self._desk.clock.now()
+        now = self._context.clock.now()
         if reports is None:
-            known = await self._desk.store.heartbeat(HEARTBEAT)
+            known = await self._context.store.heartbeat(HEARTBEAT)
             detail = {**(known[1] if known else {}), "error": error}
         else:
             marked = sum(report.count_out for report in reports)
             detail = {"last_run": now.isoformat(), "portfolios": len(reports), "positions": marked, "error": ""}
         detail["interval_s"] = self._interval_s
-        await self._desk.store.beat(HEARTBEAT, now, detail)
+        await self._context.store.beat(HEARTBEAT, now, detail)
 
     async def _failed(self, error: Exception) -> float:
         """Log a failed round and wait a little longer each time, at most one interval."""
@@ -135,19 +142,19 @@ class PriceUpdater:
             log.warning("lease not released", error=str(error))
 
 
-async def recover_patiently(desk: Desk) -> None:
+async def recover_patiently(context: TradingContext) -> None:
     """Resolve what a former process left open, before anything is served. Waits a while for the database and the venue.
 
     Raises StoreUnavailable or VenueUnavailable when they do not answer in five attempts.
     """
     for attempt in range(1, RECOVERY_ATTEMPTS + 1):
         try:
-            orders, cycles = await recover(desk)
+            orders, cycles = await recover(context)
         except (StoreUnavailable, VenueUnavailable) as error:
             log.warning("recovery must wait", error=str(error), attempt=attempt)
             if attempt == RECOVERY_ATTEMPTS:
                 raise
-            await desk.clock.sleep(BACK_OFF_FIRST_S * 2**attempt)
+            await context.clock.sleep(BACK_OFF_FIRST_S * 2**attempt)
         else:
             log.info("recovered", orders_resolved=len(orders), cycles_closed=len(cycles))
             return

@@ -11,7 +11,7 @@ import asyncio
 import structlog
 
 from polymarket_kit.errors import PrescientError
-from prescient.ports import Desk, Lease
+from prescient.ports import Lease, TradingContext
 from prescient.trading.resting import cancel_stranded, hear, mend, restore, sweep
 
 log = structlog.get_logger(__name__)
@@ -36,13 +36,13 @@ class RestingLoop:
 
     def __init__(
         self,
-        desk: Desk,
+        context: TradingContext,
         *,
         sweep_s: float = SWEEP_S,
         standby_s: float = STANDBY_S,
         back_off_s: float = BACK_OFF_FIRST_S,
     ) -> None:
-        self._desk = desk
+        self._context = context
         self._sweep_s = sweep_s
         self._standby_s = standby_s
         self._back_off_s = back_off_s
@@ -51,14 +51,14 @@ class RestingLoop:
 
     async def run(self) -> None:
         """Own and tend to what rests, for ever; without a stream there is nothing to do."""
-        if self._desk.resting is None or self._desk.stream is None:
+        if self._context.resting is None or self._context.stream is None:
             return
         try:
             while True:
                 pause_s = await self._attempt()
                 await asyncio.sleep(pause_s)
         finally:
-            self._desk.resting.release()
+            self._context.resting.release()
             if self._lease is not None:
                 await self._let_go(self._lease)
 
@@ -77,18 +77,18 @@ class RestingLoop:
                 log.exception("resting orders must wait", retry_s=pause_s, exc_info=error)
             return pause_s
         finally:
-            assert self._desk.resting is not None
-            self._desk.resting.release()
+            assert self._context.resting is not None
+            self._context.resting.release()
         return self._back_off_s
 
     async def _has_lease(self) -> bool:
         if self._lease is not None and await self._lease.held():
             return True
-        self._lease = await self._desk.store.lease(LEASE)
+        self._lease = await self._context.store.lease(LEASE)
         return self._lease is not None
 
     async def _own(self) -> None:
-        count = await restore(self._desk)
+        count = await restore(self._context)
         if count:
             log.info("resting orders taken over", orders=count)
         tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._tend())]
@@ -102,26 +102,26 @@ class RestingLoop:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _hear(self) -> None:
-        assert self._desk.stream is not None
-        async for event in self._desk.stream.events():
-            await hear(self._desk, event)
+        assert self._context.stream is not None
+        async for event in self._context.stream.events():
+            await hear(self._context, event)
 
     async def _tend(self) -> None:
         """End what has expired and keep the places in the queues, every second; look further now and then."""
-        resting = self._desk.resting
+        resting = self._context.resting
         assert resting is not None
         rounds = 0
         while True:
             await asyncio.sleep(self._sweep_s)
-            await sweep(self._desk)
+            await sweep(self._context)
             self._failures = 0
             rounds += 1
             if rounds % SWEEPS_PER_ROUND:
                 continue
             if not await self._has_lease():
                 raise LeaseLost("Another process keeps resting orders now; this one stands by.")
-            await cancel_stranded(self._desk)
-            await mend(self._desk)
+            await cancel_stranded(self._context)
+            await mend(self._context)
             await resting.tidy()
 
     async def _let_go(self, lease: Lease) -> None:

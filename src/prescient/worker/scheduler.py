@@ -98,7 +98,7 @@ class Scheduler:
             for portfolio_id, known in self._handled.items()
         }
 
-    def remember(self, memory: dict[str, Any]) -> None:
+    def dump_state(self, memory: dict[str, Any]) -> None:
         """Take up what an earlier process wrote; a slot that passed while nobody ran is then made up for, once."""
         for portfolio_id, stored in memory.items():
             slot = datetime.fromisoformat(stored["slot"])

@@ -76,7 +76,7 @@ class Worker:
         beat = await self._store.heartbeat(NAME)
         self._scheduler = Scheduler()
         if beat is not None:
-            self._scheduler.remember(beat[1].get("slots", {}))
+            self._scheduler.dump_state(beat[1].get("slots", {}))
         log.info("worker in charge of schedules")
         return True
 

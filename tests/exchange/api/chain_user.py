@@ -68,7 +68,7 @@ class ChainUser(Venue):
 
     def pass_time(self, seconds: float) -> None:
         assert self.control("advance", seconds=seconds)[0] == 200
-        self.trading.attend()
+        self.trading.advance()
 
 
 def split_data(condition_id: str, amount_micro: int, function: bytes = calldata.SPLIT) -> bytes:

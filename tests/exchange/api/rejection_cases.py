@@ -93,7 +93,7 @@ def body(method: str, path: str, content: bytes = b"", query: str = "") -> Deed:
 
 def restricted(restriction: Restriction) -> Deed:
     def deed(user: HttpUser) -> Heard:
-        user.trading.floor.engine.account(user.wallet.funder).restriction = restriction
+        user.trading.venue_engine.engine.account(user.wallet.funder).restriction = restriction
         return posted_as(user, user.order())
 
     return deed
@@ -101,8 +101,8 @@ def restricted(restriction: Restriction) -> Deed:
 
 def in_mode(mode: Mode, then: Deed) -> Deed:
     def deed(user: HttpUser) -> Heard:
-        now_ms = user.trading.floor.now_ms
-        user.trading.floor.engine.set_mode(mode, now_ms, now_ms + 79_000 if mode is Mode.POST_ONLY else 0)
+        now_ms = user.trading.venue_engine.now_ms
+        user.trading.venue_engine.engine.set_mode(mode, now_ms, now_ms + 79_000 if mode is Mode.POST_ONLY else 0)
         return then(user)
 
     return deed
@@ -111,7 +111,7 @@ def in_mode(mode: Mode, then: Deed) -> Deed:
 def with_allowance(asset: str, micro: int, then: Deed) -> Deed:
     def deed(user: HttpUser) -> Heard:
         named = user.market.token_ids[0] if asset == "token" else asset
-        user.trading.floor.engine.approve(user.wallet.funder, named, micro, user.trading.floor.now_ms)
+        user.trading.venue_engine.engine.approve(user.wallet.funder, named, micro, user.trading.venue_engine.now_ms)
         return then(user)
 
     return deed

@@ -8,7 +8,7 @@ from polymarket.auth import RelayerApiKey
 from polymarket.clients.async_secure import AsyncSecureClient
 
 from polymarket_kit.signing.eip712 import SigningKey
-from practice_exchange.app.chain_and_data_routes import Outside
+from practice_exchange.app.chain_and_data_routes import ChainAndDataRoutes
 from practice_exchange.app.server import PracticeServer
 from practice_exchange.venue.accounts import PracticeWallet
 from practice_exchange.world.state import EventState, MarketState
@@ -16,7 +16,7 @@ from practice_exchange.world.state import EventState, MarketState
 from .test_trading_sdk import environment_of, world_of
 
 
-def outside_of(server: PracticeServer) -> Outside:
+def outside_of(server: PracticeServer) -> ChainAndDataRoutes:
     assert server.exchange.outside is not None
     return server.exchange.outside
 

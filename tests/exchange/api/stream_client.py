@@ -102,7 +102,7 @@ class Trader:
         self.trading = trading_of(server)
         self.wallet = wallet_of_type(self.trading, wallet_type)
         claim = WalletClaim(self.wallet.address, 0, number)
-        keys = self.trading.door.keys
+        keys = self.trading.authenticator.keys
         key = keys.create(claim) or keys.derive(claim)
         assert key is not None
         self.key: ApiKey = key
@@ -124,11 +124,11 @@ class Trader:
         order_type: str = "GTC",
     ) -> Placed | Rejection:
         """A limit order, or with FOK and FAK a market order of as many dollars or shares."""
-        self.trading.floor.enter(market)
+        self.trading.venue_engine.enter(market)
         self.count += 1
         dollars, shares = price_cents * size * 10_000, size * 1_000_000
         making, taking = (dollars, shares) if side == "BUY" else (shares, dollars)
-        return self.trading.floor.place(
+        return self.trading.venue_engine.place(
             OrderRequest(
                 f"0x{self.wallet.address[2:10].lower()}{self.count:056x}",
                 self.wallet.funder,
@@ -148,9 +148,9 @@ class Trader:
         return answer.order_id
 
     def cancel(self, order_id: str) -> None:
-        floor = self.trading.floor
-        floor.engine.cancel(self.wallet.funder, order_id, floor.now_ms)
-        floor.attend()
+        venue_engine = self.trading.venue_engine
+        venue_engine.engine.cancel(self.wallet.funder, order_id, venue_engine.now_ms)
+        venue_engine.advance()
 
 
 async def advance(server: PracticeServer, seconds: float) -> None:

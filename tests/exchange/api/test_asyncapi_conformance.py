@@ -101,7 +101,7 @@ async def test_the_market_channel_is_as_documented(server: PracticeServer, recor
 async def test_the_user_channel_is_as_documented(server: PracticeServer, recorded_data: Path) -> None:
     frames = Frames(recorded_data, "asyncapi-user")
     assert isinstance(server.world, World)
-    market, trader, floor = quiet_market(server.world), Trader(server), trading_of(server).floor
+    market, trader, venue_engine = quiet_market(server.world), Trader(server), trading_of(server).venue_engine
     async with connect(server.user_ws_url) as client:
         assert frames.faults("userSubscriptionRequest", trader.login()) == set()
         await client.say(trader.login())
@@ -112,7 +112,7 @@ async def test_the_user_channel_is_as_documented(server: PracticeServer, recorde
         trader.placed(market, market.book.best_ask_micro // 10_000, 5, order_type="FAK")
         trader.order(market, 2, 100, order_type="FOK")
         made = trader.placed(market, market.book.best_bid_micro // 10_000 + 1, 20)
-        floor.take(market, False, 15_000_000, 10_000)
+        venue_engine.take(market, False, 15_000_000, 10_000)
         await advance(server, 60)
         await client.rest()
         faults, seen = judged(frames, USER_MESSAGES, client.heard)

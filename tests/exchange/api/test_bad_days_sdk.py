@@ -121,10 +121,10 @@ async def test_the_sdk_reads_and_drops_notifications(
     ghost = await client.place_market_order(token_id=token, amount=5, side="BUY")
     assert ghost.ok and ghost.status == "matched"
     world.step(world.now + timedelta(minutes=1))
-    trading_of(server).attend()
+    trading_of(server).advance()
     tell(server, "faults", kind="end", market=market.condition_id)
     world.step(world.now + timedelta(days=6))
-    trading_of(server).attend()
+    trading_of(server).advance()
     told = list(await client.get_notifications())
     assert [type(each) for each in told] == [
         OrderCancellationNotification,

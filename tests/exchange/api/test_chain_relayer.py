@@ -17,7 +17,7 @@ from polymarket.auth import BuilderApiKey
 from polymarket_kit.signing.contracts import DOLLARS, RELAY_HUB, SAFE_MULTISEND, STANDARD_ADAPTER
 from polymarket_kit.signing.eip712 import SigningKey
 from polymarket_kit.signing.wallets import PROXY_FACTORY, deposit_wallet, safe_wallet
-from practice_exchange.app.chain_and_data_routes import Outside
+from practice_exchange.app.chain_and_data_routes import ChainAndDataRoutes
 
 from .chain_user import ChainUser, split_data
 from .trading_user import MACHINE_S
@@ -39,7 +39,7 @@ class RelayerUser(ChainUser):
         self.deadline_s = self.world.now_ms // 1000 + 600
 
     @property
-    def outside(self) -> Outside:
+    def outside(self) -> ChainAndDataRoutes:
         assert self.exchange.outside is not None
         return self.exchange.outside
 

@@ -39,7 +39,7 @@ def user() -> ChainUser:
 
 
 def dollars(user: ChainUser, account_id: str = "") -> int:
-    return balance_of(user.trading.floor, account_id or user.wallet.funder, COLLATERAL)
+    return balance_of(user.trading.venue_engine, account_id or user.wallet.funder, COLLATERAL)
 
 
 def word(text: str) -> int:

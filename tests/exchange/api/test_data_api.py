@@ -65,7 +65,7 @@ def test_a_position_adds_up(user: ChainUser) -> None:
     assert row["percentPnl"] == pytest.approx(100 * row["cashPnl"] / cost, abs=1e-5)
     assert (row["totalBought"], row["realizedPnl"]) == (10, 0)
     assert row["oppositeAsset"] == market.token_ids[1] and not row["redeemable"] and not row["mergeable"]
-    spent = 10_000_000_000 - user.trading.floor.engine.account(user.wallet.funder).collateral.balance_micro
+    spent = 10_000_000_000 - user.trading.venue_engine.engine.account(user.wallet.funder).collateral.balance_micro
     assert spent == round((cost + row["entryFeesUsdc"]) * 1_000_000)
 
 
@@ -334,7 +334,7 @@ def test_what_is_held_is_what_the_engine_holds(user: ChainUser) -> None:
     user.pass_time(10)
     user.merge(market, 2_340_000)
     user.pass_time(600)
-    account = user.trading.floor.engine.account(user.wallet.funder)
+    account = user.trading.venue_engine.engine.account(user.wallet.funder)
     told = {row["asset"]: row["size"] for row in user.told("/positions", "sizeThreshold=0")}
     assert told == {
         token: held.balance_micro / 1_000_000 for token, held in account.shares.items() if held.balance_micro

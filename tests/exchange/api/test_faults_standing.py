@@ -21,7 +21,7 @@ def pass_time(venue: Venue, seconds: float) -> None:
     """Move the exchange's time; this machine's stays near that of the log-ins."""
     venue.machine_s = float(NOW_S)
     venue.world.step(venue.world.now + timedelta(seconds=seconds))
-    venue.trading.attend()
+    venue.trading.advance()
 
 
 def buy_at_ask(venue: Venue, shares: int = 5) -> None:
@@ -33,8 +33,8 @@ def buy_at_ask(venue: Venue, shares: int = 5) -> None:
 
 
 def statuses(venue: Venue) -> list[TradeStatus]:
-    engine = venue.trading.floor.engine
-    numbers = venue.trading.floor.trades_of[venue.wallet.funder]
+    engine = venue.trading.venue_engine.engine
+    numbers = venue.trading.venue_engine.trades_of[venue.wallet.funder]
     return [trade.status for number in numbers if (trade := engine.trade(number)) is not None]
 
 
@@ -63,7 +63,7 @@ def test_a_third_of_all_settlements_may_fail() -> None:
     ended = statuses(venue)
     failed = ended.count(TradeStatus.FAILED)
     assert 23 <= failed * 100 / len(ended) <= 47 and ended.count(TradeStatus.CONFIRMED) == len(ended) - failed
-    engine, numbers = venue.trading.floor.engine, venue.trading.floor.trades_of[venue.wallet.funder]
+    engine, numbers = venue.trading.venue_engine.engine, venue.trading.venue_engine.trades_of[venue.wallet.funder]
     settled = [
         trade
         for number in numbers
@@ -102,7 +102,7 @@ def test_what_happens_among_the_worlds_own_traders_settles_smoothly() -> None:
     post(venue, venue.order())
     order_fault(venue, "failed_settlement", rate=1)
     pass_time(venue, 3 * 3600)
-    trades = venue.trading.floor.engine.core.trades.values()
+    trades = venue.trading.venue_engine.engine.core.trades.values()
     assert len(list(trades)) > 0
     assert not any(trade.status is TradeStatus.FAILED for trade in trades)
 
@@ -140,9 +140,9 @@ def test_a_stale_balance_refreshes_itself_after_its_time() -> None:
     token = venue.market.token_ids[0]
     order_fault(venue, "stale_balance", seconds=60)
     buy_at_ask(venue, 10)
-    engine = venue.trading.floor.engine
+    engine = venue.trading.venue_engine.engine
     venue.world.step(venue.world.now + timedelta(seconds=10))
-    venue.trading.attend()
+    venue.trading.advance()
     assert engine.account(venue.wallet.funder).shares[token].balance_micro == 10_000_000
     account = engine.account(venue.wallet.funder)
     assert venue.trading.balances.shown_micro(account, token) == 0
@@ -218,13 +218,13 @@ def test_what_holds_is_kept_and_what_waits_for_requests_is_not() -> None:
     pass_time(venue, 10)
     for kind in ("429", "failed_settlement", "stale_balance", "banned"):
         order_fault(venue, kind)
-    later.trading.recall(venue.trading.remember())
+    later.trading.load_state(venue.trading.dump_state())
     kinds = [fault["kind"] for fault in control(later, "GET")[1]["faults"]]
     assert kinds == ["failed_settlement", "stale_balance", "banned"]
-    assert later.trading.floor.engine.core.fate is not None
+    assert later.trading.venue_engine.engine.core.settlement_policy is not None
     assert post(later, later.order()).status == 400
     control(later, "DELETE")
-    assert later.trading.floor.engine.core.fate is None
+    assert later.trading.venue_engine.engine.core.settlement_policy is None
     later.salt = 50
     assert post(later, later.order()).status == 200
 
@@ -256,7 +256,7 @@ def test_terms_may_change_and_orders_may_be_refused_for_a_while() -> None:
     refused = json.loads(post(venue, venue.order(size=10)).body)["error"]
     assert refused.endswith("Size (10) lower than the minimum: 15")
     buy_at_ask(venue, 20)
-    trade = venue.trading.floor.engine.trade(venue.trading.floor.trades_of[venue.wallet.funder][0])
+    trade = venue.trading.venue_engine.engine.trade(venue.trading.venue_engine.trades_of[venue.wallet.funder][0])
     assert trade is not None
     price = trade.price_micro / 1_000_000
     assert trade.fee_micro == pytest.approx(20 * 0.5 * price * (1 - price) * 1_000_000, abs=10)
@@ -317,5 +317,5 @@ def test_a_repeated_journal_brings_back_what_holds_and_not_what_waited_for_reque
         assert venue.exchange.perform("POST", "/practice/faults", "", body, {}).status == 201
     told = control(venue, "GET")[1]
     assert [fault["kind"] for fault in told["faults"]] == ["retrying"] and told["weather"] is None
-    assert venue.trading.floor.engine.core.fate is not None
+    assert venue.trading.venue_engine.engine.core.settlement_policy is not None
     assert venue.exchange.handle("GET", "/clob/ok").status == 200

@@ -74,7 +74,7 @@ async def test_a_held_order_is_taken_when_it_is_let_through_and_a_slow_one_at_on
     for posted, at_once in ((first, False), (second, True)):
         waiting = asyncio.create_task(user.post(encode_order(posted)))
         await asyncio.sleep(0.2)
-        assert (trading_of(server).floor.engine.order(hash_of(posted)) is not None) is at_once
+        assert (trading_of(server).venue_engine.engine.order(hash_of(posted)) is not None) is at_once
         assert (await waiting)["status"] == "live"
 
 
@@ -86,7 +86,7 @@ async def test_a_late_order_is_taken_although_nobody_asks_again(
     posted = user.venue.order()
     order_fault(server, "late", "/clob/order", seconds=0.3)
     assert await user.post(encode_order(posted)) == {"error": "order timed out"}
-    engine = trading_of(server).floor.engine
+    engine = trading_of(server).venue_engine.engine
     assert engine.order(hash_of(posted)) is None
     for _ in range(100):
         await asyncio.sleep(0.05)
@@ -105,7 +105,7 @@ async def test_hanging_up_is_at_once_and_before_or_after_the_deed(
         order_fault(server, kind, "/clob/order")
         with pytest.raises(aiohttp.ClientConnectionError):
             await user.post(encode_order(posted))
-        assert (trading_of(server).floor.engine.order(hash_of(posted)) is not None) is done
+        assert (trading_of(server).venue_engine.engine.order(hash_of(posted)) is not None) is done
 
 
 def test_the_official_client_loses_an_answer_and_the_order_rests_all_the_same() -> None:
@@ -208,7 +208,7 @@ async def test_a_client_trades_through_a_day_of_weather(server: PracticeServer, 
         except (aiohttp.ClientError, json.JSONDecodeError):
             continue
     control(server.exchange, "DELETE")
-    engine = trading_of(server).floor.engine
+    engine = trading_of(server).venue_engine.engine
     taken = [posted for posted in orders if engine.order(hash_of(posted)) is not None]
     assert 30 < len(taken) < 60
     for posted in orders:

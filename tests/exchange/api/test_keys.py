@@ -104,7 +104,7 @@ def test_such_a_key_is_good_for_its_own_address_until_it_is_deleted() -> None:
 def test_such_keys_are_kept() -> None:
     venue, later = Venue(), Venue()
     made = venue.send("POST", "/auth/readonly-api-key")[1]["apiKey"]
-    later.trading.recall(venue.trading.remember())
+    later.trading.load_state(venue.trading.dump_state())
     assert later.send("GET", "/data/trades", headers=bare_headers(later, made))[0] == 200
     again = later.send("POST", "/auth/readonly-api-key")[1]["apiKey"]
     assert again != made

@@ -193,7 +193,7 @@ async def test_a_trade_is_printed_and_its_books_come_again(server: PracticeServe
     printed, change, *books = events
     assert printed["asset_id"] == market.token_ids[0] and printed["side"] == "BUY"
     assert float(printed["price"]) == ask / MICRO and printed["size"] == "7"
-    trade = next(iter(trader.trading.floor.engine.core.trades.values()))
+    trade = next(iter(trader.trading.venue_engine.engine.core.trades.values()))
     assert printed["transaction_hash"] == trader.trading._render.transaction_hash(trade.trade_id)
     assert printed["fee_rate_bps"] == "0" and printed["timestamp"] == str(trade.matched_ms)
     assert {leg["side"] for leg in change["price_changes"]} == {"BUY", "SELL"}
@@ -326,8 +326,8 @@ async def test_an_empty_side_has_no_best_price(server: PracticeServer, client: S
     (book, _) = await client.subscribe(*empty.token_ids, custom_feature_enabled=True)
     assert book["bids"] == book["asks"] == [] and book["last_trade_price"] == ""
     trader = Trader(server)
-    trader.trading.floor.enter(empty)
-    trader.trading.floor.engine.open_market(empty.condition_id, trader.trading.floor.now_ms)
+    trader.trading.venue_engine.enter(empty)
+    trader.trading.venue_engine.engine.open_market(empty.condition_id, trader.trading.venue_engine.now_ms)
     trader.placed(empty, 40, 10)
     change, moved, mirrored = await client.rest()
     assert {(leg["best_bid"], leg["best_ask"]) for leg in change["price_changes"]} == {("0.4", "1"), ("0", "0.6")}
@@ -346,7 +346,7 @@ async def test_a_new_tick_is_told_before_the_books_on_it(server: PracticeServer,
     await client.subscribe(*market.token_ids)
     market.tick_micro = 1_000
     world_of(server).revision += 1
-    trading.attend()
+    trading.advance()
     events = await client.rest()
     assert [event["event_type"] for event in events] == ["tick_size_change"] * 2 + ["book"] * 2
     assert [event["asset_id"] for event in events] == market.token_ids * 2

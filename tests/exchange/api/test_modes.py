@@ -132,7 +132,7 @@ def test_senseless_modes_are_refused(wanted: object) -> None:
 def test_a_mode_is_kept_over_a_restart_of_the_exchange_itself() -> None:
     venue, later = Venue(), Venue()
     set_mode(venue, "restart", 60)
-    later.trading.recall(venue.trading.remember())
+    later.trading.load_state(venue.trading.dump_state())
     assert mode_of(later) == {"mode": "restart", "seconds_left": 60.0}
     assert later.post(later.order()) == RESTARTING
 

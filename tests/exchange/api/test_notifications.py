@@ -108,7 +108,7 @@ def test_a_resolution_is_told_to_whoever_holds_shares() -> None:
     body = json.dumps({"kind": "end", "market": venue.market.condition_id}).encode()
     assert venue.exchange.handle("POST", "/practice/faults", "", body).status == 201
     venue.world.step(venue.world.now + timedelta(days=6))
-    venue.trading.attend()
+    venue.trading.advance()
     resolved = [each for each in venue.trading.notifications.unread(venue.wallet.funder) if each.type == 4]
     assert len(resolved) == 1 and resolved[0].owner == ""
     market = venue.exchange.handle("GET", f"/clob/markets/{venue.market.condition_id}")
@@ -119,11 +119,11 @@ def test_a_resolution_is_told_to_whoever_holds_shares() -> None:
 
 def test_a_fill_that_fails_to_settle_is_told() -> None:
     venue = Venue()
-    venue.trading.floor.engine.core.fate = lambda trade: SettlementPlan(fails=True)
+    venue.trading.venue_engine.engine.core.settlement_policy = lambda trade: SettlementPlan(fails=True)
     ask = venue.market.book.best_ask_micro // 10_000
     venue.post(venue.order(ask, 10))
     venue.world.step(venue.world.now + timedelta(minutes=1))
-    venue.trading.attend()
+    venue.trading.advance()
     assert [each.type for each in venue.trading.notifications.unread(venue.wallet.funder)] == [2, 8]
 
 
@@ -131,7 +131,7 @@ def test_notifications_are_kept_and_counted_on() -> None:
     venue, later = Venue(), Venue()
     venue.post(venue.order())
     venue.send("DELETE", "/cancel-all")
-    later.trading.recall(venue.trading.remember())
+    later.trading.load_state(venue.trading.dump_state())
     assert told(later) == told(venue)
     later.post(later.order(3, 20))
     later.send("DELETE", "/cancel-all")

@@ -124,7 +124,7 @@ def order_answers(user: HttpUser) -> Answers:
     yield ask("GET", "/data/trades")
     yield ask("GET", "/data/trades", f"id={matched[1].body['tradeIDs'][0]}")
     yield ask("GET", "/data/trades", "after=x")
-    user.trading.floor.engine.advance(user.trading.floor.now_ms + 60_000)
+    user.trading.venue_engine.engine.advance(user.trading.venue_engine.now_ms + 60_000)
     yield ask("GET", "/data/trades")
     yield ask("GET", "/order-scoring", f"order_id={ids[0]}")
     yield ask("POST", "/orders-scoring", body=json.dumps(ids).encode())

@@ -54,7 +54,7 @@ def test_positions_explain_the_dollars(steps: list[tuple[str, int, int]]) -> Non
     # Log-ins are dated by the start; this machine's clock stays there while the exchange's goes on.
     user.machine_s = float(NOW_S)
     walk(user, steps)
-    account = user.trading.floor.engine.account(user.wallet.funder)
+    account = user.trading.venue_engine.engine.account(user.wallet.funder)
     held = user.told("/positions", "sizeThreshold=0&limit=500")
     over = user.told("/closed-positions", "limit=50")
     balances = {token: each.balance_micro / 1_000_000 for token, each in account.shares.items() if each.balance_micro}

@@ -50,5 +50,5 @@ def test_dollars_beyond_the_cost_of_converted_shares_are_profit(user: ChainUser)
     rows = user.told("/positions", "sizeThreshold=0") + user.told("/closed-positions")
     # Four NO of half a dollar each were given up for three dollars; the YES that came of it cost nothing.
     assert sum(row["realizedPnl"] for row in rows) == pytest.approx(10.0, abs=1e-6)
-    dollars = user.trading.floor.engine.account(user.wallet.funder).collateral.balance_micro
+    dollars = user.trading.venue_engine.engine.account(user.wallet.funder).collateral.balance_micro
     assert dollars == 10_000_000_000 - 4 * TEN + 3 * TEN

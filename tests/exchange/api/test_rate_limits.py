@@ -88,10 +88,10 @@ def test_a_batch_is_taken_whole_or_refused_whole() -> None:
     for left in (45, 30, 15, 0):
         assert remaining(post(venue, 15)) == left
     venue.machine_s += 0.25
-    before = len(venue.trading.floor.engine.open_orders(venue.wallet.funder))
+    before = len(venue.trading.venue_engine.engine.open_orders(venue.wallet.funder))
     refused = post(venue, 15)
     assert (refused.status, refused.headers["Poly-RateLimit-Remaining"]) == (429, "10")
-    assert len(venue.trading.floor.engine.open_orders(venue.wallet.funder)) == before == 60
+    assert len(venue.trading.venue_engine.engine.open_orders(venue.wallet.funder)) == before == 60
     assert remaining(post(venue, 10)) == 0
 
 
@@ -182,7 +182,7 @@ def test_buckets_are_kept_so_that_a_repeated_request_meets_the_same() -> None:
     venue, later = limited(burst=3), Venue()
     post(venue)
     post(venue)
-    later.trading.recall(venue.trading.remember())
+    later.trading.load_state(venue.trading.dump_state())
     later.salt = venue.salt
     assert [post(later).status for _ in range(2)] == [200, 429]
 
@@ -301,7 +301,7 @@ def test_an_exchange_that_is_opened_as_itself_warns_at_first_and_keeps_what_was_
     assert kept is not None
     opened.exchange.handle("POST", "/practice/limits", "", b'{"enforced": true, "tier": "bronze"}')
     later = Venue()
-    later.trading.recall(kept.remember())
+    later.trading.load_state(kept.dump_state())
     told = json.loads(later.exchange.handle("GET", "/practice/limits").body)
     assert (told["on"], told["enforced"], told["tier"]) == (True, True, "Bronze")
     assert later.exchange.limits.addresses.on

@@ -42,12 +42,12 @@ def user(server: PracticeServer) -> Iterator[HttpUser]:
     """A user with a wallet of its own on the shared exchange, which is set back to normal behind it."""
     user = HttpUser(server, funded_wallet(server, f"rejected {next(_names)}"))
     yield user
-    engine = user.trading.floor.engine
-    engine.set_mode(Mode.NORMAL, user.trading.floor.now_ms)
+    engine = user.trading.venue_engine.engine
+    engine.set_mode(Mode.NORMAL, user.trading.venue_engine.now_ms)
     user.market.accepting_orders = True
     user.world.revision += 1
-    user.trading.attend()
-    engine.cancel_all(user.wallet.funder, user.trading.floor.now_ms)
+    user.trading.advance()
+    engine.cancel_all(user.wallet.funder, user.trading.venue_engine.now_ms)
 
 
 def claimed(case: Case) -> object:
@@ -114,7 +114,7 @@ def refusals_in(path: Path) -> Iterator[str]:
 def test_every_text_of_the_routes_is_asserted_in_a_test() -> None:
     asserted = "\n".join(path.read_text(encoding="utf-8") for path in TESTS.glob("*.py"))
     folder = Path(str(trading.__file__)).parent
-    texts = {text for path in [*folder.glob("*.py"), folder.parent / "clob_routes.py"] for text in refusals_in(path)}
+    texts = {text for path in folder.glob("*.py") for text in refusals_in(path)}
     assert texts and not {text for text in texts if text not in asserted}
 
 
@@ -137,8 +137,8 @@ def test_the_post_only_window_says_how_long_it_lasts(user: HttpUser) -> None:
     source="matching engine restarts",
 )
 def test_in_the_post_only_window_a_batch_refuses_each_leg(user: HttpUser) -> None:
-    now_ms = user.trading.floor.now_ms
-    user.trading.floor.engine.set_mode(Mode.POST_ONLY, now_ms, now_ms + 60_000)
+    now_ms = user.trading.venue_engine.now_ms
+    user.trading.venue_engine.engine.set_mode(Mode.POST_ONLY, now_ms, now_ms + 60_000)
     status, answers = user.send("POST", "/orders", b"[" + encode_order(user.order()) + b"]")
     assert status == 200
     assert (answers[0]["success"], answers[0]["errorMsg"], answers[0]["orderID"]) == (True, POST_ONLY, "")
@@ -153,8 +153,8 @@ def test_in_the_post_only_window_a_batch_refuses_each_leg(user: HttpUser) -> Non
 @pytest.mark.parametrize("mode", [Mode.CANCEL_ONLY, Mode.POST_ONLY])
 def test_cancels_go_through_in_the_milder_modes(user: HttpUser, mode: Mode) -> None:
     _, placed = user.post(user.order())
-    now_ms = user.trading.floor.now_ms
-    user.trading.floor.engine.set_mode(mode, now_ms, now_ms + 60_000)
+    now_ms = user.trading.venue_engine.now_ms
+    user.trading.venue_engine.engine.set_mode(mode, now_ms, now_ms + 60_000)
     assert user.send("DELETE", "/cancel-all")[1] == {"canceled": [placed["orderID"]], "not_canceled": {}}
 
 
@@ -191,7 +191,7 @@ def test_a_delayed_order_cannot_be_cancelled(user: HttpUser) -> None:
     assert (placed["status"], placed["makingAmount"], placed["tradeIDs"]) == ("delayed", "", [])
     reasons = {placed["orderID"]: "order match delayed due to market conditions"}
     assert user.send("DELETE", "/cancel-all")[1] == {"canceled": [], "not_canceled": reasons}
-    order = user.trading.floor.engine.order(placed["orderID"])
+    order = user.trading.venue_engine.engine.order(placed["orderID"])
     assert order is not None and order.status is OrderState.DELAYED
 
 

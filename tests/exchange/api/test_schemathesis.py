@@ -23,11 +23,11 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
+import practice_exchange as practice
 from polymarket_kit.messages.orders import OrderMalformed, decode_order, encode_order
 from polymarket_kit.model import Side
 from polymarket_kit.signing.auth import l1_headers, l2_headers
 from polymarket_kit.signing.order_signing import ContractOrder, contract_for, sign_order
-import practice_exchange as practice
 from practice_exchange.app.openapi_paths import CLOB, CONTROLS, DATA, GAMMA, RELAYER, TRADING
 from practice_exchange.app.server import PracticeServer
 

@@ -39,7 +39,7 @@ async def server() -> AsyncIterator[PracticeServer]:
 
 
 def balance(server: PracticeServer, account_id: str, asset: str = COLLATERAL) -> int:
-    return balance_of(trading_of(server).floor, account_id, asset)
+    return balance_of(trading_of(server).venue_engine, account_id, asset)
 
 
 def settle(server: PracticeServer) -> None:
@@ -47,7 +47,7 @@ def settle(server: PracticeServer) -> None:
     world = world_of(server)
     for _ in server.exchange.step_slices(world.now_ms + 10 * SECOND_MS):
         pass
-    trading_of(server).attend()
+    trading_of(server).advance()
 
 
 @pytest.mark.fidelity(
@@ -116,7 +116,7 @@ async def test_the_sdk_merges_several_markets_at_once(server: PracticeServer, wa
         resolve(server, [grouped], winner=1)
         await (await client.redeem_positions(market_id=str(grouped.number))).wait()
     assert balance(server, wallet.funder) == before
-    assert trading_of(server).floor.engine.account(wallet.funder).collateral.matched_micro == 0
+    assert trading_of(server).venue_engine.engine.account(wallet.funder).collateral.matched_micro == 0
 
 
 @pytest.mark.fidelity(

@@ -13,7 +13,7 @@ from polymarket_kit.model import OrderType
 from practice_exchange.venue.venue_engine import BOTTOMLESS_MICRO
 from practice_exchange.world.state import MarketState
 
-from .test_trading_floor import User
+from .test_venue_engine import User
 from .trading_http import hear, serve_in_thread
 from .trading_user import MACHINE_S, NOW_S, Venue
 from .trading_venue import quiet_market
@@ -37,9 +37,9 @@ def test_the_taker_delay_passes_in_the_exchanges_time_alone() -> None:
         for market in user.world.register.markets.values()
         if market.trading and market.taker_delay and market.book.ask_prices and market.book.ask_sizes[-1] > 20_000_000
     )
-    before_ms = user.floor.now_ms
+    before_ms = user.venue_engine.now_ms
     user.place(market, market.book.best_ask_micro, 10)
-    assert user.floor.now_ms == before_ms + 50
+    assert user.venue_engine.now_ms == before_ms + 50
 
 
 @pytest.mark.fidelity(
@@ -106,12 +106,12 @@ def test_expirations_are_measured_in_the_exchanges_time() -> None:
 def test_the_worlds_own_traders_never_run_out() -> None:
     user = User()
     market = quiet_market(user.world)
-    user.floor.enter(market)
+    user.venue_engine.enter(market)
     bid, ask = market.book.best_bid_micro, market.book.best_ask_micro
     market.book.quote([bid], [1_000_000], [ask], [2_000_000])
     assert (market.book.bid_sizes[-1], market.book.ask_sizes[-1]) == (1_000_000, 2_000_000)
-    for account_id in (user.floor.house, user.floor.crowd):
-        assert user.floor.engine.account(account_id).collateral.balance_micro > BOTTOMLESS_MICRO // 2
+    for account_id in (user.venue_engine.house, user.venue_engine.crowd):
+        assert user.venue_engine.engine.account(account_id).collateral.balance_micro > BOTTOMLESS_MICRO // 2
 
 
 @pytest.mark.fidelity(
@@ -158,8 +158,8 @@ def test_a_builders_code_adds_no_fee() -> None:
     for builder in ("0x" + "0" * 64, "0x" + "12" * 32):
         venue = Venue()
         venue.post(venue.order(price_cents=best_ask_cents(venue.market), builder=builder))
-        venue.trading.floor.engine.advance(venue.world.now_ms + 60_000)
-        account = venue.trading.floor.engine.account(venue.wallet.funder)
+        venue.trading.venue_engine.engine.advance(venue.world.now_ms + 60_000)
+        account = venue.trading.venue_engine.engine.account(venue.wallet.funder)
         spent.append(10_000_000_000 - account.collateral.balance_micro)
     assert spent[0] == spent[1] > 0
 

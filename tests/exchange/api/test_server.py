@@ -11,11 +11,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from practice_exchange.app.bootstrap import Opening, open_kept, run_practice
+from practice_exchange.app.bootstrap import open_kept, run_practice
 from practice_exchange.app.checkpoint import CheckpointRefused, checkpoint_path
 from practice_exchange.app.server import PracticeServer
+from practice_exchange.app.settings import ExchangeSettings, Opening
 from practice_exchange.world.world import World
-from prescient.settings import Settings
 from tests.conftest import free_port
 
 from .conftest import START
@@ -228,12 +228,12 @@ def test_a_damaged_checkpoint_stops_the_start(tmp_path: Path) -> None:
 
 async def test_the_command_serves_until_it_is_stopped(tmp_path: Path, client: aiohttp.ClientSession) -> None:
     port = next(port for port in iter(free_port, 0) if port < 58_000)
-    settings = Settings(PRESCIENT_HOME=tmp_path, PRESCIENT_PORT_SHIFT=port - 8010, PRESCIENT_SEED=3)  # type: ignore[call-arg]  # read by alias
+    settings = ExchangeSettings(PRESCIENT_HOME=tmp_path, PRESCIENT_PORT_SHIFT=port - 8010, PRESCIENT_SEED=3)  # type: ignore[call-arg]  # read by alias
     for expected_ms in (START_MS, START_MS + 60_000):
         stop = asyncio.Event()
         opening = Opening(frozen=True, now="2026-01-05T12:00:00Z")
         running = asyncio.create_task(run_practice(settings, opening, stop))
-        url = f"http://127.0.0.1:{settings.practice_port}/practice"
+        url = f"http://127.0.0.1:{settings.port}/practice"
         answer = await patiently(client, f"{url}/time")
         assert answer["now_ms"] == expected_ms
         await post(client, f"{url}/advance", {"seconds": 60})

@@ -19,7 +19,7 @@ async def test_what_was_read_before_a_crash_goes_on_the_same(tmp_path: Path) -> 
             await advance(first, 7_200)
             assert {event["event_type"] for event in await client.rest()} >= {"price_change"}
             # No order was ever placed: reading alone brought the market there.
-            assert list(trading_of(first).floor.engine.core.markets) == [market.condition_id]
+            assert list(trading_of(first).venue_engine.engine.core.markets) == [market.condition_id]
         crashed = copy_of(tmp_path / "home", tmp_path / "crashed")
         state = engine_bytes(first)
         books = [await rest_book(first, token_id) for token_id in market.token_ids]

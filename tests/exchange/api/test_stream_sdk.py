@@ -111,7 +111,7 @@ async def test_the_sdk_hears_news_of_the_venue_and_new_ticks(server: PracticeSer
         await of_type(handle, "book")
         market.tick_micro = 1_000
         server.world.revision += 1
-        trading_of(server).attend()
+        trading_of(server).advance()
         tick = await of_type(handle, "tick_size_change")
         assert (tick.old_tick_size, tick.new_tick_size) == (Decimal("0.01"), Decimal("0.001"))
         await advance(server, (market.end_ms - server.world.now_ms) / 1000 + 20 * 86_400)

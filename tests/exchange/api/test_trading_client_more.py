@@ -361,11 +361,13 @@ def test_modes_reach_the_caller_with_their_status(
     client: ClobClient, server: PracticeServer, market: MarketState
 ) -> None:
     trading = trading_of(server)
-    trading.floor.engine.set_mode(Mode.RESTARTING, trading.floor.now_ms)
+    trading.venue_engine.engine.set_mode(Mode.RESTARTING, trading.venue_engine.now_ms)
     try:
         with pytest.raises(PolyApiException, match="service not ready") as caught:
             client.create_and_post_order(buy(market, 2))
     finally:
-        trading.floor.engine.set_mode(Mode.NORMAL, trading.floor.now_ms)
+        trading.venue_engine.engine.set_mode(Mode.NORMAL, trading.venue_engine.now_ms)
     assert caught.value.status_code == 425
-    assert all(order.status is not OrderState.LIVE for order in trading.floor.engine.open_orders(client.get_address()))
+    assert all(
+        order.status is not OrderState.LIVE for order in trading.venue_engine.engine.open_orders(client.get_address())
+    )

@@ -36,7 +36,7 @@ def put_on_tick(server: PracticeServer, market: MarketState, tick_micro: int) ->
     market.tick_micro = tick_micro
     server.world.revision += 1
     assert server.exchange.trading is not None
-    server.exchange.trading.floor.enter(market)
+    server.exchange.trading.venue_engine.enter(market)
     market.book.quote([400_000], [900_000_000], [600_000], [900_000_000])
 
 

@@ -198,7 +198,7 @@ def test_rules_of_the_book_answer_in_the_venues_words() -> None:
 
 def test_restrictions_and_modes_answer_in_the_venues_words() -> None:
     venue = Venue()
-    account, engine = venue.trading.floor.engine.account(venue.wallet.funder), venue.trading.floor.engine
+    account, engine = venue.trading.venue_engine.engine.account(venue.wallet.funder), venue.trading.venue_engine.engine
     account.restriction = Restriction.BANNED
     assert venue.post(venue.order()) == (400, {"error": f"'{venue.wallet.funder}' address banned"})
     account.restriction = Restriction.CLOSED_ONLY

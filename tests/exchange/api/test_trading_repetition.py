@@ -122,7 +122,7 @@ def ask(server: PracticeServer, action: str, body: bytes, headers: dict[str, str
 def remembered(server: PracticeServer) -> dict[str, Any]:
     """Everything that a checkpoint would keep of the trading side."""
     trading = trading_of(server)
-    kept = decode_state(trading.remember())
+    kept = decode_state(trading.dump_state())
     state = msgspec.to_builtins(kept)
     # As values: a whole number may be kept as either kind, and sets have no order.
     state["parts"] = {name: as_values(part) for name, part in kept.parts.items()}
@@ -153,11 +153,11 @@ async def test_whatever_happened_happens_again(tmp_path: Path, seed: int) -> Non
         markets = [market for market in server.world.register.markets.values() if market.trading][:12]
         players = [Player(server, wallet, random) for wallet in trading_of(server).wallets]
         for number in range(ACTS):
-            await server.keeper.gate.wait()
+            await server.checkpoint_writer.gate.wait()
             random.choice(players).act(markets)
             if number % 30 == 27:
                 statuses.add(await checkpoint(server))
-            elif number % 10 == 5 and server.keeper.slices < 0:
+            elif number % 10 == 5 and server.checkpoint_writer.slices < 0:
                 # A last request, so that nothing happens by itself between what is written and what is compared.
                 ask(server, "POST /practice/mode", b'{"mode": "open"}')
                 copies.append((copy_of(tmp_path / "home", tmp_path / f"left-{number}"), remembered(server)))

@@ -92,7 +92,7 @@ async def test_a_crash_takes_nothing_that_was_answered(tmp_path: Path) -> None:
     again = reopen(left)
     assert engine_bytes(again) == state
     assert money_in(again) == money
-    orders = trading_of(again).floor.engine.open_orders(wallet.funder)
+    orders = trading_of(again).venue_engine.engine.open_orders(wallet.funder)
     assert [order.order_id for order in orders] == [told["resting"]]
 
 
@@ -139,7 +139,7 @@ async def told_by(server: PracticeServer, user: str, stranger: str) -> dict[str,
                 told[name] = await response.json()
         async with session.post(f"{server.url}/rpc", json=call) as response:
             told["count"] = await response.json()
-    core = trading_of(server).floor.engine.core
+    core = trading_of(server).venue_engine.engine.core
     told["balances"] = [core.accounts[checksum_address(each)].collateral.balance_micro for each in (user, stranger)]
     return told
 
@@ -165,10 +165,10 @@ async def test_a_crash_while_the_world_trades_with_users_repeats_it_to_the_same_
                 await on_thread(quote)
             await asyncio.sleep(0.7)
             # Nothing else runs between these two lines: one moment.
-            if server.keeper.slices < 0:
+            if server.checkpoint_writer.slices < 0:
                 state = engine_bytes(server)
                 copies.append((copy_of(tmp_path / "home", tmp_path / f"left-{number}"), state))
-        filled = len(trading_of(server).floor.trades_of[wallet.funder])
+        filled = len(trading_of(server).venue_engine.trades_of[wallet.funder])
     finally:
         await server.stop()
     assert filled >= 3 and len(copies) >= 3
@@ -219,7 +219,7 @@ async def test_orders_that_come_while_checkpoints_are_taken_are_neither_lost_nor
     assert first is not None and last is not None and last.number >= first.number + 3, "checkpoints fell in between"
     again = reopen(left)
     assert engine_bytes(again) == state and money_in(again) == money
-    found = {order.order_id for order in trading_of(again).floor.engine.open_orders(wallet.funder)}
+    found = {order.order_id for order in trading_of(again).venue_engine.engine.open_orders(wallet.funder)}
     assert found == accepted and len(found) == 160
 
 
@@ -230,11 +230,11 @@ async def test_a_heartbeat_that_stopped_cancels_once_and_for_all(tmp_path: Path)
         market, wallet = market_of(server), wallet_of_type(trading_of(server), "eoa")
         client = await on_thread(lambda: client_of(server, wallet))
         await on_thread(lambda: trade_a_little(client, market))
-        assert len(trading_of(server).floor.engine.open_orders(wallet.funder)) == 1
+        assert len(trading_of(server).venue_engine.engine.open_orders(wallet.funder)) == 1
         server.clock.hold(machine_s=server.clock.machine_s() + 11)
-        trading_of(server).attend()
+        trading_of(server).advance()
         server.clock.release()
-        assert trading_of(server).floor.engine.open_orders(wallet.funder) == []
+        assert trading_of(server).venue_engine.engine.open_orders(wallet.funder) == []
         state = engine_bytes(server)
         left = copy_of(tmp_path / "home", tmp_path / "left")
     finally:
@@ -254,13 +254,13 @@ async def test_a_restart_is_no_silence_of_the_client(tmp_path: Path) -> None:
     kept = read_checkpoint(checkpoint_path(tmp_path, SEED))
     assert kept is not None
     state = decode_state(kept.trading)
-    for pulse in state.pulses:
-        pulse.last_s -= 86_400
+    for heartbeat in state.pulses:
+        heartbeat.last_s -= 86_400
     kept = msgspec.structs.replace(kept, trading=encode_state(state))
     checkpoint_path(tmp_path, SEED).write_bytes(msgspec.msgpack.encode(kept))
     again = reopen(tmp_path)
-    trading_of(again).attend()
-    orders = trading_of(again).floor.engine.open_orders(wallet.funder)
+    trading_of(again).advance()
+    orders = trading_of(again).venue_engine.engine.open_orders(wallet.funder)
     assert [order.order_id for order in orders] == [told["resting"]]
 
 

@@ -93,8 +93,8 @@ async def test_the_sdk_finds_its_deposit_wallet_by_itself_and_sells_what_it_hold
 
     assert await asyncio.to_thread(walk, False) == "matched"
     trading = trading_of(server)
-    trading.floor.engine.advance(server.world.now_ms + 10_000)
-    held = trading.floor.engine.account(wallet.funder).shares[token].balance_micro
+    trading.venue_engine.engine.advance(server.world.now_ms + 10_000)
+    held = trading.venue_engine.engine.account(wallet.funder).shares[token].balance_micro
     assert held > 8_000_000
     assert await asyncio.to_thread(walk, True) == "matched"
 

@@ -216,10 +216,12 @@ async def test_a_killed_market_order_has_its_reason_as_its_status(market: Market
 async def test_orders_that_end_by_themselves_say_why(market: MarketState, enter: Any, server: Any) -> None:
     trader = Trader(server)
     user = await enter(trader)
-    floor = trader.trading.floor
+    venue_engine = trader.trading.venue_engine
     poor = trader.placed(market, 2, 10)
-    floor.engine.withdraw(trader.wallet.funder, floor.engine.account(trader.wallet.funder).collateral.balance_micro, 0)
-    floor.attend()
+    venue_engine.engine.withdraw(
+        trader.wallet.funder, venue_engine.engine.account(trader.wallet.funder).collateral.balance_micro, 0
+    )
+    venue_engine.advance()
     _, cancelled = await user.rest()
     assert (cancelled["id"], cancelled["type"]) == (poor, "CANCELLATION")
     assert cancelled["status"] == "CANCELED_NOT_ENOUGH_BALANCE"
@@ -242,7 +244,7 @@ async def test_orders_that_end_by_themselves_say_why(market: MarketState, enter:
 async def test_a_failing_settlement_is_told_of(market: MarketState, enter: Any, server: Any) -> None:
     trader = Trader(server)
     user = await enter(trader)
-    trader.trading.floor.engine.core.fate = lambda trade: SettlementPlan(retries=1, fails=True)
+    trader.trading.venue_engine.engine.core.settlement_policy = lambda trade: SettlementPlan(retries=1, fails=True)
     trader.placed(market, market.book.best_ask_micro // 10_000, 10)
     statuses = [(await user.rest())[0]["status"]]
     for _ in range(4):

@@ -29,7 +29,7 @@ def test_a_market_is_resolved_at_once(user: ChainUser, winner: int | None, payou
         10 * payout for payout in payouts
     ]
     assert "error" not in user.redeem(market)
-    assert user.trading.floor.engine.account(user.wallet.funder).collateral.balance_micro == 10_000_000_000
+    assert user.trading.venue_engine.engine.account(user.wallet.funder).collateral.balance_micro == 10_000_000_000
     found = user.exchange.handle("GET", "/gamma/markets", f"condition_ids={market.condition_id}&closed=true")
     assert found.status == 200 and b'"closed":true' in found.body
     status, told = user.control("resolve", condition_id=market.condition_id, winner=0)

@@ -53,12 +53,12 @@ async def advance(server: PracticeServer, seconds: float) -> None:
 
 
 def engine_bytes(server: PracticeServer) -> bytes:
-    return save(trading_of(server).floor.engine)
+    return save(trading_of(server).venue_engine.engine)
 
 
 def money_in(server: PracticeServer) -> int:
     """All dollars there are: on accounts, behind shares, in the venue's pots."""
-    core = trading_of(server).floor.engine.core
+    core = trading_of(server).venue_engine.engine.core
     on_accounts = sum(account.collateral.balance_micro for account in core.accounts.values())
     locked = sum(market.state.locked_micro for market in core.markets.values())
     return on_accounts + locked + core.fees_micro + core.rounding_micro

@@ -10,7 +10,7 @@ from practice_exchange.engine import positions
 from practice_exchange.engine.accounts import COLLATERAL
 from practice_exchange.engine.markets import MarketSpec
 from practice_exchange.engine.matching import Exchange
-from tests.exchange.engine.floor import MARKET, NO, NOW_MS, YES, Floor, check_books, outstanding, wealth
+from tests.exchange.engine.harness import MARKET, NO, NOW_MS, YES, EngineHarness, check_books, outstanding, wealth
 
 HALF = MICRO // 2
 
@@ -22,42 +22,42 @@ HALF = MICRO // 2
     source="positions",
 )
 def test_split_and_merge_are_inverse() -> None:
-    floor = Floor()
-    floor.fund("ann", dollars=10, sets=0)
-    exchange = floor.exchange
+    harness = EngineHarness()
+    harness.fund("ann", dollars=10, sets=0)
+    exchange = harness.exchange
     assert exchange.split("ann", MARKET, 7 * MICRO, NOW_MS) is None
-    assert (floor.dollars("ann").balance_micro, floor.shares("ann").balance_micro) == (3 * MICRO, 7 * MICRO)
+    assert (harness.dollars("ann").balance_micro, harness.shares("ann").balance_micro) == (3 * MICRO, 7 * MICRO)
     assert outstanding(exchange, YES) == outstanding(exchange, NO) == exchange.market(MARKET).state.locked_micro
     assert exchange.merge("ann", MARKET, 7 * MICRO, NOW_MS) is None
-    assert floor.dollars("ann").balance_micro == 10 * MICRO
+    assert harness.dollars("ann").balance_micro == 10 * MICRO
     assert exchange.market(MARKET).state.locked_micro == 0
 
 
 @pytest.mark.parametrize("amount", [0, -1, 11 * MICRO])
 def test_nobody_moves_what_is_not_there(amount: int) -> None:
-    floor = Floor()
-    floor.fund("ann", dollars=10, sets=5)
-    rich = wealth(floor.exchange)
+    harness = EngineHarness()
+    harness.fund("ann", dollars=10, sets=5)
+    rich = wealth(harness.exchange)
     for answer in (
-        floor.exchange.split("ann", MARKET, amount, NOW_MS),
-        floor.exchange.merge("ann", MARKET, amount, NOW_MS),
-        floor.exchange.withdraw("ann", amount, NOW_MS),
-        floor.exchange.transfer("ann", "bob", YES, amount, NOW_MS),
-        floor.exchange.transfer("ann", "bob", COLLATERAL, amount, NOW_MS),
+        harness.exchange.split("ann", MARKET, amount, NOW_MS),
+        harness.exchange.merge("ann", MARKET, amount, NOW_MS),
+        harness.exchange.withdraw("ann", amount, NOW_MS),
+        harness.exchange.transfer("ann", "bob", YES, amount, NOW_MS),
+        harness.exchange.transfer("ann", "bob", COLLATERAL, amount, NOW_MS),
     ):
         assert answer == positions.BALANCE_EXCEEDED
-    assert floor.exchange.split("ann", "other", 1, NOW_MS) == positions.UNKNOWN_MARKET
-    assert wealth(floor.exchange) == rich
+    assert harness.exchange.split("ann", "other", 1, NOW_MS) == positions.UNKNOWN_MARKET
+    assert wealth(harness.exchange) == rich
     with pytest.raises(ValueError, match="negative"):
-        floor.exchange.deposit("ann", -1)
+        harness.exchange.deposit("ann", -1)
 
 
 def test_transfers() -> None:
-    floor = Floor()
-    floor.fund("ann")
-    assert floor.exchange.transfer("ann", "bob", YES, 3 * MICRO, NOW_MS) is None
-    assert floor.exchange.transfer("ann", "bob", COLLATERAL, 4 * MICRO, NOW_MS) is None
-    assert (floor.shares("bob").balance_micro, floor.dollars("bob").balance_micro) == (3 * MICRO, 4 * MICRO)
+    harness = EngineHarness()
+    harness.fund("ann")
+    assert harness.exchange.transfer("ann", "bob", YES, 3 * MICRO, NOW_MS) is None
+    assert harness.exchange.transfer("ann", "bob", COLLATERAL, 4 * MICRO, NOW_MS) is None
+    assert (harness.shares("bob").balance_micro, harness.dollars("bob").balance_micro) == (3 * MICRO, 4 * MICRO)
 
 
 @pytest.mark.fidelity(
@@ -70,10 +70,10 @@ def test_transfers() -> None:
     ("payouts", "paid"), [((MICRO, 0), 30_000_000), ((0, MICRO), 7_500_001), ((HALF, HALF), 18_750_000)]
 )
 def test_a_resolution_pays_its_vector_once(payouts: tuple[int, int], paid: int) -> None:
-    floor = Floor()
-    floor.fund("ann", sets=0)
-    floor.fund("bob", sets=100)
-    exchange = floor.exchange
+    harness = EngineHarness()
+    harness.fund("ann", sets=0)
+    harness.fund("bob", sets=100)
+    exchange = harness.exchange
     exchange.transfer("bob", "ann", YES, 30 * MICRO, NOW_MS)
     exchange.transfer("bob", "ann", NO, 7_500_001, NOW_MS)
     rich = wealth(exchange)
@@ -81,7 +81,7 @@ def test_a_resolution_pays_its_vector_once(payouts: tuple[int, int], paid: int) 
     exchange.resolve_market(Payout(MARKET, (YES, NO), payouts), NOW_MS)
     assert exchange.redeem("ann", MARKET, NOW_MS) == paid
     assert exchange.redeem("ann", MARKET, NOW_MS) == positions.NOTHING_TO_REDEEM
-    assert floor.dollars("ann").balance_micro == 1_000 * MICRO + paid
+    assert harness.dollars("ann").balance_micro == 1_000 * MICRO + paid
     assert isinstance(exchange.redeem("bob", MARKET, NOW_MS), int)
     assert wealth(exchange) == rich
     # Half micro-dollars stay behind; nothing else does.
@@ -89,8 +89,8 @@ def test_a_resolution_pays_its_vector_once(payouts: tuple[int, int], paid: int) 
 
 
 def test_a_resolution_is_final_and_well_formed() -> None:
-    floor = Floor()
-    exchange = floor.exchange
+    harness = EngineHarness()
+    exchange = harness.exchange
     with pytest.raises(ValueError, match=r"1/0, 0/1 or 0\.5/0\.5"):
         exchange.resolve_market(Payout(MARKET, (YES, NO), (700_000, 300_000)), NOW_MS)
     with pytest.raises(ValueError, match="another order"):
@@ -102,16 +102,16 @@ def test_a_resolution_is_final_and_well_formed() -> None:
 
 
 def test_trades_matched_before_the_resolution_still_settle() -> None:
-    floor = Floor()
-    floor.fund("ann", "bob", sets=100)
-    floor.buy("ann", "0.50", 10)
-    floor.buy("bob", "0.50", 10, NO)
-    floor.exchange.resolve_market(Payout(MARKET, (YES, NO), (MICRO, 0)), NOW_MS)
-    floor.settle()
-    assert floor.exchange.redeem("ann", MARKET, floor.now_ms) == 110 * MICRO
-    assert floor.exchange.redeem("bob", MARKET, floor.now_ms) == 100 * MICRO
-    assert floor.exchange.market(MARKET).state.locked_micro == 0
-    check_books(floor.exchange)
+    harness = EngineHarness()
+    harness.fund("ann", "bob", sets=100)
+    harness.buy("ann", "0.50", 10)
+    harness.buy("bob", "0.50", 10, NO)
+    harness.exchange.resolve_market(Payout(MARKET, (YES, NO), (MICRO, 0)), NOW_MS)
+    harness.settle()
+    assert harness.exchange.redeem("ann", MARKET, harness.now_ms) == 110 * MICRO
+    assert harness.exchange.redeem("bob", MARKET, harness.now_ms) == 100 * MICRO
+    assert harness.exchange.market(MARKET).state.locked_micro == 0
+    check_books(harness.exchange)
 
 
 def negative_risk(count: int) -> Exchange:

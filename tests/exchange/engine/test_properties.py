@@ -17,13 +17,23 @@ from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import OrderRequest, Placed
 from practice_exchange.engine.settlement import SettlementPlan, Trade
 from practice_exchange.engine.snapshot import SnapshotUnusable, load, save
-from tests.exchange.engine.floor import MARKET, NO, NOW_MS, SPORTS, YES, Floor, check_books, outstanding, wealth
+from tests.exchange.engine.harness import (
+    MARKET,
+    NO,
+    NOW_MS,
+    SPORTS,
+    YES,
+    EngineHarness,
+    check_books,
+    outstanding,
+    wealth,
+)
 
 PEOPLE = ("ann", "bob", "cat", "dan")
 TICKS = (100_000, 10_000, 5_000, 2_500, 1_000, 100)
 
 
-def fate(trade: Trade) -> SettlementPlan:
+def settlement_policy(trade: Trade) -> SettlementPlan:
     """A mixture of everything, decided by the trade's number."""
     number = trade.trade_id
     return SettlementPlan(mined_after_ms=number * 37 % 4_000, retries=number % 4 // 2, fails=number % 3 == 0)
@@ -63,9 +73,9 @@ steps = st.lists(
 
 
 def new_exchange(fees: FeeSchedule, **terms: int | bool) -> Exchange:
-    floor = Floor(fees, fate=fate, **terms)
-    floor.fund(*PEOPLE, dollars=60, sets=40)
-    return floor.exchange
+    harness = EngineHarness(fees, settlement_policy=settlement_policy, **terms)
+    harness.fund(*PEOPLE, dollars=60, sets=40)
+    return harness.exchange
 
 
 def request_of(step: Step, number: int, now_ms: int) -> OrderRequest:
@@ -144,7 +154,7 @@ def test_a_restart_in_the_middle_changes_nothing(flow: list[Step], cut: int, ter
     for number, step in enumerate(flow):
         now_ms += step.wait_ms
         if number == cut:
-            broken = load(save(broken), fate)
+            broken = load(save(broken), settlement_policy)
             straight.drain_events()
             assert save(broken) == save(straight)
         assert do(straight, step, number, now_ms) == do(broken, step, number, now_ms)
@@ -200,15 +210,15 @@ class Naive:
     )
 )
 def test_price_then_time_as_a_plain_list_would_have_it(flow: list[tuple[str, str, Side, int, int]]) -> None:
-    floor, naive = Floor(), Naive()
-    floor.fund(*PEOPLE, dollars=100_000, sets=100_000)
+    harness, naive = EngineHarness(), Naive()
+    harness.fund(*PEOPLE, dollars=100_000, sets=100_000)
     for who, token, side, cents, size in flow:
-        request = floor.request(who, side, f"0.{cents}", size, token)
+        request = harness.request(who, side, f"0.{cents}", size, token)
         expected = naive.place(
             request.order_id, who, (side is Side.BUY) == (token == YES), cents if token == YES else 100 - cents, size
         )
-        placed = floor.taken(request)
-        trades = [floor.exchange.trade(number) for number in placed.trade_ids]
+        placed = harness.taken(request)
+        trades = [harness.exchange.trade(number) for number in placed.trade_ids]
         fills = []
         for trade in trades:
             assert trade is not None
@@ -216,7 +226,7 @@ def test_price_then_time_as_a_plain_list_would_have_it(flow: list[tuple[str, str
             fills += [(maker.order_id, cents_yes, maker.size_micro // MICRO) for maker in trade.makers]
         assert fills == expected
     resting = sorted(str(order[0]) for order in naive.resting)
-    live = sorted(order.order_id for name in PEOPLE for order in floor.exchange.open_orders(name))
+    live = sorted(order.order_id for name in PEOPLE for order in harness.exchange.open_orders(name))
     assert live == resting
 
 
@@ -263,12 +273,12 @@ def test_the_same_flow_gives_the_same_bytes() -> None:
 
 
 def test_a_restored_book_keeps_the_order_of_time() -> None:
-    floor = Floor()
-    floor.fund("ann", "bob")
-    first = [floor.sell("ann", "0.50", 5).order_id for _ in range(12)]
-    floor.exchange = load(save(floor.exchange))
-    placed = floor.buy("bob", "0.50", 60)
-    trade = floor.exchange.trade(placed.trade_ids[0])
+    harness = EngineHarness()
+    harness.fund("ann", "bob")
+    first = [harness.sell("ann", "0.50", 5).order_id for _ in range(12)]
+    harness.exchange = load(save(harness.exchange))
+    placed = harness.buy("bob", "0.50", 60)
+    trade = harness.exchange.trade(placed.trade_ids[0])
     assert trade is not None and [maker.order_id for maker in trade.makers] == first
 
 
@@ -283,12 +293,12 @@ def test_bytes_that_are_no_snapshot_are_refused() -> None:
 
 
 def test_events_are_plain_and_readable_from_outside() -> None:
-    floor = Floor(SPORTS)
-    floor.fund("ann", "bob")
-    floor.sell("ann", "0.50", 10)
-    placed = floor.buy("bob", "0.50", 10)
+    harness = EngineHarness(SPORTS)
+    harness.fund("ann", "bob")
+    harness.sell("ann", "0.50", 10)
+    placed = harness.buy("bob", "0.50", 10)
     assert isinstance(placed, Placed)
     [told] = [
-        msgspec.json.decode(msgspec.json.encode(event)) for event in floor.events() if isinstance(event, TradeEvent)
+        msgspec.json.decode(msgspec.json.encode(event)) for event in harness.events() if isinstance(event, TradeEvent)
     ]
     assert told["trade"]["makers"][0]["account_id"] == "ann" and told["status"] == "MATCHED"

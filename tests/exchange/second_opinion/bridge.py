@@ -71,7 +71,7 @@ class Engine:
 
     def __init__(self, market: Market) -> None:
         self.now_ms = market.start_ms
-        self.exchange = Exchange(fate=at_once)
+        self.exchange = Exchange(settlement_policy=at_once)
         fees = FeeSchedule(rate_micro=int(market.fee_rate * MICRO), exponent=market.fee_exponent)
         tick_micro = int(market.tick * MICRO)
         self.exchange.list_market(MarketSpec(CONDITION, (YES, NO), tick_micro=tick_micro, fees=fees))

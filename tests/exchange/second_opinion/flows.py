@@ -211,7 +211,7 @@ class Builder:
             post_only=self.one_in(60 if order_type in (FOK, FAK) else 10),
         )
         if self.one_in(20):
-            place = self.spoil(place)
+            place = self.corrupt(place)
         self.placed.append(place)
         return place
 
@@ -254,7 +254,7 @@ class Builder:
             return 0
         return self.now_ms // 1000 + self.choose.pick(AHEAD_S)
 
-    def spoil(self, place: Place) -> Place:
+    def corrupt(self, place: Place) -> Place:
         """An order with an amount that is odd, empty or off the grid."""
         change = self.choose.pick((1, -1, 1000, -1000, 10_000))
         if self.one_in(8):

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from prescient.api.access import DoorPolicy
+from prescient.api.access import AccessPolicy
 from prescient.api.app import SERVICES, create_app
 from prescient.api.controller import COMPONENTS
-from prescient.ports import ComponentHealth, Desk
-from prescient.trading.stages import LocalStages
-from tests.prescient.api.world import SmallMarketData, small_desk
+from prescient.ports import ComponentHealth, TradingContext
+from prescient.trading.local_steps import LocalCycleSteps
+from tests.prescient.api.world import SmallMarketData, small_context
 
 Clients = dict[str, httpx.AsyncClient]
 PORTFOLIO = {"name": "Main", "strategy_type": "majority", "initial_balance": 10000}
@@ -38,17 +38,17 @@ def market_data() -> SmallMarketData:
 
 
 @pytest.fixture
-def desk(market_data: SmallMarketData) -> Desk:
-    return small_desk(market_data=market_data)
+def context(market_data: SmallMarketData) -> TradingContext:
+    return small_context(market_data=market_data)
 
 
 @pytest.fixture
-async def clients(desk: Desk) -> AsyncIterator[Clients]:
+async def clients(context: TradingContext) -> AsyncIterator[Clients]:
     """One client per service, all on one desk, as in one process."""
     async with AsyncExitStack() as stack:
         found = {}
         for name, service in SERVICES.items():
-            app = create_app(name, desk, LocalStages(desk), DoorPolicy(), health_of=all_online)
+            app = create_app(name, context, LocalCycleSteps(context), AccessPolicy(), health_of=all_online)
             transport = httpx.ASGITransport(app)
             base = f"http://localhost:{service.port}"
             found[name] = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=base))

@@ -6,22 +6,24 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from prescient.api.access import DoorPolicy
+from prescient.api.access import AccessPolicy
 from prescient.api.app import create_app
 from prescient.api.serve import serve_apps
-from prescient.ports import Desk
-from prescient.trading.stages import LocalStages
+from prescient.ports import TradingContext
+from prescient.trading.local_steps import LocalCycleSteps
 from tests.conftest import free_port
 
 STAGE_SERVICES = ("events", "markets", "strategy", "paper-trading")
 
 
 @asynccontextmanager
-async def serving(desk: Desk, names: Sequence[str] = STAGE_SERVICES) -> AsyncIterator[dict[str, str]]:
+async def serving(context: TradingContext, names: Sequence[str] = STAGE_SERVICES) -> AsyncIterator[dict[str, str]]:
     """Serve these services until the block ends; gives their base URLs by name."""
     ports = {name: free_port() for name in names}
-    door = DoorPolicy(ports=frozenset(ports.values()))
-    apps = [(create_app(name, desk, LocalStages(desk), door), "127.0.0.1", port) for name, port in ports.items()]
+    access = AccessPolicy(ports=frozenset(ports.values()))
+    apps = [
+        (create_app(name, context, LocalCycleSteps(context), access), "127.0.0.1", port) for name, port in ports.items()
+    ]
     stop = asyncio.Event()
     task = asyncio.create_task(serve_apps(apps, stop))
     try:

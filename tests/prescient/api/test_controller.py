@@ -9,12 +9,12 @@ from typing import Any
 import httpx
 import pytest
 
-from prescient.api.access import DoorPolicy
+from prescient.api.access import AccessPolicy
 from prescient.api.app import create_app
 from prescient.domain.cycle import CycleRequest
 from prescient.domain.errors import InvariantBroken
-from prescient.ports import ComponentHealth, Desk
-from prescient.trading.stages import LocalStages
+from prescient.ports import ComponentHealth, TradingContext
+from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.api.conftest import PORTFOLIO, Clients
 from tests.prescient.api.world import NOW, SmallMarketData
 
@@ -29,8 +29,8 @@ STEP_NAMES = [
 ]
 
 
-def client_of(desk: Desk, stages: LocalStages) -> httpx.AsyncClient:
-    app = create_app("controller", desk, stages, DoorPolicy())
+def client_of(context: TradingContext, cycle_steps: LocalCycleSteps) -> httpx.AsyncClient:
+    app = create_app("controller", context, cycle_steps, AccessPolicy())
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost:8004")
 
 
@@ -157,11 +157,11 @@ async def test_a_bad_idempotency_key_is_refused(clients: Clients, portfolio_id: 
     assert (answer.status_code, answer.json()["field"]) == (422, "Idempotency-Key")
 
 
-class SlowStages(LocalStages):
+class SlowStages(LocalCycleSteps):
     """Local stages that wait in the middle of the cycle until they are told to go on."""
 
-    def __init__(self, desk: Desk) -> None:
-        super().__init__(desk)
+    def __init__(self, context: TradingContext) -> None:
+        super().__init__(context)
         self.reached = asyncio.Event()
         self.go_on = asyncio.Event()
 
@@ -171,12 +171,14 @@ class SlowStages(LocalStages):
         return await super().screen(*arguments)
 
 
-async def test_a_second_cycle_meanwhile_gets_409_with_the_running_id(desk: Desk, portfolio_id: int) -> None:
-    stages = SlowStages(desk)
-    async with client_of(desk, stages) as client:
+async def test_a_second_cycle_meanwhile_gets_409_with_the_running_id(
+    context: TradingContext, portfolio_id: int
+) -> None:
+    cycle_steps = SlowStages(context)
+    async with client_of(context, cycle_steps) as client:
         headers = {"Idempotency-Key": "one"}
         first = asyncio.create_task(client.post("/trading/run-full-cycle", headers=headers))
-        await stages.reached.wait()
+        await cycle_steps.reached.wait()
         second = await client.get("/trading/run-full-cycle")
         assert (second.status_code, second.json()["code"]) == (409, "cycle_running")
         assert second.headers["Retry-After"]
@@ -185,19 +187,19 @@ async def test_a_second_cycle_meanwhile_gets_409_with_the_running_id(desk: Desk,
         assert [step["step"] for step in running["steps"]] == [1, 2]
         same_key = await client.post("/trading/run-full-cycle", headers=headers)
         assert (same_key.status_code, same_key.json()["cycle_id"]) == (409, running["cycle_id"])
-        stages.go_on.set()
+        cycle_steps.go_on.set()
         assert (await first).json()["cycle_id"] == running["cycle_id"]
 
 
-async def test_a_client_that_goes_away_does_not_end_the_cycle(desk: Desk, portfolio_id: int) -> None:
-    stages = SlowStages(desk)
-    async with client_of(desk, stages) as client:
+async def test_a_client_that_goes_away_does_not_end_the_cycle(context: TradingContext, portfolio_id: int) -> None:
+    cycle_steps = SlowStages(context)
+    async with client_of(context, cycle_steps) as client:
         asked = asyncio.create_task(client.post("/trading/run-full-cycle", headers={"Idempotency-Key": "gone"}))
-        await stages.reached.wait()
+        await cycle_steps.reached.wait()
         asked.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asked
-        stages.go_on.set()
+        cycle_steps.go_on.set()
         await _until_cycle_ends(client)
         answer = (await client.post("/trading/run-full-cycle", headers={"Idempotency-Key": "gone"})).json()
         assert (answer["status"], answer["execution_summary"]["trades_executed"]) == ("completed", 2)
@@ -224,8 +226,8 @@ async def test_a_venue_that_is_away_ends_the_cycle_with_502_and_its_id(
     assert (await clients["controller"].get("/trading/run-full-cycle")).status_code == 200
 
 
-async def test_a_database_that_is_away_is_503_with_the_cure(clients: Clients, desk: Desk) -> None:
-    await desk.store.close()
+async def test_a_database_that_is_away_is_503_with_the_cure(clients: Clients, context: TradingContext) -> None:
+    await context.store.close()
     for service, path in (("controller", "/trading/run-full-cycle"), ("events", "/events"), ("strategy", "/health")):
         answer = await clients[service].get(path)
         assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
@@ -234,11 +236,11 @@ async def test_a_database_that_is_away_is_503_with_the_cure(clients: Clients, de
         assert "cycle_id" not in answer.json()
 
 
-class BrokenStages(LocalStages):
+class BrokenStages(LocalCycleSteps):
     """Stages that fail in a way nobody foresaw, or with books that do not agree."""
 
-    def __init__(self, desk: Desk, error: Exception) -> None:
-        super().__init__(desk)
+    def __init__(self, context: TradingContext, error: Exception) -> None:
+        super().__init__(context)
         self._error = error
 
     async def collect(self, cycle_id: str):  # type: ignore[no-untyped-def]  # never returns
@@ -246,9 +248,9 @@ class BrokenStages(LocalStages):
 
 
 async def test_the_unforeseen_is_500_with_an_id_and_nothing_else(
-    desk: Desk, portfolio_id: int, logged: list[MutableMapping[str, Any]]
+    context: TradingContext, portfolio_id: int, logged: list[MutableMapping[str, Any]]
 ) -> None:
-    async with client_of(desk, BrokenStages(desk, RuntimeError("password=hunter2"))) as client:
+    async with client_of(context, BrokenStages(context, RuntimeError("password=hunter2"))) as client:
         answer = await client.get("/trading/run-full-cycle")
         assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
         assert answer.json()["error_id"] in answer.json()["detail"]
@@ -260,19 +262,19 @@ async def test_the_unforeseen_is_500_with_an_id_and_nothing_else(
         assert (shown["status"], shown["error"]) == ("failed", "RuntimeError: see the log")
 
 
-async def test_broken_books_are_500_and_say_so(desk: Desk, portfolio_id: int) -> None:
-    async with client_of(desk, BrokenStages(desk, InvariantBroken("cash is not the ledger's"))) as client:
+async def test_broken_books_are_500_and_say_so(context: TradingContext, portfolio_id: int) -> None:
+    async with client_of(context, BrokenStages(context, InvariantBroken("cash is not the ledger's"))) as client:
         answer = await client.get("/trading/run-full-cycle")
         assert (answer.status_code, answer.json()["code"]) == (500, "invariant_broken")
         assert answer.json()["cycle_id"]
 
 
-async def test_status_says_who_is_online(desk: Desk) -> None:
+async def test_status_says_who_is_online(context: TradingContext) -> None:
     async def one_away() -> dict[str, ComponentHealth]:
         state = {name: ComponentHealth(True, f"http://{name}") for name in ("events", "markets", "strategy")}
         return {**state, "paper_trading": ComponentHealth(False, "http://paper", "does not answer")}
 
-    app = create_app("controller", desk, LocalStages(desk), DoorPolicy(), health_of=one_away)
+    app = create_app("controller", context, LocalCycleSteps(context), AccessPolicy(), health_of=one_away)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost:8004") as client:
         body = (await client.get("/trading/status")).json()
     assert body["system_health"] == "degraded"
@@ -349,8 +351,10 @@ async def test_unknown_cycle_and_unknown_path(clients: Clients) -> None:
     assert four.headers["Allow"] == "DELETE, GET, PATCH"
 
 
-async def test_a_dead_process_does_not_block_its_portfolios(desk: Desk, clients: Clients, portfolio_id: int) -> None:
-    dead = desk.store.another_process()  # type: ignore[attr-defined]  # the memory store's own way to be two processes
+async def test_a_dead_process_does_not_block_its_portfolios(
+    context: TradingContext, clients: Clients, portfolio_id: int
+) -> None:
+    dead = context.store.another_process()  # type: ignore[attr-defined]  # the memory store's own way to be two processes
     await dead.claim_cycle(CycleRequest("cycle-dead", (portfolio_id,)), NOW)
     assert (await clients["controller"].get("/trading/run-full-cycle")).status_code == 409
     await dead.close()

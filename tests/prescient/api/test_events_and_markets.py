@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from tests.prescient.api.conftest import Clients
 from tests.prescient.api.world import SmallMarketData
 
@@ -61,25 +61,25 @@ async def test_what_is_no_longer_listed_is_shown_only_when_asked_for(
 
 
 async def test_filter_counts_by_reason_and_records_nothing_without_a_cycle(
-    collected: dict[str, object], clients: Clients, desk: Desk
+    collected: dict[str, object], clients: Clients, context: TradingContext
 ) -> None:
     body = (await clients["events"].get("/events/filter?event_min_volume=450000&event_min_liquidity=10000")).json()
     assert (body["total"], body["passed"], body["dropped"]) == (3, 1, {"event_volume_low": 2})
     assert body["settings"] == {"event_volume_low": "event_min_volume"}
     assert [item["event_id"] for item in body["events"]] == ["100"]
     assert body["report"]["name"] == "Filter Events"
-    assert await desk.store.decisions() == []
+    assert await context.store.decisions() == []
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_filter_with_a_cycle_records_each_dropped_event(
-    collected: dict[str, object], clients: Clients, desk: Desk, method: str
+    collected: dict[str, object], clients: Clients, context: TradingContext, method: str
 ) -> None:
     fields = {"cycle_id": "cycle-1", "event_min_volume": 450000, "limit": 0}
     place = {"params": fields} if method == "GET" else {"json": fields}
     body = (await clients["events"].request(method, "/events/filter", **place)).json()
     assert (body["total"], body["passed"], body["events"]) == (3, 1, [])
-    recorded = await desk.store.decisions(cycle_id="cycle-1")
+    recorded = await context.store.decisions(cycle_id="cycle-1")
     assert sorted((item.subject_id, item.code, item.number) for _, _, item in recorded) == [
         ("200", "event_volume_low", "400000"),
         ("300", "event_volume_low", "100"),
@@ -88,7 +88,7 @@ async def test_filter_with_a_cycle_records_each_dropped_event(
 
 @pytest.mark.parametrize("how", ["GET url", "POST url", "POST body"])
 async def test_screen_keeps_markets_and_says_why_it_dropped_the_rest(
-    collected: dict[str, object], clients: Clients, desk: Desk, how: str
+    collected: dict[str, object], clients: Clients, context: TradingContext, how: str
 ) -> None:
     method, _, where = how.partition(" ")
     fields = {"min_liquidity": 5, "max_market_conviction": 0.7}
@@ -96,7 +96,7 @@ async def test_screen_keeps_markets_and_says_why_it_dropped_the_rest(
     body = (await clients["markets"].request(method, "/markets/export-filtered-markets-db", **place)).json()
     assert (body["total"], body["passed"], body["dropped"]) == (4, 3, {"conviction_high": 1})
     assert [item["market_id"] for item in body["markets"]] == ["1", "3", "4"]
-    assert [item.market_id for item in await desk.store.screened(body["cycle_id"])] == ["1", "3", "4"]
+    assert [item.market_id for item in await context.store.screened(body["cycle_id"])] == ["1", "3", "4"]
     seen = (await clients["markets"].get("/markets/1/snapshots")).json()
     assert [(row["source"], row["best_bid"], row["best_ask"]) for row in seen["snapshots"]] == [
         ("cycle", 0.44, 0.45),

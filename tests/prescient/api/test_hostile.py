@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from prescient.api.app import SERVICES
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from tests.prescient.api.conftest import Clients
-from tests.prescient.api.test_door import everything, routes_of
+from tests.prescient.api.test_access import everything, routes_of
 
 JSON = {"Content-Type": "application/json"}
 ECHO = "S3ntinel"
@@ -153,14 +153,14 @@ def refused(answer: httpx.Response, field: str | None = None) -> None:
 async def test_hostile_values_in_bodies_are_refused_by_field(
     clients: Clients,
     portfolio_id: int,
-    desk: Desk,
+    context: TradingContext,
     service: str,
     method: str,
     path: str,
     good: dict[str, str],
     fields: dict[str, list[str]],
 ) -> None:
-    before = await everything(desk)
+    before = await everything(context)
     for kind, names in fields.items():
         for name in names:
             for what, text in KINDS[kind].items():
@@ -168,7 +168,7 @@ async def test_hostile_values_in_bodies_are_refused_by_field(
                 answer = await clients[service].request(method, path, content=content, headers=JSON)
                 assert answer.status_code == 422, (name, what, answer.text)
                 refused(answer, name)
-    assert await everything(desk) == before
+    assert await everything(context) == before
 
 
 # Bodies that are wrong as a whole.
@@ -202,11 +202,13 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize("content", BAD_BODIES.values(), ids=BAD_BODIES.keys())
-async def test_bodies_that_are_wrong_as_a_whole_are_refused(clients: Clients, desk: Desk, content: bytes) -> None:
+async def test_bodies_that_are_wrong_as_a_whole_are_refused(
+    clients: Clients, context: TradingContext, content: bytes
+) -> None:
     answer = await clients["paper-trading"].post("/portfolios/create", content=content, headers=JSON)
     refused(answer)
     assert answer.json()["field"]
-    assert await desk.store.portfolios() == []
+    assert await context.store.portfolios() == []
 
 
 @pytest.mark.parametrize(
@@ -221,13 +223,13 @@ async def test_bodies_that_are_wrong_as_a_whole_are_refused(clients: Clients, de
         "text/json",
     ],
 )
-async def test_only_json_is_read(clients: Clients, desk: Desk, content_type: str) -> None:
+async def test_only_json_is_read(clients: Clients, context: TradingContext, content_type: str) -> None:
     content = b'{"name": "a", "initial_balance": 5}'
     answer = await clients["paper-trading"].post(
         "/portfolios/create", content=content, headers={"Content-Type": content_type}
     )
     assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
-    assert await desk.store.portfolios() == []
+    assert await context.store.portfolios() == []
     right = {"Content-Type": "application/json; charset=utf-8"}
     assert (
         await clients["paper-trading"].post("/portfolios/create", content=content, headers=right)
@@ -305,15 +307,15 @@ QUERIES = [
     ("service", "path", "kind", "names"), QUERIES, ids=[f"{query[1]} {query[2]}" for query in QUERIES]
 )
 async def test_hostile_values_in_urls_are_refused_by_field(
-    clients: Clients, portfolio_id: int, desk: Desk, service: str, path: str, kind: str, names: list[str]
+    clients: Clients, portfolio_id: int, context: TradingContext, service: str, path: str, kind: str, names: list[str]
 ) -> None:
-    before = await everything(desk)
+    before = await everything(context)
     for name in names:
         for value in BAD_QUERY[kind]:
             answer = await clients[service].get(f"{path}?{name}={value}")
             assert answer.status_code == 422, (name, value, answer.text)
             refused(answer, name)
-    assert await everything(desk) == before
+    assert await everything(context) == before
 
 
 @pytest.mark.parametrize(
@@ -326,16 +328,16 @@ async def test_hostile_values_in_urls_are_refused_by_field(
     ],
 )
 async def test_unknown_and_repeated_parameters_are_refused_everywhere(
-    clients: Clients, portfolio_id: int, desk: Desk, service: str, path: str
+    clients: Clients, portfolio_id: int, context: TradingContext, service: str, path: str
 ) -> None:
-    before = await everything(desk)
+    before = await everything(context)
     place = path.replace("{portfolio_id}", "1").replace("{name}", "start.js")
     unknown = await clients[service].get(f"{place}?mim_liquidity=5")
     refused(unknown, "mim_liquidity")
     refused(await clients[service].get(f"{place}?{ECHO}%00%20=5"))
     with_body = await clients[service].request("GET", place, content=b"{}", headers=JSON)
     refused(with_body, "body")
-    assert await everything(desk) == before
+    assert await everything(context) == before
     repeated = await clients["controller"].get("/trading/cycles?limit=1&limit=2")
     refused(repeated, "limit")
 

@@ -9,12 +9,12 @@ import httpx
 import pytest
 
 from prescient.adapters.postgres.store.store import open_store
-from prescient.api.access import DoorPolicy
+from prescient.api.access import AccessPolicy
 from prescient.api.app import SERVICES, create_app
-from prescient.ports import Desk
-from prescient.trading.stages import LocalStages
+from prescient.ports import TradingContext
+from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.api.conftest import PORTFOLIO, all_online
-from tests.prescient.api.world import SmallMarketData, small_desk
+from tests.prescient.api.world import SmallMarketData, small_context
 
 # One run of the line with everything that may be read after it, in this order.
 STEPS: list[tuple[str, str, str, dict[str, Any]]] = [
@@ -64,12 +64,12 @@ STEPS: list[tuple[str, str, str, dict[str, Any]]] = [
 ]
 
 
-async def answers(desk: Desk) -> list[tuple[str, int, Any]]:
+async def answers(context: TradingContext) -> list[tuple[str, int, Any]]:
     found = []
     async with AsyncExitStack() as stack:
         clients = {}
         for name, service in SERVICES.items():
-            app = create_app(name, desk, LocalStages(desk), DoorPolicy(), health_of=all_online)
+            app = create_app(name, context, LocalCycleSteps(context), AccessPolicy(), health_of=all_online)
             base = f"http://localhost:{service.port}"
             client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base)
             clients[name] = await stack.enter_async_context(client)
@@ -92,13 +92,13 @@ def settled(value: Any) -> Any:
 @pytest.fixture
 async def on_postgres(postgres_dsn: str) -> Any:
     store = await open_store(postgres_dsn)
-    yield small_desk(store, SmallMarketData())  # type: ignore[arg-type]  # any store will do
+    yield small_context(store, SmallMarketData())  # type: ignore[arg-type]  # any store will do
     await store.close()
 
 
-async def test_every_answer_is_the_same_on_both_stores(on_postgres: Desk) -> None:
+async def test_every_answer_is_the_same_on_both_stores(on_postgres: TradingContext) -> None:
     kept = await answers(on_postgres)
-    expected = await answers(small_desk())
+    expected = await answers(small_context())
     assert [item[1] for item in expected].count(200) == len(expected) - 3
     for real, wanted in zip(kept, expected, strict=True):
         assert real[:2] == wanted[:2], real

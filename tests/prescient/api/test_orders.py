@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from polymarket_kit.values import MICRO
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from tests.prescient.api.conftest import Clients
-from tests.prescient.api.test_door import HOSTILE, everything
+from tests.prescient.api.test_access import HOSTILE, everything
 from tests.prescient.api.world import NOW, SmallMarketData, event, market
 
 ORDER: dict[str, Any] = {"portfolio_id": 1, "market": "1", "outcome": "Yes", "price": 0.54, "size": 20}
@@ -110,8 +110,8 @@ async def test_what_makes_no_sense_is_refused_by_name(service: Any, changes: dic
     await place(service, status, **changes)
 
 
-async def test_without_a_stream_it_says_what_to_do(service: Any, desk: Desk) -> None:
-    object.__setattr__(desk, "resting", None)
+async def test_without_a_stream_it_says_what_to_do(service: Any, context: TradingContext) -> None:
+    object.__setattr__(context, "resting", None)
     answer = await place(service, 409)
     assert answer["code"] == "no_stream" and "FAK or FOK" in answer["detail"]
 
@@ -133,13 +133,13 @@ async def test_sets_merge_and_no_shares_convert(service: Any) -> None:
     assert (refused.status_code, refused.json()["code"]) == (409, "not_convertible")
 
 
-async def test_a_conversion_is_not_to_be_had_from_another_site(service: Any, desk: Desk) -> None:
+async def test_a_conversion_is_not_to_be_had_from_another_site(service: Any, context: TradingContext) -> None:
     await place(service, outcome="No", price=0.45, size=50)
-    before = await everything(desk)
+    before = await everything(context)
     form = {"portfolio_id": 1, "condition_ids": ["0xc1"]}
     for what, headers in HOSTILE.items():
         answer = await service.post("/paper-trading/convert", json=form, headers=headers)
         assert answer.status_code in (403, 421), what
-        assert await everything(desk) == before, what
+        assert await everything(context) == before, what
     assert (await service.post("/paper-trading/convert", json=form)).status_code == 200
-    assert (await desk.store.portfolio(1)).cash_micro < 10_000 * MICRO
+    assert (await context.store.portfolio(1)).cash_micro < 10_000 * MICRO

@@ -17,12 +17,12 @@ from prescient.adapters.memory import MemoryStore
 from prescient.adapters.memory.tables import Tables
 from prescient.domain.cycle import CycleRequest
 from prescient.domain.errors import StoreUnavailable
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
-from prescient.trading.stages import LocalStages
+from prescient.trading.local_steps import LocalCycleSteps
 from prescient.worker.price_updater import HEARTBEAT, LEASE, PriceUpdater, is_alive, recover_patiently
-from tests.prescient.api.world import NOW, SmallMarketData, small_desk
+from tests.prescient.api.world import NOW, SmallMarketData, small_context
 
 Log = list[MutableMapping[str, Any]]
 
@@ -61,19 +61,19 @@ def market_data() -> SmallMarketData:
 
 
 @pytest.fixture
-async def desk(store: SwitchedStore, market_data: SmallMarketData, clock: SimulatedClock) -> Desk:
+async def context(store: SwitchedStore, market_data: SmallMarketData, clock: SimulatedClock) -> TradingContext:
     """A desk whose portfolio holds two positions."""
-    desk = small_desk(store, market_data, clock)
-    await create_portfolio(desk, PortfolioForm("Main", 10_000 * MICRO))
-    await start_cycle(store, LocalStages(desk), clock, CycleRequest("cycle-1", ()))
+    context = small_context(store, market_data, clock)
+    await create_portfolio(context, PortfolioForm("Main", 10_000 * MICRO))
+    await start_cycle(store, LocalCycleSteps(context), clock, CycleRequest("cycle-1", ()))
     assert len(await store.positions(None)) == 2
     market_data.asked.clear()
-    return desk
+    return context
 
 
 @asynccontextmanager
-async def running(desk: Desk, **options: Any) -> AsyncIterator[asyncio.Task[None]]:
-    task = asyncio.create_task(PriceUpdater(desk, **options).run())
+async def running(context: TradingContext, **options: Any) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(PriceUpdater(context, **options).run())
     try:
         yield task
     finally:
@@ -86,16 +86,16 @@ def rounds(market_data: SmallMarketData) -> int:
     return market_data.asked.count("states")
 
 
-async def detail(desk: Desk) -> dict[str, Any]:
-    beat = await desk.store.heartbeat(HEARTBEAT)
+async def detail(context: TradingContext) -> dict[str, Any]:
+    beat = await context.store.heartbeat(HEARTBEAT)
     assert beat is not None
     return beat[1]
 
 
 async def test_it_says_that_it_started_and_runs_every_interval(
-    desk: Desk, clock: SimulatedClock, market_data: SmallMarketData, logged: Log
+    context: TradingContext, clock: SimulatedClock, market_data: SmallMarketData, logged: Log
 ) -> None:
-    async with running(desk) as task:
+    async with running(context) as task:
         await clock.run(0)
         assert logged[0]["event"] == "Price updater started with 300s interval"
         assert rounds(market_data) == 1
@@ -103,7 +103,7 @@ async def test_it_says_that_it_started_and_runs_every_interval(
         assert rounds(market_data) == 1
         await clock.run(601)
         assert rounds(market_data) == 4
-        beat = await desk.store.heartbeat(HEARTBEAT)
+        beat = await context.store.heartbeat(HEARTBEAT)
         assert beat is not None
         assert beat[0] == NOW + timedelta(seconds=900)
         assert beat[1] == {
@@ -114,21 +114,21 @@ async def test_it_says_that_it_started_and_runs_every_interval(
             "interval_s": 300,
         }
         assert not task.done()
-    assert await desk.store.lease(LEASE) is not None, "the lease was not given back"
+    assert await context.store.lease(LEASE) is not None, "the lease was not given back"
 
 
-async def test_it_names_its_own_interval(desk: Desk, clock: SimulatedClock, logged: Log) -> None:
-    async with running(desk, interval_s=7):
+async def test_it_names_its_own_interval(context: TradingContext, clock: SimulatedClock, logged: Log) -> None:
+    async with running(context, interval_s=7):
         await clock.run(0)
     assert logged[0]["event"] == "Price updater started with 7s interval"
 
 
 async def test_only_one_updates_and_the_other_takes_over(
-    desk: Desk, store: SwitchedStore, clock: SimulatedClock, market_data: SmallMarketData, logged: Log
+    context: TradingContext, store: SwitchedStore, clock: SimulatedClock, market_data: SmallMarketData, logged: Log
 ) -> None:
     other_data = SmallMarketData()
-    other = replace(desk, store=store.another_process(), market_data=other_data)
-    async with running(desk):
+    other = replace(context, store=store.another_process(), market_data=other_data)
+    async with running(context):
         await clock.run(0)
         async with running(other):
             await clock.run(1000)
@@ -143,7 +143,7 @@ async def test_only_one_updates_and_the_other_takes_over(
 
 @pytest.mark.parametrize("kind", ["venue", "bug"])
 async def test_a_round_that_fails_is_tried_again_sooner_and_then_later(
-    desk: Desk, clock: SimulatedClock, market_data: SmallMarketData, logged: Log, kind: str
+    context: TradingContext, clock: SimulatedClock, market_data: SmallMarketData, logged: Log, kind: str
 ) -> None:
     class Buggy(SmallMarketData):
         def _ask(self, what: str) -> None:
@@ -153,7 +153,7 @@ async def test_a_round_that_fails_is_tried_again_sooner_and_then_later(
 
     data = market_data if kind == "venue" else Buggy()
     data.away = True
-    async with running(replace(desk, market_data=data)) as task:
+    async with running(replace(context, market_data=data)) as task:
         await clock.run(0)
         assert rounds(data) == 1
         # Pauses of 2, 4, 8, ... seconds, never more than the interval.
@@ -171,7 +171,7 @@ async def test_a_round_that_fails_is_tried_again_sooner_and_then_later(
         ):
             await clock.run(pause_s)
             assert rounds(data) == expected
-        failure = await detail(desk)
+        failure = await detail(context)
         assert (
             failure["error"]
             == {
@@ -182,7 +182,7 @@ async def test_a_round_that_fails_is_tried_again_sooner_and_then_later(
         assert [line["event"] for line in logged].count("price update failed") == 11
         data.away = False
         await clock.run(300)
-        healed = await detail(desk)
+        healed = await detail(context)
         assert (healed["error"], healed["positions"]) == ("", 2)
         await clock.run(300)
         assert rounds(data) == 13
@@ -190,9 +190,9 @@ async def test_a_round_that_fails_is_tried_again_sooner_and_then_later(
 
 
 async def test_it_goes_on_when_the_database_comes_back(
-    desk: Desk, store: SwitchedStore, clock: SimulatedClock, market_data: SmallMarketData, logged: Log
+    context: TradingContext, store: SwitchedStore, clock: SimulatedClock, market_data: SmallMarketData, logged: Log
 ) -> None:
-    async with running(desk) as task:
+    async with running(context) as task:
         await clock.run(0)
         store.away = True
         await clock.run(600)
@@ -202,11 +202,11 @@ async def test_it_goes_on_when_the_database_comes_back(
         store.away = False
         await clock.run(300)
         assert rounds(market_data) >= 2
-        assert (await detail(desk))["error"] == ""
+        assert (await detail(context))["error"] == ""
 
 
-async def test_it_prunes_once_a_day(desk: Desk, store: SwitchedStore, clock: SimulatedClock) -> None:
-    async with running(desk, interval_s=3600):
+async def test_it_prunes_once_a_day(context: TradingContext, store: SwitchedStore, clock: SimulatedClock) -> None:
+    async with running(context, interval_s=3600):
         await clock.run(3600 * 11)
         assert store.prunings == 1
         await clock.run(3600 * 24)
@@ -227,17 +227,19 @@ def test_nothing_is_alive_without_a_beat() -> None:
     assert not is_alive(None, NOW, 300)
 
 
-async def test_recovery_closes_the_cycles_of_dead_processes(desk: Desk, store: SwitchedStore) -> None:
+async def test_recovery_closes_the_cycles_of_dead_processes(context: TradingContext, store: SwitchedStore) -> None:
     dead = store.another_process()
     await dead.claim_cycle(CycleRequest("cycle-dead", (1,)), NOW)
     await dead.close()
-    await recover_patiently(desk)
+    await recover_patiently(context)
     assert (await store.cycle("cycle-dead")).status.value == "interrupted"
 
 
-async def test_recovery_waits_for_the_database(desk: Desk, store: SwitchedStore, clock: SimulatedClock) -> None:
+async def test_recovery_waits_for_the_database(
+    context: TradingContext, store: SwitchedStore, clock: SimulatedClock
+) -> None:
     store.away = True
-    task = asyncio.create_task(recover_patiently(desk))
+    task = asyncio.create_task(recover_patiently(context))
     await clock.run(3)
     assert not task.done()
     store.away = False
@@ -245,9 +247,11 @@ async def test_recovery_waits_for_the_database(desk: Desk, store: SwitchedStore,
     await task
 
 
-async def test_recovery_gives_up_after_five_attempts(desk: Desk, store: SwitchedStore, clock: SimulatedClock) -> None:
+async def test_recovery_gives_up_after_five_attempts(
+    context: TradingContext, store: SwitchedStore, clock: SimulatedClock
+) -> None:
     store.away = True
-    task = asyncio.create_task(recover_patiently(desk))
+    task = asyncio.create_task(recover_patiently(context))
     await clock.run(2 + 4 + 8 + 15.9)
     assert not task.done()
     await clock.run(0.2)

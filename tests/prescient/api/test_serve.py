@@ -11,16 +11,16 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from prescient.api.access import DoorPolicy
+from prescient.api.access import AccessPolicy
 from prescient.api.app import SERVICES, create_app
 from prescient.api.background import Running
 from prescient.api.protocol import DeadlineProtocol
 from prescient.api.serve import ServiceDidNotStart, holder_of, serve_apps
 from prescient.domain.cycle import CycleRequest
 from prescient.domain.errors import StoreUnavailable
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.tcp_ports import PortTaken
-from prescient.trading.stages import LocalStages
+from prescient.trading.local_steps import LocalCycleSteps
 from tests.conftest import free_port
 from tests.prescient.api.conftest import PORTFOLIO
 from tests.prescient.api.serving import serving, until_open
@@ -28,13 +28,13 @@ from tests.prescient.api.test_controller import SlowStages
 from tests.prescient.api.world import NOW
 
 
-def app_of(desk: Desk, port: int, name: str = "events", **options: object) -> FastAPI:
-    door = DoorPolicy(ports=frozenset({port}))
-    return create_app(name, desk, LocalStages(desk), door, **options)  # type: ignore[arg-type]  # passed through as given
+def app_of(context: TradingContext, port: int, name: str = "events", **options: object) -> FastAPI:
+    access = AccessPolicy(ports=frozenset({port}))
+    return create_app(name, context, LocalCycleSteps(context), access, **options)  # type: ignore[arg-type]  # passed through as given
 
 
-async def test_all_five_services_answer_on_one_loop(desk: Desk) -> None:
-    async with serving(desk, tuple(SERVICES)) as urls, httpx.AsyncClient() as client:
+async def test_all_five_services_answer_on_one_loop(context: TradingContext) -> None:
+    async with serving(context, tuple(SERVICES)) as urls, httpx.AsyncClient() as client:
         for name, url in urls.items():
             assert (await client.get(f"{url}/health")).json()["service"] == name
             assert "server" not in (await client.get(f"{url}/docs")).headers
@@ -43,8 +43,8 @@ async def test_all_five_services_answer_on_one_loop(desk: Desk) -> None:
             await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
 
 
-async def test_both_loopback_addresses_answer_and_no_other(desk: Desk) -> None:
-    async with serving(desk, ("events",)) as urls, httpx.AsyncClient() as client:
+async def test_both_loopback_addresses_answer_and_no_other(context: TradingContext) -> None:
+    async with serving(context, ("events",)) as urls, httpx.AsyncClient() as client:
         port = urls["events"].rpartition(":")[2]
         hosts = ["127.0.0.1", "localhost"]
         if has_ipv6():
@@ -72,7 +72,7 @@ def other_addresses() -> list[str]:
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 async def test_a_taken_port_is_named_with_its_holder_before_anything_starts(
-    desk: Desk, family: socket.AddressFamily
+    context: TradingContext, family: socket.AddressFamily
 ) -> None:
     if family == socket.AF_INET6 and not has_ipv6():
         pytest.skip("this machine has no IPv6 loopback")
@@ -87,8 +87,8 @@ async def test_a_taken_port_is_named_with_its_holder_before_anything_starts(
         holder.listen()
         port = holder.getsockname()[1]
         apps = [
-            (app_of(desk, free, before_serving=[hook]), "127.0.0.1", free),
-            (app_of(desk, port, "markets", before_serving=[hook]), "127.0.0.1", port),
+            (app_of(context, free, before_serving=[hook]), "127.0.0.1", free),
+            (app_of(context, port, "markets", before_serving=[hook]), "127.0.0.1", port),
         ]
         with pytest.raises(PortTaken) as caught:
             await serve_apps(apps, asyncio.Event())
@@ -106,7 +106,7 @@ def test_the_holder_of_a_free_port_has_ended() -> None:
     assert holder_of(free_port()) == "a process that has just ended; try again"
 
 
-async def test_background_work_runs_as_long_as_the_service(desk: Desk) -> None:
+async def test_background_work_runs_as_long_as_the_service(context: TradingContext) -> None:
     seen: list[str] = []
 
     async def before() -> None:
@@ -120,7 +120,7 @@ async def test_background_work_runs_as_long_as_the_service(desk: Desk) -> None:
             seen.append("ended")
 
     port, stop = free_port(), asyncio.Event()
-    app = app_of(desk, port, "paper-trading", before_serving=[before], background=[lasting])
+    app = app_of(context, port, "paper-trading", before_serving=[before], background=[lasting])
     task = asyncio.create_task(serve_apps([(app, "localhost", port)], stop))
     await until_open(port, task)
     assert seen == ["before", "lasting"]
@@ -129,14 +129,14 @@ async def test_background_work_runs_as_long_as_the_service(desk: Desk) -> None:
     assert seen == ["before", "lasting", "ended"]
 
 
-async def test_a_failed_start_ends_all_and_says_why(desk: Desk) -> None:
+async def test_a_failed_start_ends_all_and_says_why(context: TradingContext) -> None:
     async def fail() -> None:
         raise StoreUnavailable
 
     first, second = free_port(), free_port()
     apps = [
-        (app_of(desk, first), "127.0.0.1", first),
-        (app_of(desk, second, "markets", before_serving=[fail]), "127.0.0.1", second),
+        (app_of(context, first), "127.0.0.1", first),
+        (app_of(context, second, "markets", before_serving=[fail]), "127.0.0.1", second),
     ]
     with pytest.raises(ServiceDidNotStart) as caught:
         await serve_apps(apps, asyncio.Event())
@@ -146,13 +146,13 @@ async def test_a_failed_start_ends_all_and_says_why(desk: Desk) -> None:
         await asyncio.open_connection("127.0.0.1", first)
 
 
-async def test_a_cycle_under_way_is_ended_in_order_when_the_service_stops(desk: Desk) -> None:
+async def test_a_cycle_under_way_is_ended_in_order_when_the_service_stops(context: TradingContext) -> None:
     port, stop = free_port(), asyncio.Event()
-    stages = SlowStages(desk)
+    cycle_steps = SlowStages(context)
     apps = []
     for name, of in (("paper-trading", free_port()), ("controller", port)):
-        door = DoorPolicy(ports=frozenset({of}))
-        app = create_app(name, desk, stages, door)
+        access = AccessPolicy(ports=frozenset({of}))
+        app = create_app(name, context, cycle_steps, access)
         app.state.running = Running(drain_s=0.1)
         apps.append((app, "127.0.0.1", of))
     task = asyncio.create_task(serve_apps(apps, stop))
@@ -161,21 +161,23 @@ async def test_a_cycle_under_way_is_ended_in_order_when_the_service_stops(desk: 
         made = await client.post(f"http://127.0.0.1:{apps[0][2]}/portfolios/create", json=PORTFOLIO)
         assert made.status_code == 200
         asked = asyncio.create_task(client.get(f"http://127.0.0.1:{port}/trading/run-full-cycle"))
-        await stages.reached.wait()
+        await cycle_steps.reached.wait()
         stop.set()
         await task
         with pytest.raises(httpx.HTTPError):
             (await asked).raise_for_status()
-    (cycle,) = await desk.store.cycles(5)
+    (cycle,) = await context.store.cycles(5)
     assert cycle.status.value == "failed"
     # Its portfolio is free again.
-    claim = await desk.store.claim_cycle(CycleRequest("cycle-next", (1,)), NOW)
+    claim = await context.store.claim_cycle(CycleRequest("cycle-next", (1,)), NOW)
     assert not claim.replayed
 
 
-async def test_a_request_head_that_never_ends_is_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_request_head_that_never_ends_is_given_up(
+    context: TradingContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(DeadlineProtocol, "head_receive_s", 0.2)
-    async with serving(desk, ("events",)) as urls:
+    async with serving(context, ("events",)) as urls:
         port = int(urls["events"].rpartition(":")[2])
         for begun in (b"", b"GET /health HTTP/1.1\r\nHost: localhost\r\nX-Slow: "):
             reader, writer = await asyncio.open_connection("127.0.0.1", port)

@@ -10,7 +10,7 @@ import pytest
 from polymarket_kit.model import Payout
 from polymarket_kit.values import MICRO
 from prescient.domain.market import MarketState, Resolution
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from tests.prescient.api.conftest import PORTFOLIO, Clients
 from tests.prescient.api.world import NOW, SmallMarketData
 
@@ -66,7 +66,9 @@ async def test_a_step_for_an_unknown_portfolio_or_cycle_is_404(clients: Clients,
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
 
 
-async def test_a_trade_is_shown_in_dollars_to_the_micro(clients: Clients, portfolio_id: int, desk: Desk) -> None:
+async def test_a_trade_is_shown_in_dollars_to_the_micro(
+    clients: Clients, portfolio_id: int, context: TradingContext
+) -> None:
     cycle_id = await trade(clients, portfolio_id)
     body = (await clients["paper-trading"].get(f"/paper-trading/trades-history?portfolio_id={portfolio_id}")).json()
     first = next(item for item in body["trades"] if item["outcome"] == "Yes")
@@ -83,7 +85,7 @@ async def test_a_trade_is_shown_in_dollars_to_the_micro(clients: Clients, portfo
     assert limited["count"] == 1
     again = await clients["paper-trading"].post("/paper-trading/execute-signals", json={"portfolio_id": portfolio_id})
     assert again.json()["trades_executed"] == 0
-    assert len(await desk.store.trades(portfolio_id, 10)) == 2
+    assert len(await context.store.trades(portfolio_id, 10)) == 2
 
 
 async def test_the_portfolio_shows_positions_and_balances_that_add_up(clients: Clients, portfolio_id: int) -> None:
@@ -135,18 +137,22 @@ async def test_mark_and_snapshot_are_steps_of_one_portfolio(clients: Clients, po
         assert (await paper.post(path, json={"portfolio_id": 99})).status_code == 404
 
 
-async def test_status_tells_whether_the_updater_truly_runs(clients: Clients, portfolio_id: int, desk: Desk) -> None:
+async def test_status_tells_whether_the_updater_truly_runs(
+    clients: Clients, portfolio_id: int, context: TradingContext
+) -> None:
     async def status() -> dict[str, Any]:
         found: dict[str, Any] = (await clients["paper-trading"].get("/paper-trading/status")).json()
         return found
 
     assert (await status())["price_updater_running"] is False
-    await desk.store.beat("price_updater", NOW - timedelta(seconds=899), {"last_run": NOW.isoformat(), "positions": 3})
+    await context.store.beat(
+        "price_updater", NOW - timedelta(seconds=899), {"last_run": NOW.isoformat(), "positions": 3}
+    )
     running = await status()
     assert (running["price_updater_running"], running["price_update_interval"]) == (True, 300)
     assert (running["price_updater"]["positions_marked"], running["active_portfolios"]) == (3, 1)
     assert running["price_updater"]["last_run"] == "2026-05-17T12:00:00Z"
-    await desk.store.beat("price_updater", NOW - timedelta(seconds=900), {"error": "The venue does not answer."})
+    await context.store.beat("price_updater", NOW - timedelta(seconds=900), {"error": "The venue does not answer."})
     dead = await status()
     assert (dead["price_updater_running"], dead["price_updater"]["error"]) == (False, "The venue does not answer.")
 
@@ -195,11 +201,11 @@ async def test_a_portfolio_is_created_as_the_runbook_does_it(clients: Clients) -
     ],
 )
 async def test_a_portfolio_that_cannot_be_is_refused_by_field(
-    clients: Clients, desk: Desk, change: dict[str, Any], field: str
+    clients: Clients, context: TradingContext, change: dict[str, Any], field: str
 ) -> None:
     answer = await clients["paper-trading"].post("/portfolios/create", json={**PORTFOLIO, **change})
     assert (answer.status_code, answer.json()["field"]) == (422, field), answer.text
-    assert await desk.store.portfolios() == []
+    assert await context.store.portfolios() == []
 
 
 async def test_money_is_read_to_the_micro_dollar(clients: Clients) -> None:

@@ -15,7 +15,7 @@ from prescient.adapters.memory import MemoryStore
 from prescient.adapters.paper import PaperVenue
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import Event, Market, MarketState, OrderBook, Outcome, PricePoint, Resolution, TradingRules
-from prescient.ports import Clock, Desk, EventPage
+from prescient.ports import Clock, EventPage, TradingContext
 from prescient.strategies import BUILT_IN
 from tests.streams import FedStream
 
@@ -142,9 +142,9 @@ class SmallMarketData:
         self.asked.append("close")
 
 
-def small_desk(
+def small_context(
     store: MemoryStore | None = None, market_data: SmallMarketData | None = None, clock: Clock | None = None
-) -> Desk:
+) -> TradingContext:
     """A desk on which the same calls always give the same ids, times and numbers."""
     data = market_data or SmallMarketData()
     kept = store or MemoryStore()
@@ -154,7 +154,7 @@ def small_desk(
     assert venue.resting is not None
     # Nobody else keeps what rests in this world.
     venue.resting.is_open = True
-    return Desk(
+    return TradingContext(
         clock=time,
         ids=SequenceIds(7),
         gather=ConcurrentGather(),

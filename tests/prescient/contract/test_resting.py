@@ -13,7 +13,7 @@ from prescient.domain.ledger import CASH, RESERVED, USD
 from prescient.domain.order import Accepted, OrderStatus, Refused
 from prescient.domain.portfolio import NewPortfolio, PortfolioStatus
 from prescient.domain.stream import GapSeen, LevelSeen, MarketResolvedSeen, TickSeen
-from prescient.ports import Desk, Store
+from prescient.ports import Store, TradingContext
 from prescient.trading.orders import book_matched
 from prescient.trading.recover import recover
 from prescient.trading.resting import (
@@ -28,8 +28,8 @@ from prescient.trading.resting import (
     restore,
     sweep,
 )
-from tests.fakes import START, desk_over
-from tests.prescient.contract.resting_floor import CENT, NO, SHARE, START_MS, START_S, YES, Floor
+from tests.fakes import START, context_over
+from tests.prescient.contract.resting_market import CENT, NO, SHARE, START_MS, START_S, YES, Floor
 from tests.prescient.contract.store_examples import House
 from tests.prescient.faults.house import check_books
 from tests.streams import FedStream
@@ -129,12 +129,12 @@ async def test_a_sale_rests_with_its_shares_set_aside(floor: Floor) -> None:
 async def test_a_cancel_gives_back_what_is_left(floor: Floor) -> None:
     placed = await floor.place()
     await floor.listen(floor.printed(120))
-    update = await cancel_order(floor.desk, placed.order_id)
+    update = await cancel_order(floor.context, placed.order_id)
     assert update.status is OrderStatus.CANCELED
     assert await floor.held() == (0, 20)
     assert await floor.listen(floor.printed(500)) == []
     with pytest.raises(OrderNotOpen):
-        await cancel_order(floor.desk, placed.order_id)
+        await cancel_order(floor.context, placed.order_id)
     await check_rested(floor)
 
 
@@ -199,8 +199,8 @@ async def test_a_restart_keeps_orders_reservations_and_places_and_fills_nothing_
     placed = await floor.place()
     await floor.listen(floor.printed(110))
     again = await floor.restarted(await house.open())
-    assert again.desk.resting is not None
-    state = again.desk.resting.states()[placed.order_id]
+    assert again.context.resting is not None
+    state = again.context.resting.states()[placed.order_id]
     assert (state.filled_micro, state.ahead_micro, state.in_gap) == (10 * SHARE, 0, True)
     # Told after the restart, before the whole books were: not credited.
     missed = again.printed(500)
@@ -214,7 +214,7 @@ async def test_a_restart_keeps_orders_reservations_and_places_and_fills_nothing_
 
 async def test_recovery_leaves_alone_what_rests(floor: Floor) -> None:
     await floor.place()
-    resolved, _ = await recover(floor.desk)
+    resolved, _ = await recover(floor.context)
     assert resolved == []
     assert len(await floor.store.resting_orders()) == 1
 
@@ -233,7 +233,7 @@ async def test_a_second_process_with_an_old_state_books_nothing_twice(floor: Flo
 async def test_places_are_kept_between_fills(floor: Floor, house: House) -> None:
     await floor.place()
     await floor.listen(floor.printed(60))
-    assert await sweep(floor.desk) == []
+    assert await sweep(floor.context) == []
     again = await floor.restarted(await house.open())
     ((_, state),) = await again.store.resting_orders()
     assert state.ahead_micro == 40 * SHARE
@@ -264,10 +264,10 @@ async def test_a_tick_change_and_a_resolution_cancel_and_give_back(floor: Floor)
 
 async def test_a_market_that_takes_no_orders_gives_them_back(floor: Floor) -> None:
     await floor.place()
-    assert await cancel_stranded(floor.desk) == []
+    assert await cancel_stranded(floor.context) == []
     rules = floor.data.rules_by_condition
     rules["0xc1"] = replace(rules["0xc1"], accepting_orders=False)
-    assert [update.status for update in await cancel_stranded(floor.desk)] == [OrderStatus.CANCELED]
+    assert [update.status for update in await cancel_stranded(floor.context)] == [OrderStatus.CANCELED]
     assert await floor.held() == (0, 0)
 
 
@@ -292,7 +292,7 @@ async def test_an_order_of_the_same_portfolio_is_cancelled_not_matched(floor: Fl
 async def test_a_portfolio_that_trades_no_more_leaves_nothing_resting(floor: Floor, status: PortfolioStatus) -> None:
     await floor.place()
     await floor.store.change_portfolio(floor.portfolio_id, {"status": status}, START)
-    assert [update.status for update in await cancel_stranded(floor.desk)] == [OrderStatus.CANCELED]
+    assert [update.status for update in await cancel_stranded(floor.context)] == [OrderStatus.CANCELED]
     assert await floor.held() == (0, 0)
 
 
@@ -327,22 +327,22 @@ async def test_a_booking_that_fails_leaves_nothing_resting_and_one_that_did_not_
     floor: Floor, house: House
 ) -> None:
     placed = await floor.place()
-    assert floor.desk.resting is not None
-    floor.desk.resting.forget(placed.order_id)
+    assert floor.context.resting is not None
+    floor.context.resting.forget(placed.order_id)
     assert await floor.listen(floor.printed(500)) == []
-    assert await mend(floor.desk)
-    assert placed.order_id in floor.desk.resting.states()
-    assert not await mend(floor.desk)
+    assert await mend(floor.context)
+    assert placed.order_id in floor.context.resting.states()
+    assert not await mend(floor.context)
 
 
 async def test_an_ended_order_is_booked_once(floor: Floor) -> None:
     placed = await floor.place()
     ((order, state),) = await floor.store.resting_orders()
     (signal,) = await floor.store.signals(signal_ids=[order.intent.signal_id])
-    update = await cancel_order(floor.desk, placed.order_id)
+    update = await cancel_order(floor.context, placed.order_id)
     again = Accepted(placed.order_id, OrderStatus.CANCELED, (), START, resting=update.resting)
     with pytest.raises(InvariantBroken):
-        await book_matched(floor.desk, order, again, signal, state.held_cash_micro)
+        await book_matched(floor.context, order, again, signal, state.held_cash_micro)
 
 
 async def test_who_does_not_own_what_rests_takes_nothing_in(floor: Floor, house: House) -> None:
@@ -350,16 +350,16 @@ async def test_who_does_not_own_what_rests_takes_nothing_in(floor: Floor, house:
     other.portfolio_id = floor.portfolio_id
     refused = await other.try_place()
     assert isinstance(refused, Refused) and refused.code == "not_open"
-    await restore(other.desk)
+    await restore(other.context)
     assert isinstance(await other.try_place(), PlacedOrder)
-    assert other.desk.resting is not None
-    other.desk.resting.release()
-    assert other.desk.resting.states() == {}
+    assert other.context.resting is not None
+    other.context.resting.release()
+    assert other.context.resting.states() == {}
     assert len(await other.store.resting_orders()) == 1
 
 
 async def test_without_a_stream_nothing_rests_and_it_says_so(floor: Floor) -> None:
-    plain: Desk = desk_over(floor.data, floor.store)
+    plain: TradingContext = context_over(floor.data, floor.store)
     form = LimitForm(floor.portfolio_id, floor.market.slug, "Yes", Side.BUY, 54 * CENT, 50 * SHARE)
     with pytest.raises(NothingRests, match="FAK or FOK"):
         await place_limit(plain, form)

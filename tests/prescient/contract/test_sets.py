@@ -14,14 +14,14 @@ from prescient.domain.ledger import USD, swapped
 from prescient.domain.market import Market, MarketState, Resolution
 from prescient.domain.order import OrderStatus
 from prescient.domain.portfolio import NewPortfolio, Position
-from prescient.ports import Desk, Store
+from prescient.ports import Store, TradingContext
 from prescient.trading.mark import mark_positions
 from prescient.trading.resting import LimitForm, PlacedOrder, place_limit, restore
 from prescient.trading.sets import NotConvertible, NothingToMerge, convert_no_shares, merge_all, merge_sets
 from tests.fakes import START, StaticMarketData, binary_market
 from tests.prescient.contract.store_examples import event, pages
 from tests.prescient.faults.house import check_books
-from tests.streams import streaming_desk
+from tests.streams import streaming_context
 
 SHARE = MICRO
 CENT = 10_000
@@ -35,7 +35,7 @@ class Hall:
         self.markets = [self._market(number) for number in (1, 2, 3)]
         for market in self.markets:
             self.data.add(market, [("0.30", "500")], [("0.32", "500")])
-        self.desk, self.stream = streaming_desk(self.data, store)
+        self.context, self.stream = streaming_context(self.data, store)
         self.store = store
 
     def _market(self, number: int) -> Market:
@@ -46,7 +46,7 @@ class Hall:
         await self.store.save_events(pages([event(1, *self.markets, event_id="e1")]), "cycle-1", START)
         made = await self.store.create_portfolio(NewPortfolio("One", "majority", 1_000 * MICRO), START)
         self.portfolio_id = made.portfolio_id
-        await restore(self.desk)
+        await restore(self.context)
         return self
 
     async def buy(
@@ -54,7 +54,7 @@ class Hall:
     ) -> PlacedOrder:
         price = (cents or (32 if outcome == "Yes" else 70)) * CENT
         form = LimitForm(self.portfolio_id, f"will-it-happen-{number}", outcome, side, price, size * SHARE)
-        placed = await place_limit(self.desk, form)
+        placed = await place_limit(self.context, form)
         assert isinstance(placed, PlacedOrder), placed
         return placed
 
@@ -87,7 +87,7 @@ async def test_complete_sets_pay_a_dollar_at_once(hall: Hall) -> None:
     await hall.buy(1, "Yes", 50)
     await hall.buy(1, "No", 30)
     before = await hall.cash()
-    merged = await merge_sets(hall.desk, hall.portfolio_id, "0xc1")
+    merged = await merge_sets(hall.context, hall.portfolio_id, "0xc1")
     assert (merged.size_micro, merged.paid_micro, merged.given) == (30 * SHARE, 30 * MICRO, ("11", "12"))
     assert await hall.cash() == before + 30 * MICRO
     assert await hall.shares() == {"11": 20}
@@ -97,17 +97,17 @@ async def test_complete_sets_pay_a_dollar_at_once(hall: Hall) -> None:
     no = await hall.store.position(hall.portfolio_id, "12")
     assert no is not None and no.status == "closed"
     with pytest.raises(NothingToMerge):
-        await merge_sets(hall.desk, hall.portfolio_id, "0xc1")
+        await merge_sets(hall.context, hall.portfolio_id, "0xc1")
     await check_books(hall.store, START)
 
 
 async def test_a_part_may_be_merged_and_no_more_than_there_is(hall: Hall) -> None:
     await hall.buy(1, "Yes", 50)
     await hall.buy(1, "No", 30)
-    assert (await merge_sets(hall.desk, hall.portfolio_id, "0xc1", 10 * SHARE)).paid_micro == 10 * MICRO
+    assert (await merge_sets(hall.context, hall.portfolio_id, "0xc1", 10 * SHARE)).paid_micro == 10 * MICRO
     for size in (0, -1, 21 * SHARE):
         with pytest.raises(InvalidRequest):
-            await merge_sets(hall.desk, hall.portfolio_id, "0xc1", size)
+            await merge_sets(hall.context, hall.portfolio_id, "0xc1", size)
     assert await hall.shares() == {"11": 40, "12": 20}
 
 
@@ -116,17 +116,17 @@ async def test_shares_set_aside_for_resting_orders_do_not_merge(hall: Hall) -> N
     await hall.buy(1, "No", 50)
     rests = await hall.buy(1, "Yes", 45, 40, Side.SELL)
     assert rests.status is OrderStatus.OPEN
-    assert (await merge_sets(hall.desk, hall.portfolio_id, "0xc1")).size_micro == 5 * SHARE
+    assert (await merge_sets(hall.context, hall.portfolio_id, "0xc1")).size_micro == 5 * SHARE
 
 
 async def test_the_sets_of_a_portfolio_merge_when_it_is_marked(hall: Hall) -> None:
     await hall.buy(1, "Yes", 50)
     await hall.buy(1, "No", 50)
     await hall.buy(2, "Yes", 10)
-    report = await mark_positions(hall.desk, hall.portfolio_id)
+    report = await mark_positions(hall.context, hall.portfolio_id)
     assert report.amounts["merged"] == 1 and report.count_out == 1
     assert await hall.shares() == {"21": 10}
-    assert await merge_all(hall.desk, hall.portfolio_id, await hall.store.positions(hall.portfolio_id)) == []
+    assert await merge_all(hall.context, hall.portfolio_id, await hall.store.positions(hall.portfolio_id)) == []
     await check_books(hall.store, START)
 
 
@@ -140,7 +140,7 @@ async def test_no_shares_of_two_options_become_the_third_and_a_dollar(hall: Hall
     await hall.buy(1, "No", 40)
     await hall.buy(2, "No", 60)
     before = await hall.store.portfolio(hall.portfolio_id)
-    made = await convert_no_shares(hall.desk, hall.portfolio_id, ["0xc1", "0xc2"])
+    made = await convert_no_shares(hall.context, hall.portfolio_id, ["0xc1", "0xc2"])
     assert (made.size_micro, made.paid_micro, made.gained) == (40 * SHARE, 40 * MICRO, ("31",))
     assert await hall.shares() == {"22": 20, "31": 40}
     yes = await hall.store.position(hall.portfolio_id, "31")
@@ -154,7 +154,7 @@ async def test_no_shares_of_two_options_become_the_third_and_a_dollar(hall: Hall
 
 async def test_one_no_becomes_all_other_options_without_a_dollar(hall: Hall) -> None:
     await hall.buy(1, "No", 40)
-    made = await convert_no_shares(hall.desk, hall.portfolio_id, ["0xc1"], 15 * SHARE)
+    made = await convert_no_shares(hall.context, hall.portfolio_id, ["0xc1"], 15 * SHARE)
     assert (made.paid_micro, made.gained) == (0, ("21", "31"))
     assert await hall.shares() == {"12": 25, "21": 15, "31": 15}
     await check_books(hall.store, START)
@@ -164,7 +164,7 @@ async def test_the_no_of_every_option_is_all_dollars_but_one(hall: Hall) -> None
     for number in (1, 2, 3):
         await hall.buy(number, "No", 40)
     before = await hall.cash()
-    made = await convert_no_shares(hall.desk, hall.portfolio_id, ["0xc1", "0xc2", "0xc3"])
+    made = await convert_no_shares(hall.context, hall.portfolio_id, ["0xc1", "0xc2", "0xc3"])
     assert made.paid_micro == 80 * MICRO and made.gained == ()
     assert await hall.cash() == before + 80 * MICRO
     portfolio = await hall.store.portfolio(hall.portfolio_id)
@@ -176,15 +176,15 @@ async def test_the_no_of_every_option_is_all_dollars_but_one(hall: Hall) -> None
 async def test_what_does_not_convert_says_why(hall: Hall) -> None:
     await hall.buy(1, "Yes", 40)
     with pytest.raises(NotConvertible, match="no free NO shares"):
-        await convert_no_shares(hall.desk, hall.portfolio_id, ["0xc1"])
+        await convert_no_shares(hall.context, hall.portfolio_id, ["0xc1"])
     await hall.buy(1, "No", 40)
     hall.dispute(2, Resolution.RESOLVED, closed=True, payout=True)
     with pytest.raises(NotConvertible, match="resolved already"):
-        await convert_no_shares(hall.desk, hall.portfolio_id, ["0xc1"])
+        await convert_no_shares(hall.context, hall.portfolio_id, ["0xc1"])
     alone = replace(binary_market(9), event_id="e9")
     await hall.store.save_events(pages([event(9, alone, event_id="e9")]), "cycle-2", START)
     with pytest.raises(NotConvertible, match="negative-risk"):
-        await convert_no_shares(hall.desk, hall.portfolio_id, ["0xc9"])
+        await convert_no_shares(hall.context, hall.portfolio_id, ["0xc9"])
     assert await hall.shares() == {"11": 40, "12": 40}
 
 
@@ -200,23 +200,23 @@ async def test_a_market_without_a_final_resolution_holds_its_money(hall: Hall, r
     before = await hall.cash()
     # Even with the payout that was proposed, and even closed.
     hall.dispute(1, resolution, closed=True, payout=True)
-    report = await mark_positions(hall.desk, hall.portfolio_id)
+    report = await mark_positions(hall.context, hall.portfolio_id)
     assert report.amounts["settled"] == 0 and await hall.cash() == before
     assert await hall.shares() == {"11": 40}
     hall.dispute(1, Resolution.RESOLVED, closed=False, payout=True)
-    assert (await mark_positions(hall.desk, hall.portfolio_id)).amounts["settled"] == 0
+    assert (await mark_positions(hall.context, hall.portfolio_id)).amounts["settled"] == 0
     hall.dispute(1, Resolution.RESOLVED, closed=True, payout=True)
-    assert (await mark_positions(hall.desk, hall.portfolio_id)).amounts["settled"] == 1
+    assert (await mark_positions(hall.context, hall.portfolio_id)).amounts["settled"] == 1
     assert await hall.cash() == before + 40 * MICRO
 
 
 async def test_a_swap_is_whole_or_not_at_all(hall: Hall) -> None:
     await hall.buy(1, "Yes", 50)
     await hall.buy(1, "No", 50)
-    desk: Desk = hall.desk
+    context: TradingContext = hall.context
     held = [await hall.store.position(hall.portfolio_id, token_id) for token_id in ("11", "12")]
     assert all(isinstance(one, Position) for one in held)
-    await merge_sets(desk, hall.portfolio_id, "0xc1", 10 * SHARE)
+    await merge_sets(context, hall.portfolio_id, "0xc1", 10 * SHARE)
     moves = swapped(hall.portfolio_id, "merge:again", "merge", [("11", SHARE), ("12", SHARE)], [(USD, MICRO)], START)
     stale = [(one, one.reduced(SHARE, 500_000, START)) for one in held if one is not None]
     with pytest.raises(PositionMoved):

@@ -16,7 +16,7 @@ from prescient.adapters.memory import MemoryStore
 from prescient.adapters.postgres.store.store import open_store
 from prescient.domain.cycle import CycleStatus
 from prescient.domain.signal import Step
-from prescient.ports import Desk, Store
+from prescient.ports import Store, TradingContext
 from prescient.trading.recover import recover
 from prescient.trading.settle import is_final
 from tests.prescient.faults.house import House, check_books
@@ -51,7 +51,7 @@ class Life:
         self._cycles += 1
         return f"cycle-{self._cycles:05d}"
 
-    def fork(self, wire: Callable[[Desk], Any] | None = None) -> int:
+    def fork(self, wire: Callable[[TradingContext], Any] | None = None) -> int:
         """Start a child that runs one cycle; ``wire`` may put something between it and its ports. Returns its id."""
         name = self.next_name()
         process_id = os.fork()
@@ -66,11 +66,11 @@ class Life:
         finally:
             os._exit(code)
 
-    async def _cycle_in_child(self, name: str, wire: Callable[[Desk], Any] | None) -> None:
+    async def _cycle_in_child(self, name: str, wire: Callable[[TradingContext], Any] | None) -> None:
         store = await open_store(self.dsn)
         self.house.live_in(self.house.world, store)
         if wire is not None:
-            self.house.store = wire(self.house.desk)
+            self.house.store = wire(self.house.context)
         await self.house.cycle(cycle_id=name)
 
     def wait(self, process_id: int) -> bool:
@@ -108,7 +108,7 @@ class Life:
     async def _recovered(self) -> None:
         deadline_s = time.monotonic() + NOTICED_TIMEOUT_S
         while True:
-            await recover(self.house.desk)
+            await recover(self.house.context)
             running = [report for report in await self.house.store.cycles(3) if report.status is CycleStatus.RUNNING]
             if not running and not await self.house.store.open_orders():
                 break
@@ -129,7 +129,7 @@ class Life:
     async def _has_resolution(self) -> bool:
         held = await self.house.store.positions(None)
         conditions = sorted({position.condition_id for position in held})
-        states = await self.house.desk.market_data.market_states(conditions)
+        states = await self.house.context.market_data.market_states(conditions)
         return any(is_final(state) for state in states.values())
 
     async def _with_store(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from tests.prescient.crash.life import Life, die
 from tests.prescient.faults.house import Tripwire
 
@@ -50,23 +50,23 @@ def life(postgres_dsn: str) -> Life:
     return Life(postgres_dsn, seed=2)
 
 
-def deadly_store(method: str, number: int, *, after: bool) -> Callable[[Desk], Any]:
+def deadly_store(method: str, number: int, *, after: bool) -> Callable[[TradingContext], Any]:
     """A wiring whose store kills its own process at one call."""
 
-    def wire(desk: Desk) -> Any:
-        wired = Tripwire(desk.store, method, die, number=number, after=after)
-        object.__setattr__(desk, "store", wired)
+    def wire(context: TradingContext) -> Any:
+        wired = Tripwire(context.store, method, die, number=number, after=after)
+        object.__setattr__(context, "store", wired)
         return wired
 
     return wire
 
 
-def deadly_venue(number: int, *, after: bool) -> Callable[[Desk], Any]:
+def deadly_venue(number: int, *, after: bool) -> Callable[[TradingContext], Any]:
     """A wiring whose venue kills its own process around one order."""
 
-    def wire(desk: Desk) -> Any:
-        object.__setattr__(desk, "venue", Tripwire(desk.venue, "submit", die, number=number, after=after))
-        return desk.store
+    def wire(context: TradingContext) -> Any:
+        object.__setattr__(context, "venue", Tripwire(context.venue, "submit", die, number=number, after=after))
+        return context.store
 
     return wire
 

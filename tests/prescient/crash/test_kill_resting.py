@@ -25,7 +25,7 @@ from prescient.ports import Store
 from prescient.trading.recover import recover
 from prescient.trading.resting import restore, sweep
 from tests.fakes import START
-from tests.prescient.contract.resting_floor import CENT, START_MS, Floor
+from tests.prescient.contract.resting_market import CENT, START_MS, Floor
 from tests.prescient.crash.life import die
 from tests.prescient.faults.house import Tripwire
 
@@ -70,8 +70,8 @@ class Rest:
         """Take over what rests, as a process does when it starts, and hear the whole books."""
         floor = Floor(store)
         floor.portfolio_id = self.portfolio_id
-        await recover(floor.desk)
-        await restore(floor.desk)
+        await recover(floor.context)
+        await restore(floor.context)
         await floor.listen()
         return floor
 
@@ -91,11 +91,11 @@ class Rest:
     async def _trade(self, store: Store, method: str, number: int, *, after: bool) -> None:
         floor = await self.floor(store)
         if method:
-            object.__setattr__(floor.desk, "store", Tripwire(store, method, die, number=number, after=after))
+            object.__setattr__(floor.context, "store", Tripwire(store, method, die, number=number, after=after))
         for count in range(PRINTS):
             time_ms = START_MS + 1_000 * self.round + count
             await floor.listen(PrintSeen("11", 54 * CENT, PRINT_SHARES * MICRO, Side.SELL, time_ms))
-            await sweep(floor.desk)
+            await sweep(floor.context)
 
     def look(self) -> tuple[int, int]:
         """Check everything as the next process would find it; return the shares filled and still ahead."""
@@ -103,7 +103,7 @@ class Rest:
 
     async def _look(self, store: Store) -> tuple[int, int]:
         floor = await self.floor(store)
-        assert floor.desk.resting is not None
+        assert floor.context.resting is not None
         portfolio = await store.portfolio(self.portfolio_id)
         trades = await store.trades(self.portfolio_id, 1_000)
         filled = sum(trade.size_micro for trade in trades)
@@ -122,7 +122,7 @@ class Rest:
             return filled // MICRO, 0
         ((_, state),) = kept
         assert state.filled_micro == filled
-        assert floor.desk.resting.states()[state.order_id] == replace(
+        assert floor.context.resting.states()[state.order_id] == replace(
             state, in_gap=False, ahead_micro=min(state.ahead_micro, 100 * MICRO), shown_micro=100 * MICRO
         )
         return filled // MICRO, state.ahead_micro // MICRO

@@ -22,11 +22,11 @@ from prescient.adapters.recent import RecentMarketData
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD
 from prescient.domain.screening import MarketFilter
-from prescient.ports import Desk, Store
+from prescient.ports import Store, TradingContext
 from prescient.strategies import BUILT_IN
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
-from prescient.trading.stages import LocalStages
+from prescient.trading.local_steps import LocalCycleSteps
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 EVENTS = 12
@@ -113,7 +113,7 @@ class House:
     world: World = field(init=False)
     clock: SimulatedClock = field(init=False)
     transport: FaultyTransport = field(init=False)
-    desk: Desk = field(init=False)
+    context: TradingContext = field(init=False)
 
     def __post_init__(self) -> None:
         self.live_in(World(self.seed, events=EVENTS, start=START), self.store)
@@ -132,7 +132,7 @@ class House:
             jitter=lambda: 0.5,
             events_per_page=4,
         )
-        self.desk = Desk(
+        self.context = TradingContext(
             clock=self.clock,
             ids=SequenceIds(self.seed),
             gather=ConcurrentGather(),
@@ -146,7 +146,7 @@ class House:
         """Create the portfolios."""
         for name, strategy, config in PORTFOLIOS:
             form = PortfolioForm(name, 10_000 * MICRO, strategy, strategy_config=config)
-            await create_portfolio(self.desk, form)
+            await create_portfolio(self.context, form)
 
     def pass_hours(self, hours: float) -> None:
         """Let the world move on, and the clock with it."""
@@ -155,9 +155,9 @@ class House:
 
     async def cycle(self, *portfolio_ids: int, key: str = "", cycle_id: str = "") -> CycleReport:
         """One whole cycle, as everybody starts it."""
-        name = cycle_id or self.desk.ids.new("cycle")
+        name = cycle_id or self.context.ids.new("cycle")
         request = CycleRequest(name, portfolio_ids, market_filter=WIDE, idempotency_key=key)
-        return await start_cycle(self.store, LocalStages(self.desk), self.clock, request)
+        return await start_cycle(self.store, LocalCycleSteps(self.context), self.clock, request)
 
 
 async def check_books(store: Store, now: datetime, *, resting: bool = True) -> None:

@@ -13,12 +13,12 @@ from polymarket_kit.values import MICRO
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import CycleInterrupted, StoreUnavailable, VenueUnavailable
 from prescient.domain.order import Consumption
-from prescient.ports import Desk, Store
+from prescient.ports import Store, TradingContext
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
+from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.recover import recover
-from prescient.trading.stages import LocalStages
-from tests.fakes import StaticMarketData, binary_market, desk_over
+from tests.fakes import StaticMarketData, binary_market, context_over
 from tests.prescient.contract.store_examples import NOW, fill, filled, funded, later, reserved, signal
 from tests.prescient.faults.house import House, Tripwire, check_books
 from tests.prescient.trading.test_complete_set import crossed_market
@@ -31,17 +31,17 @@ def fails_with(error: BaseException) -> Any:
     return action
 
 
-async def run(desk: Desk, cycle_id: str) -> CycleReport:
-    return await start_cycle(desk.store, LocalStages(desk), desk.clock, CycleRequest(cycle_id, ()))
+async def run(context: TradingContext, cycle_id: str) -> CycleReport:
+    return await start_cycle(context.store, LocalCycleSteps(context), context.clock, CycleRequest(cycle_id, ()))
 
 
-async def sets_desk(store: Store, error: BaseException) -> tuple[Desk, Desk]:
+async def sets_context(store: Store, error: BaseException) -> tuple[TradingContext, TradingContext]:
     """A desk whose venue breaks off at the second leg of a set, and a sound one on the same rows."""
     data = crossed_market()
-    sound = desk_over(data, store)
+    sound = context_over(data, store)
     await create_portfolio(sound, PortfolioForm("Sets", 10_000 * MICRO, "complete_set"))
     venue: Any = Tripwire(sound.venue, "submit", fails_with(error), number=2, after=False)
-    return replace(sound, venue=venue), desk_over(data, store)
+    return replace(sound, venue=venue), context_over(data, store)
 
 
 async def legs(store: Store) -> list[tuple[Side, int]]:
@@ -49,7 +49,7 @@ async def legs(store: Store) -> list[tuple[Side, int]]:
 
 
 async def test_a_set_whose_second_leg_finds_no_venue_is_sold_back_at_once(store: Store) -> None:
-    broken, _ = await sets_desk(store, VenueUnavailable("nobody there"))
+    broken, _ = await sets_context(store, VenueUnavailable("nobody there"))
     with pytest.raises(VenueUnavailable):
         await run(broken, "broken")
     assert await legs(store) == [(Side.BUY, 40 * MICRO), (Side.SELL, 40 * MICRO)]
@@ -59,7 +59,7 @@ async def test_a_set_whose_second_leg_finds_no_venue_is_sold_back_at_once(store:
 
 async def test_a_set_whose_process_ended_between_its_legs_is_sold_back_by_the_next(store: Store) -> None:
     # Cancelled, as at a stop: like a killed process, it tidies nothing up.
-    broken, sound = await sets_desk(store, asyncio.CancelledError())
+    broken, sound = await sets_context(store, asyncio.CancelledError())
     with pytest.raises(asyncio.CancelledError):
         await run(broken, "broken")
     assert await legs(store) == [(Side.BUY, 40 * MICRO)]
@@ -73,7 +73,7 @@ async def test_a_set_whose_process_ended_between_its_legs_is_sold_back_by_the_ne
 
 
 async def test_selling_a_leg_back_is_tried_again_when_that_breaks_off_too(store: Store) -> None:
-    broken, sound = await sets_desk(store, asyncio.CancelledError())
+    broken, sound = await sets_context(store, asyncio.CancelledError())
     with pytest.raises(asyncio.CancelledError):
         await run(broken, "broken")
     away: Any = Tripwire(sound.venue, "submit", fails_with(VenueUnavailable("away")), after=False)
@@ -95,13 +95,13 @@ async def test_what_an_order_took_and_never_booked_is_there_for_the_next(store: 
     data = StaticMarketData()
     data.add(binary_market(1), [("0.54", "300")], [("0.55", "50")])
     wired: Any = Tripwire(store, "book", fails_with(StoreUnavailable()), after=False)
-    desk = desk_over(data, wired)
+    context = context_over(data, wired)
     config = {"trade_size_usd": 22}
-    await create_portfolio(desk, PortfolioForm("One", 1_000 * MICRO, strategy_config=config))
+    await create_portfolio(context, PortfolioForm("One", 1_000 * MICRO, strategy_config=config))
     with pytest.raises(StoreUnavailable):
-        await run(desk, "broken")
+        await run(context, "broken")
     assert await store.trades(1, 10) == []
-    await run(desk, "next")
+    await run(context, "next")
     # 22 / 0.55 = 40 of the 50 shares: all there again.
     assert await legs(store) == [(Side.BUY, 40 * MICRO)]
     await check_books(store, NOW)

@@ -92,7 +92,7 @@ async def fails_and_heals(
 
     await crashing.come_back()
     house.live_in(house.world, store)
-    house.desk.ids.new("skipped")
+    house.context.ids.new("skipped")
     healed = await house.cycle(cycle_id="healed")
 
     assert healed.status is CycleStatus.COMPLETED
@@ -179,9 +179,9 @@ async def test_the_price_updater_goes_on_when_the_database_is_back(crashing: Cra
     await crashing.kill()
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match="Error connecting to database"):
-            await update_prices(house.desk)
+            await update_prices(house.context)
     await crashing.come_back()
-    reports = await update_prices(house.desk)
+    reports = await update_prices(house.context)
     assert sum(report.count_out for report in reports) > 0
     await check_books(store, house.clock.now())
     await store.close()

@@ -17,14 +17,14 @@ from prescient.domain.errors import CycleAlreadyRunning, ExecutionRunning, Idemp
 from prescient.domain.market import Market, MarketState, OrderBook, Resolution
 from prescient.domain.portfolio import Mark, Position
 from prescient.domain.signal import MarketView, Pass, Proposal, Step
-from prescient.ports import Desk, Parameter, Store
+from prescient.ports import Parameter, Store, TradingContext
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.execute import execute_signals
+from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.mark import mark_positions, update_prices
 from prescient.trading.recover import executing, recover
-from prescient.trading.stages import LocalStages
-from tests.fakes import StaticMarketData, binary_market, desk_over
+from tests.fakes import StaticMarketData, binary_market, context_over
 from tests.prescient.faults.house import House, Tripwire, check_books
 
 
@@ -72,7 +72,7 @@ async def test_a_key_means_the_same_request_though_portfolios_came_and_went(stor
     """ "All active portfolios" is one request, whoever they are by the time it is asked again."""
     house = await founded(store)
     first = await house.cycle(key="morning")
-    await create_portfolio(house.desk, PortfolioForm("Third", 100 * MICRO))
+    await create_portfolio(house.context, PortfolioForm("Third", 100 * MICRO))
     await store.change_portfolio(2, {"status": "paused"}, house.clock.now())
     again = await house.cycle(key="morning")
     assert (again.cycle_id, again.request.portfolio_ids) == (first.cycle_id, (1, 2))
@@ -85,7 +85,7 @@ async def test_the_price_updater_beside_cycles_keeps_the_books_right(store: Stor
     settled = 0
     for _ in range(6):
         rounds = await asyncio.gather(
-            house.cycle(1), update_prices(house.desk), house.cycle(2), update_prices(house.desk)
+            house.cycle(1), update_prices(house.context), house.cycle(2), update_prices(house.context)
         )
         for updated in (rounds[1], rounds[3]):
             settled += sum(report.amounts["settled"] for report in updated)
@@ -100,8 +100,8 @@ async def test_one_execution_of_a_portfolio_at_a_time(store: Store) -> None:
         with pytest.raises(ExecutionRunning, match="portfolio 1 are being executed"):
             async with executing(store, 1, wait_s=0.1):
                 raise AssertionError("two at once")
-        await execute_signals(house.desk, "cycle", 2)
-    await execute_signals(house.desk, "cycle", 1)
+        await execute_signals(house.context, "cycle", 2)
+    await execute_signals(house.context, "cycle", 1)
 
 
 async def test_an_execution_waits_for_a_recovery_to_end(store: Store) -> None:
@@ -116,7 +116,7 @@ async def test_an_execution_waits_for_a_recovery_to_end(store: Store) -> None:
 
     recovering = asyncio.create_task(recovery())
     await began.wait()
-    await execute_signals(house.desk, "cycle", 1)
+    await execute_signals(house.context, "cycle", 1)
     await recovering
 
 
@@ -126,11 +126,11 @@ async def test_recovery_leaves_the_orders_of_a_running_execution_alone(store: St
 
     async def recover_now() -> None:
         assert await store.open_orders()
-        found.append(await recover(house.desk))
+        found.append(await recover(house.context))
 
-    wired = Tripwire(house.desk.venue, "submit", recover_now, number=2, after=False)
+    wired = Tripwire(house.context.venue, "submit", recover_now, number=2, after=False)
     house.live_in(house.world, store)
-    object.__setattr__(house.desk, "venue", wired)
+    object.__setattr__(house.context, "venue", wired)
     report = await house.cycle(1)
     assert found == [([], [])]
     assert report.total(Step.EXECUTE).count_out == 4
@@ -166,19 +166,19 @@ class Bench:
     data: StaticMarketData
     market: Market
     bidder: Bidder
-    trading: Desk
-    other: Desk
+    trading: TradingContext
+    other: TradingContext
     book: OrderBook
 
     @property
     def token(self) -> str:
         return self.market.outcomes[0].token_id
 
-    async def cycle(self, desk: Desk | None = None) -> CycleReport:
+    async def cycle(self, context: TradingContext | None = None) -> CycleReport:
         """A whole cycle of the other desk, or of the one that is given."""
-        used = desk or self.other
+        used = context or self.other
         request = CycleRequest(used.ids.new("cycle"), ())
-        return await start_cycle(used.store, LocalStages(used), used.clock, request)
+        return await start_cycle(used.store, LocalCycleSteps(used), used.clock, request)
 
     def resolve(self) -> None:
         self.data.resolve(self.market, (MICRO, 0))
@@ -207,11 +207,11 @@ async def bench(store: Store, method: str, between: Callable[[Bench], Awaitable[
     data.add(market, [("0.54", "3000")], [("0.55", "5000")])
     made: list[Bench] = []
     wired: Any = Tripwire(store, method, lambda: between(made[0]), after=after)
-    trading, other = desk_over(data, wired), desk_over(data, store)
-    for number, desk in enumerate((trading, other)):
-        desk.strategies["bidder"] = bidder
+    trading, other = context_over(data, wired), context_over(data, store)
+    for number, context in enumerate((trading, other)):
+        context.strategies["bidder"] = bidder
         for _ in range(100 * number):
-            desk.ids.new("skipped")
+            context.ids.new("skipped")
     config = {"add_to_positions": True, "trade_size_usd": 11}
     await create_portfolio(other, PortfolioForm("One", 1_000 * MICRO, "bidder", strategy_config=config))
     made.append(Bench(data, market, bidder, trading, other, data.book_by_token[market.outcomes[0].token_id]))
@@ -315,11 +315,11 @@ async def test_a_booking_keeps_the_mark_that_was_written_meanwhile(store: Store)
 
     at = await bench(store, "book", mark)
     request = CycleRequest("buying", (1,))
-    stages = LocalStages(at.trading)
-    await stages.collect("buying")
-    await stages.screen("buying", request.event_filter, request.market_filter)
-    await stages.decide("buying", 1, request.market_filter)
-    await stages.execute("buying", 1)
+    cycle_steps = LocalCycleSteps(at.trading)
+    await cycle_steps.collect("buying")
+    await cycle_steps.screen("buying", request.event_filter, request.market_filter)
+    await cycle_steps.decide("buying", 1, request.market_filter)
+    await cycle_steps.execute("buying", 1)
     held = await at.held()
     trade = (await store.trades(1, 1))[0]
     assert held.size_micro == 40 * MICRO

@@ -13,7 +13,7 @@ from prescient.adapters.memory import MemoryStore
 from prescient.domain.errors import StoreUnavailable
 from prescient.domain.stream import PrintSeen
 from prescient.worker.resting_loop import RestingLoop
-from tests.prescient.contract.resting_floor import START_S, Floor
+from tests.prescient.contract.resting_market import START_S, Floor
 from tests.prescient.faults.house import Tripwire
 
 WITHIN_S = 5.0
@@ -22,7 +22,7 @@ WITHIN_S = 5.0
 @asynccontextmanager
 async def looping(floor: Floor) -> AsyncIterator[None]:
     """The loop in its task, until the test is done with it."""
-    task = asyncio.create_task(RestingLoop(floor.desk, sweep_s=0.01, standby_s=0.02, back_off_s=0.01).run())
+    task = asyncio.create_task(RestingLoop(floor.context, sweep_s=0.01, standby_s=0.02, back_off_s=0.01).run())
     try:
         yield
     finally:
@@ -46,7 +46,7 @@ async def shares_are(floor: Floor, count: int) -> None:
 
 async def is_open(floor: Floor) -> None:
     async def true() -> bool:
-        return floor.desk.resting is not None and getattr(floor.desk.resting, "is_open", False)
+        return floor.context.resting is not None and getattr(floor.context.resting, "is_open", False)
 
     await until(true)
 
@@ -54,8 +54,8 @@ async def is_open(floor: Floor) -> None:
 @pytest.fixture
 async def floor() -> Floor:
     made = await Floor(MemoryStore()).open()
-    assert made.desk.resting is not None
-    made.desk.resting.release()
+    assert made.context.resting is not None
+    made.context.resting.release()
     return made
 
 
@@ -67,8 +67,8 @@ async def placed(floor: Floor) -> str:
 
 async def seen(floor: Floor) -> None:
     """Wait until the loop has heard the whole books."""
-    assert floor.desk.resting is not None
-    resting = floor.desk.resting
+    assert floor.context.resting is not None
+    resting = floor.context.resting
 
     async def true() -> bool:
         return all(not state.in_gap for state in resting.states().values())
@@ -83,7 +83,7 @@ async def test_it_books_what_the_stream_tells(floor: Floor) -> None:
         await seen(floor)
         floor.stream.tell(floor.printed(130))
         await shares_are(floor, 30)
-    assert floor.desk.resting is not None and floor.desk.resting.states() == {}
+    assert floor.context.resting is not None and floor.context.resting.states() == {}
     assert len(await floor.store.resting_orders()) == 1
 
 
@@ -97,7 +97,7 @@ async def test_a_booking_that_fails_is_not_lost_twice_and_not_booked_twice(floor
             raise StoreUnavailable
 
         wired = Tripwire(floor.store, "book", away, after=True)
-        object.__setattr__(floor.desk, "store", wired)
+        object.__setattr__(floor.context, "store", wired)
         # Booked, and then taken for failed: all is taken over again, from what is really there.
         floor.stream.tell(floor.printed(130))
         await shares_are(floor, 30)
@@ -115,7 +115,7 @@ async def test_expired_orders_end_without_any_message(floor: Floor) -> None:
         answer = await floor.try_place(order_type=OrderType.GTD, expiration_s=START_S + 200)
         assert getattr(answer, "order_id", "")
         assert len(await floor.store.resting_orders()) == 1
-        floor.desk.clock.advance(141)  # type: ignore[attr-defined] # the simulated clock
+        floor.context.clock.advance(141)  # type: ignore[attr-defined] # the simulated clock
 
         async def gone() -> bool:
             return await floor.store.resting_orders() == []
@@ -128,22 +128,22 @@ async def test_one_owner_at_a_time(floor: Floor) -> None:
     other = Floor(floor.store.another_process())  # type: ignore[attr-defined] # the memory store's own
     other.portfolio_id = floor.portfolio_id
     # Both count their signals from one.
-    other.desk.ids.new("signal")
+    other.context.ids.new("signal")
     async with looping(floor):
         await is_open(floor)
         order_id = await placed(floor)
         async with looping(other):
             await asyncio.sleep(0.1)
-            assert other.desk.resting is not None and other.desk.resting.states() == {}
+            assert other.context.resting is not None and other.context.resting.states() == {}
             refused = await other.try_place()
             assert getattr(refused, "code", "") == "not_open"
             # The owner ends, and the other takes over what rests.
-            assert floor.desk.resting is not None
+            assert floor.context.resting is not None
     other = Floor(floor.store)
     other.portfolio_id = floor.portfolio_id
     async with looping(other):
         await is_open(other)
-        assert other.desk.resting is not None and order_id in other.desk.resting.states()
+        assert other.context.resting is not None and order_id in other.context.resting.states()
 
 
 async def test_a_print_during_a_restart_is_not_credited(floor: Floor) -> None:
@@ -163,5 +163,5 @@ async def test_a_print_during_a_restart_is_not_credited(floor: Floor) -> None:
 
 
 async def test_without_a_stream_it_has_nothing_to_do(floor: Floor) -> None:
-    object.__setattr__(floor.desk, "stream", None)
-    await asyncio.wait_for(RestingLoop(floor.desk).run(), 1)
+    object.__setattr__(floor.context, "stream", None)
+    await asyncio.wait_for(RestingLoop(floor.context).run(), 1)

@@ -15,12 +15,12 @@ from polymarket_kit.values import MICRO
 from prescient.adapters.strategy_files import StrategyFileError, load_strategies
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.signal import MarketView, Pass, Proposal, Step
-from prescient.ports import Desk, Parameter
+from prescient.ports import Parameter, TradingContext
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.explain import explain
-from prescient.trading.stages import LocalStages
-from tests.fakes import StaticMarketData, binary_market, desk_over
+from prescient.trading.local_steps import LocalCycleSteps
+from tests.fakes import StaticMarketData, binary_market, context_over
 
 BAD_MARKET = "m2"
 
@@ -88,46 +88,46 @@ NONSENSE = {
 }
 
 
-def desk_with(instead: Any) -> Desk:
+def context_with(instead: Any) -> TradingContext:
     data = StaticMarketData()
     for number in (1, 2, 3):
         data.add(binary_market(number), [("0.54", "3000")], [("0.55", "5000")])
-    desk = desk_over(data)
-    desk.strategies["faulty"] = Faulty(instead)
-    return desk
+    context = context_over(data)
+    context.strategies["faulty"] = Faulty(instead)
+    return context
 
 
-async def run(desk: Desk) -> CycleReport:
-    request = CycleRequest(desk.ids.new("cycle"), ())
-    return await start_cycle(desk.store, LocalStages(desk), desk.clock, request)
+async def run(context: TradingContext) -> CycleReport:
+    request = CycleRequest(context.ids.new("cycle"), ())
+    return await start_cycle(context.store, LocalCycleSteps(context), context.clock, request)
 
 
 @pytest.mark.parametrize("instead", NONSENSE.values(), ids=NONSENSE.keys())
 async def test_nonsense_costs_one_market(instead: Any) -> None:
-    desk = desk_with(instead)
-    first = await create_portfolio(desk, PortfolioForm("Faulty", 1_000 * MICRO, "faulty"))
-    second = await create_portfolio(desk, PortfolioForm("Sound", 1_000 * MICRO, "majority"))
+    context = context_with(instead)
+    first = await create_portfolio(context, PortfolioForm("Faulty", 1_000 * MICRO, "faulty"))
+    second = await create_portfolio(context, PortfolioForm("Sound", 1_000 * MICRO, "majority"))
 
     with structlog.testing.capture_logs() as logs:
-        report = await run(desk)
+        report = await run(context)
 
     assert report.status is CycleStatus.COMPLETED
     assert report.total(Step.DECIDE).dropped == {"strategy_error": 1}
-    assert len(await desk.store.trades(first.portfolio_id, 10)) == 2
-    assert len(await desk.store.trades(second.portfolio_id, 10)) == 3
+    assert len(await context.store.trades(first.portfolio_id, 10)) == 2
+    assert len(await context.store.trades(second.portfolio_id, 10)) == 3
     (line,) = [entry for entry in logs if entry["event"] == "strategy_error"]
     assert (line["log_level"], line["strategy"], line["market_id"]) == ("error", "faulty", BAD_MARKET)
-    rows = await desk.store.decisions(subject_id=BAD_MARKET, portfolio_id=first.portfolio_id)
+    rows = await context.store.decisions(subject_id=BAD_MARKET, portfolio_id=first.portfolio_id)
     (decision,) = [row for _, _, row in rows if row.step is Step.DECIDE]
     assert (decision.code, decision.setting, decision.number) == ("strategy_error", "strategy_type", line["reason"])
     assert decision.number.isprintable()
 
 
 async def test_explain_says_that_the_strategy_failed() -> None:
-    desk = desk_with(raises)
-    portfolio = await create_portfolio(desk, PortfolioForm("Faulty", 1_000 * MICRO, "faulty"))
-    await run(desk)
-    found = await explain(desk, market=BAD_MARKET, portfolio_id=portfolio.portfolio_id)
+    context = context_with(raises)
+    portfolio = await create_portfolio(context, PortfolioForm("Faulty", 1_000 * MICRO, "faulty"))
+    await run(context)
+    found = await explain(context, market=BAD_MARKET, portfolio_id=portfolio.portfolio_id)
     assert found.message == (
         "Stopped at step decide: the strategy itself failed: "
         "ZeroDivisionError: division by zero??in a strategy (strategy_type)."
@@ -138,40 +138,40 @@ async def test_a_fault_on_every_market_is_logged_once() -> None:
     data = StaticMarketData()
     for number in range(1, 40):
         data.add(replace(binary_market(number), market_id=BAD_MARKET + str(number)), [("0.54", "9")], [("0.55", "9")])
-    desk = desk_over(data)
+    context = context_over(data)
 
     class Always(Faulty):
         def decide(self, view: MarketView, config: dict[str, Any]) -> Sequence[Proposal] | Pass:
             raise KeyError("missing")
 
-    desk.strategies["faulty"] = Always(None)
-    await create_portfolio(desk, PortfolioForm("Faulty", 1_000 * MICRO, "faulty"))
+    context.strategies["faulty"] = Always(None)
+    await create_portfolio(context, PortfolioForm("Faulty", 1_000 * MICRO, "faulty"))
     with structlog.testing.capture_logs() as logs:
-        report = await run(desk)
+        report = await run(context)
     assert report.total(Step.DECIDE).dropped == {"strategy_error": 39}
     assert sum(entry["event"] == "strategy_error" for entry in logs) == 1
 
 
 @pytest.mark.parametrize("fault", ["gone", "other parameters"])
 async def test_a_strategy_that_is_gone_or_changed_stops_its_own_portfolio_alone(fault: str) -> None:
-    desk = desk_with(lambda good: [good])
+    context = context_with(lambda good: [good])
     knob = Parameter("knob", "number", 1, "A knob", 0, 10)
-    desk.strategies["faulty"] = Faulty(lambda good: [good], parameters=(knob,))
+    context.strategies["faulty"] = Faulty(lambda good: [good], parameters=(knob,))
     form = PortfolioForm("Faulty", 1_000 * MICRO, "faulty", strategy_config={"knob": 5})
-    first = await create_portfolio(desk, form)
-    second = await create_portfolio(desk, PortfolioForm("Sound", 1_000 * MICRO, "majority"))
-    del desk.strategies["faulty"]
+    first = await create_portfolio(context, form)
+    second = await create_portfolio(context, PortfolioForm("Sound", 1_000 * MICRO, "majority"))
+    del context.strategies["faulty"]
     if fault == "other parameters":
-        desk.strategies["faulty"] = Faulty(lambda good: [good])
+        context.strategies["faulty"] = Faulty(lambda good: [good])
 
-    report = await run(desk)
+    report = await run(context)
 
     assert report.status is CycleStatus.COMPLETED
     assert report.total(Step.DECIDE).dropped == {"strategy_error": 3}
-    assert await desk.store.trades(first.portfolio_id, 10) == []
-    assert len(await desk.store.trades(second.portfolio_id, 10)) == 3
+    assert await context.store.trades(first.portfolio_id, 10) == []
+    assert len(await context.store.trades(second.portfolio_id, 10)) == 3
     # Marked and written down like every other portfolio.
-    assert len(await desk.store.history(first.portfolio_id, 5)) == 1
+    assert len(await context.store.history(first.portfolio_id, 5)) == 1
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ class Market:
         }
 
     def _change(self, token: str, price: str, size: str, side: Side) -> dict[str, str]:
-        bid, ask = self.best(token)
+        bid, fetch = self.best(token)
         return {
             "asset_id": token,
             "price": price,
@@ -109,7 +109,7 @@ class Market:
             "side": side.value,
             "hash": f"{self.time_ms:040x}",
             "best_bid": bid,
-            "best_ask": ask,
+            "best_ask": fetch,
         }
 
     def trade(self, price: str, size: str, side: Side) -> dict[str, Any]:

@@ -133,11 +133,11 @@ async def test_others_wait_too_when_the_venue_asks_for_time(
     script.on(BOOKS, json_answer({}, 429, retry_after="30"), GOOD)
     times: list[float] = []
 
-    async def ask() -> None:
+    async def fetch() -> None:
         await local.books(["1"])
         times.append(clock.monotonic_s())
 
-    await ConcurrentGather()([ask, ask, ask], 1)
+    await ConcurrentGather()([fetch, fetch, fetch], 1)
     assert times[0] == pytest.approx(30) and len(script.asked) == 4
 
 

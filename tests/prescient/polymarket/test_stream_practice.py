@@ -110,8 +110,8 @@ async def test_books_equal_rest_after_many_steps_and_trades(rig: Rig) -> None:
         """Rest on the book, take from it, and take back what rests; returns the shares taken, in micro."""
         price = market.book.best_bid_micro / 1e6
         resting = client.create_and_post_order(OrderArgsV2(token_id=rig_token, price=price, size=10 + step, side="BUY"))
-        ask = market.book.best_ask_micro / 1e6
-        taken = client.create_and_post_order(OrderArgsV2(token_id=rig_token, price=ask, size=7, side="BUY"))
+        fetch = market.book.best_ask_micro / 1e6
+        taken = client.create_and_post_order(OrderArgsV2(token_id=rig_token, price=fetch, size=7, side="BUY"))
         assert taken["status"] == "matched", taken
         if step % 2:
             client.cancel_order(OrderPayload(orderID=resting["orderID"]))

@@ -10,7 +10,7 @@ import pytest
 
 from prescient.adapters.clock import SimulatedClock
 from prescient.adapters.polymarket.stream.assets import Asset, StreamLimits
-from prescient.adapters.polymarket.stream.book_tracker import BookKeeper
+from prescient.adapters.polymarket.stream.book_tracker import OrderBookTracker
 from prescient.adapters.polymarket.stream.event_queue import StreamQueue
 from prescient.adapters.polymarket.stream.socket import StreamSocket
 from prescient.adapters.polymarket.stream.watch import StreamWatch
@@ -31,17 +31,17 @@ class Watched:
         self.clock = SimulatedClock(START, waits=True)
         self.queue = StreamQueue()
         self.limits = StreamLimits(future_s=None)
-        self.keeper = BookKeeper(self.queue, self.limits, lambda: 0, lambda: None)
-        self.socket = StreamSocket("ws://nowhere", self.keeper, self.clock, lambda: 0.5, self.limits)
+        self.tracker = OrderBookTracker(self.queue, self.limits, lambda: 0, lambda: None)
+        self.socket = StreamSocket("ws://nowhere", self.tracker, self.clock, lambda: 0.5, self.limits)
         self.socket.connected = True
         self.asked: list[int] = []
         self.fails = False
-        watch = StreamWatch(self.keeper, self._books, self.clock, self.clock, lambda asset: None, self.limits)
+        watch = StreamWatch(self.tracker, self._books, self.clock, self.clock, lambda asset: None, self.limits)
         assets = [Asset(token) for token in self.venue.tokens]
-        self.keeper.assets.update((asset.token_id, asset) for asset in assets)
+        self.tracker.assets.update((asset.token_id, asset) for asset in assets)
         self.socket.add(assets)
         for token in self.venue.tokens:
-            self.keeper.load(self.keeper.assets[token], self.venue.true_book(token), self.clock.monotonic_s())
+            self.tracker.load(self.tracker.assets[token], self.venue.true_book(token), self.clock.monotonic_s())
         self.task = asyncio.ensure_future(watch.run())
 
     async def _books(self, token_ids: Sequence[str]) -> dict[str, OrderBook]:
@@ -54,7 +54,7 @@ class Watched:
         return [event for event in self.queue.waiting if isinstance(event, GapSeen)]
 
     def oldest_evidence_s(self) -> float:
-        proofs = [asset.evidence_s() for asset in self.keeper.assets.values()]
+        proofs = [asset.evidence_s() for asset in self.tracker.assets.values()]
         assert None not in proofs
         return self.clock.monotonic_s() - min(proof for proof in proofs if proof is not None)
 
@@ -85,7 +85,7 @@ async def test_a_stall_in_an_hour_of_quiet_is_found_within_ten_seconds(watched: 
     market.time_ms += 1
     await watched.clock.run(10)
     # Each of its two tokens tells; there is no connection here that the first could have ended.
-    assert watched.keeper.counts["stalled sockets"] == 2
+    assert watched.tracker.counts["stalled sockets"] == 2
 
 
 async def test_an_hour_without_rest_is_no_busy_loop_and_no_gap(watched: Watched) -> None:
@@ -105,7 +105,7 @@ async def test_more_tokens_than_one_look_can_ask_for_are_all_asked_for_at_once()
     try:
         await made.clock.run(1)
         assert sorted(made.asked)[-3:] == [1_000, 1_000, 1_000]
-        assert all(asset.terms_known and asset.told for asset in made.keeper.assets.values())
+        assert all(asset.terms_known and asset.told for asset in made.tracker.assets.values())
     finally:
         made.task.cancel()
         await asyncio.gather(made.task, return_exceptions=True)

@@ -31,12 +31,12 @@ from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import OWN_ACCOUNTS
 from prescient.domain.portfolio import Position
 from prescient.domain.signal import Step
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.strategies import BUILT_IN
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
+from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.settle import is_final
-from prescient.trading.stages import LocalStages
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 EVENTS = 300
@@ -102,7 +102,7 @@ class Simulation:
             jitter=lambda: 0.5,
         )
         self.store = MemoryStore()
-        self.desk = Desk(
+        self.context = TradingContext(
             clock=self.clock,
             ids=SequenceIds(seed),
             gather=SequentialGather(),
@@ -111,14 +111,14 @@ class Simulation:
             store=self.store,
             strategies={strategy.name: strategy for strategy in BUILT_IN},
         )
-        self.stages = LocalStages(self.desk)
+        self.cycle_steps = LocalCycleSteps(self.context)
         self.outcome = Outcome()
         self._hash = hashlib.sha256()
 
     async def prepare(self) -> None:
         for name, strategy, dollars, config in PORTFOLIOS:
             form = PortfolioForm(name, dollars * MICRO, strategy, strategy_config=config)
-            await create_portfolio(self.desk, form)
+            await create_portfolio(self.context, form)
 
     async def hour(self) -> CycleReport:
         """Let an hour pass in the world, then run one cycle over all portfolios and check everything."""
@@ -126,8 +126,8 @@ class Simulation:
         self.clock.advance(max(passed_s, 0.0))
         self.world.step(self.clock.now() + timedelta(hours=1))
         self.clock.advance((self.world.now - self.clock.now()).total_seconds())
-        request = CycleRequest(self.desk.ids.new("cycle"), ())
-        report = await start_cycle(self.store, self.stages, self.clock, request)
+        request = CycleRequest(self.context.ids.new("cycle"), ())
+        report = await start_cycle(self.store, self.cycle_steps, self.clock, request)
         await self._check(report)
         return report
 

@@ -21,11 +21,11 @@ from prescient.adapters.polymarket import PolymarketData
 from prescient.domain.cycle import CycleRequest, CycleStatus
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Step
-from prescient.ports import Desk
+from prescient.ports import TradingContext
 from prescient.strategies import BUILT_IN
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
-from prescient.trading.stages import LocalStages
+from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.simulation.run import InMemoryTransport
 
 Item = dict[str, Any]
@@ -101,7 +101,7 @@ async def test_a_whole_cycle_counts_what_the_raw_json_holds(
         clock=clock,
         transport=InMemoryTransport(Catalogue.load([path], now).exchange()),
     )
-    desk = Desk(
+    context = TradingContext(
         clock=clock,
         ids=SequenceIds(1),
         gather=SequentialGather(),
@@ -111,14 +111,14 @@ async def test_a_whole_cycle_counts_what_the_raw_json_holds(
         strategies={strategy.name: strategy for strategy in BUILT_IN},
     )
     form = PortfolioForm("Recorded", 10_000 * MICRO)
-    portfolio = await create_portfolio(desk, form)
+    portfolio = await create_portfolio(context, form)
     request = CycleRequest(
         "cycle-1",
         (),
         EventFilter(floor * MICRO, volume * MICRO),
         MarketFilter(floor * MICRO, volume * MICRO, 500_000, round(top * MICRO)),
     )
-    report = await start_cycle(store, LocalStages(desk), clock, request)
+    report = await start_cycle(store, LocalCycleSteps(context), clock, request)
 
     assert report.status is CycleStatus.COMPLETED
     screen = report.total(Step.SCREEN)

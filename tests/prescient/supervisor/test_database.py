@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 from polymarket_kit.errors import PrescientError
-from prescient.supervisor.database import RECOVERING_CODE, DatabaseKeeper
+from prescient.supervisor.database import RECOVERING_CODE, DatabaseProcess
 from tests.prescient.supervisor.running import wait_for
 
 
@@ -52,13 +52,13 @@ class Server:
         return False
 
 
-def kept(*failures: Exception) -> tuple[Server, DatabaseKeeper]:
+def kept(*failures: Exception) -> tuple[Server, DatabaseProcess]:
     server = Server(list(failures))
     server.hold.set()
-    return server, DatabaseKeeper(server)
+    return server, DatabaseProcess(server)
 
 
-def look_until(keeper: DatabaseKeeper, said: list[str]) -> bool:
+def look_until(keeper: DatabaseProcess, said: list[str]) -> bool:
     line = keeper.look()
     if line:
         said.append(line)

@@ -8,7 +8,7 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
-from prescient.supervisor.supervised_entry import hold_life_line
+from prescient.supervisor.supervised_entry import watch_parent
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -21,7 +21,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main(port: int, behaviour: str, diary: Path) -> None:
-    line = hold_life_line()
+    line = watch_parent()
     assert line is not None, "the supervisor says that it supervises"
     line.wait_for_go()
     with diary.open("a") as file:

@@ -12,7 +12,7 @@ from prescient.domain.market import OrderBook
 from prescient.domain.order import ApprovedOrder, Rejected, Submission
 from prescient.domain.signal import Step
 from prescient.ports import Venue
-from tests.fakes import StaticMarketData, binary_market, desk_over
+from tests.fakes import StaticMarketData, binary_market, context_over
 from tests.prescient.trading.test_cycle import portfolio_of, run
 
 pytestmark = pytest.mark.asyncio
@@ -29,22 +29,22 @@ def crossed_market() -> StaticMarketData:
 
 
 async def test_both_legs_are_bought_in_equal_shares() -> None:
-    desk = desk_over(crossed_market())
-    portfolio_id = await portfolio_of(desk, strategy_type="complete_set")
-    report = await run(desk)
-    trades = await desk.store.trades(portfolio_id, 10)
+    context = context_over(crossed_market())
+    portfolio_id = await portfolio_of(context, strategy_type="complete_set")
+    report = await run(context)
+    trades = await context.store.trades(portfolio_id, 10)
     assert {trade.outcome: trade.size_micro for trade in trades} == {"Yes": 40 * MICRO, "No": 40 * MICRO}
     assert report.total(Step.EXECUTE).amounts["amount_micro"] == 39_200_000
 
 
 async def test_a_complete_set_is_merged_at_the_end_of_its_cycle() -> None:
-    desk = desk_over(crossed_market())
-    portfolio_id = await portfolio_of(desk, strategy_type="complete_set")
-    report = await run(desk)
+    context = context_over(crossed_market())
+    portfolio_id = await portfolio_of(context, strategy_type="complete_set")
+    report = await run(context)
     assert report.total(Step.MARK).amounts["merged"] == 1
-    assert await desk.store.positions(portfolio_id) == []
+    assert await context.store.positions(portfolio_id) == []
     # 40 sets cost 22.00 + 17.20 and pay 40 whatever happens, so they are cashed in at once.
-    portfolio = await desk.store.portfolio(portfolio_id)
+    portfolio = await context.store.portfolio(portfolio_id)
     assert portfolio.cash_micro == 10_000 * MICRO + 800_000
     assert portfolio.realized_pnl_micro == 800_000
 
@@ -69,14 +69,14 @@ class SecondLegFails:
 
 
 async def test_a_lone_leg_is_sold_back() -> None:
-    desk = desk_over(crossed_market())
-    desk = replace(desk, venue=SecondLegFails(desk.venue))
-    portfolio_id = await portfolio_of(desk, strategy_type="complete_set")
-    report = await run(desk)
-    assert await desk.store.positions(portfolio_id) == []
-    sides = [trade.side for trade in await desk.store.trades(portfolio_id, 10)]
+    context = context_over(crossed_market())
+    context = replace(context, venue=SecondLegFails(context.venue))
+    portfolio_id = await portfolio_of(context, strategy_type="complete_set")
+    report = await run(context)
+    assert await context.store.positions(portfolio_id) == []
+    sides = [trade.side for trade in await context.store.trades(portfolio_id, 10)]
     assert sorted(sides) == [Side.BUY, Side.SELL]
-    portfolio = await desk.store.portfolio(portfolio_id)
+    portfolio = await context.store.portfolio(portfolio_id)
     # 40 shares bought at 0.55 and sold at 0.54.
     assert portfolio.cash_micro == 10_000 * MICRO - 400_000
     assert report.total(Step.EXECUTE).dropped["not_filled"] == 1
@@ -86,7 +86,7 @@ async def test_an_honest_book_has_no_cheap_sets() -> None:
     data = StaticMarketData()
     data.add(binary_market(1), [("0.54", "500")], [("0.55", "500")])
     assert isinstance(data.book_by_token["11"], OrderBook)
-    desk = desk_over(data)
-    await portfolio_of(desk, strategy_type="complete_set")
-    report = await run(desk)
+    context = context_over(data)
+    await portfolio_of(context, strategy_type="complete_set")
+    report = await run(context)
     assert report.total(Step.DECIDE).dropped == {"set_too_dear": 1}

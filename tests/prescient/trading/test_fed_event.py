@@ -18,8 +18,8 @@ from prescient.domain.cycle import CycleReport
 from prescient.domain.ledger import CASH, FEES, SHARES, VENUE
 from prescient.domain.screening import MarketFilter
 from prescient.domain.signal import Step
-from prescient.ports import Desk
-from tests.fakes import StaticMarketData, desk_over
+from prescient.ports import TradingContext
+from tests.fakes import StaticMarketData, context_over
 from tests.prescient.trading.test_cycle import portfolio_of, run
 
 pytestmark = pytest.mark.asyncio
@@ -72,13 +72,13 @@ def micro(value: Decimal) -> int:
     return int(scaled)
 
 
-async def traded(folder: Path, trade_size: int) -> tuple[Desk, int, CycleReport]:
-    desk = desk_over(recorded_market(folder), start=WORLD_TIME)
+async def traded(folder: Path, trade_size: int) -> tuple[TradingContext, int, CycleReport]:
+    context = context_over(recorded_market(folder), start=WORLD_TIME)
     portfolio_id = await portfolio_of(
-        desk, initial_balance_micro=1_000_000 * MICRO, strategy_config={"trade_size_usd": trade_size}
+        context, initial_balance_micro=1_000_000 * MICRO, strategy_config={"trade_size_usd": trade_size}
     )
-    report = await run(desk, market_filter=ANY_CONVICTION)
-    return desk, portfolio_id, report
+    report = await run(context, market_filter=ANY_CONVICTION)
+    return context, portfolio_id, report
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ async def traded(folder: Path, trade_size: int) -> tuple[Desk, int, CycleReport]
 async def test_every_fill_costs_what_the_recorded_levels_say(
     recorded_data: Path, trade_size: int, trades: int, levels_walked: list[int]
 ) -> None:
-    desk, portfolio_id, report = await traded(recorded_data, trade_size)
-    made = await desk.store.trades(portfolio_id, 10)
+    context, portfolio_id, report = await traded(recorded_data, trade_size)
+    made = await context.store.trades(portfolio_id, 10)
     assert len(made) == trades
     assert report.total(Step.EXECUTE).count_out == trades
     spent = fees = 0
@@ -102,16 +102,16 @@ async def test_every_fill_costs_what_the_recorded_levels_say(
         spent += sum(micro(cost) for _, _, cost, _ in by_hand)
         fees += sum(micro(fee) for *_, fee in by_hand)
     assert sorted({len(trade.fills) for trade in made}) == levels_walked
-    portfolio = await desk.store.portfolio(portfolio_id)
+    portfolio = await context.store.portfolio(portfolio_id)
     assert portfolio.cash_micro == 1_000_000 * MICRO - spent - fees
     assert portfolio.invested_micro == spent + fees
 
 
 async def test_the_ledger_says_the_same(recorded_data: Path) -> None:
-    desk, portfolio_id, _ = await traded(recorded_data, 95_000)
-    trades = await desk.store.trades(portfolio_id, 10)
-    balances = await desk.store.ledger_balances(portfolio_id)
-    cash = (await desk.store.portfolio(portfolio_id)).cash_micro
+    context, portfolio_id, _ = await traded(recorded_data, 95_000)
+    trades = await context.store.trades(portfolio_id, 10)
+    balances = await context.store.ledger_balances(portfolio_id)
+    cash = (await context.store.portfolio(portfolio_id)).cash_micro
     assert balances[CASH, "USD"] == cash
     assert balances[VENUE, "USD"] == sum(trade.amount_micro for trade in trades)
     assert balances[FEES, "USD"] == sum(trade.fee_micro for trade in trades)
@@ -124,18 +124,18 @@ async def test_the_ledger_says_the_same(recorded_data: Path) -> None:
 
 
 async def test_majority_buys_what_the_market_holds_likely(recorded_data: Path) -> None:
-    desk, portfolio_id, _ = await traded(recorded_data, 100)
+    context, portfolio_id, _ = await traded(recorded_data, 100)
     bought = {
         (trade.market_question.removeprefix("Will ")[:24], trade.outcome)
-        for trade in await desk.store.trades(portfolio_id, 10)
+        for trade in await context.store.trades(portfolio_id, 10)
     }
     assert {outcome for question, outcome in bought if question.startswith("there be no change")} == {"Yes"}
     assert {outcome for question, outcome in bought if question.startswith("the Fed")} == {"No"}
 
 
 async def test_default_band_trades_nothing_and_says_why(recorded_data: Path) -> None:
-    desk = desk_over(recorded_market(recorded_data), start=WORLD_TIME)
-    await portfolio_of(desk)
-    report = await run(desk)
+    context = context_over(recorded_market(recorded_data), start=WORLD_TIME)
+    await portfolio_of(context)
+    report = await run(context)
     assert report.total(Step.SCREEN).dropped == {"conviction_high": 5}
     assert "Most were dropped by conviction_high: 5 (setting max_market_conviction)" in report.message()

@@ -124,7 +124,7 @@ class OrderMethods(StoreBase):
         if booking.position is not None:
             write_position(row, booking.position, now)
         if booking.consumption is not None:
-            _remember(tables, booking.consumption, booking.trade.time if booking.trade else now)
+            _dump_state(tables, booking.consumption, booking.trade.time if booking.trade else now)
         order.resting = None if booking.status in TERMINAL_STATUSES else booking.resting
         if booking.status in TERMINAL_STATUSES:
             tables.open_orders.pop(booking.order_id, None)
@@ -163,7 +163,7 @@ class OrderMethods(StoreBase):
         return list(order.fills) if order else []
 
 
-def _remember(tables: Tables, taken: Consumption, time: datetime) -> None:
+def _dump_state(tables: Tables, taken: Consumption, time: datetime) -> None:
     """Keep the memory of the latest match: orders sent side by side are booked in any order."""
     key = taken.token_id, taken.side
     known = tables.consumption.get(key)

@@ -16,7 +16,7 @@ from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, OrderStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.rules import EXPIRES_EARLY_S
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, StreamEvent
-from prescient.paper_matching.queue import MarketQueue, Outcome, Place, QueueModel
+from prescient.paper_matching.queue import LevelKey, MarketQueue, Outcome, QueueModel
 from prescient.ports import Clock, MarketStream
 
 CANCELED = "canceled on request"
@@ -143,10 +143,10 @@ class PaperResting:
         before = told.places()
         updates += self._updates(told.see(event))
         if isinstance(event, (LevelSeen, BookSeen)):
-            self._remember(told, before)
+            self._dump_state(told, before)
         return updates
 
-    def _remember(self, queue: MarketQueue, before: dict[Place, int]) -> None:
+    def _dump_state(self, queue: MarketQueue, before: dict[LevelKey, int]) -> None:
         after = queue.places()
         for place in before.keys() | after.keys():
             old, new = before.get(place, 0), after.get(place, 0)

@@ -6,7 +6,7 @@ from polymarket_kit.model import Level
 from polymarket_kit.values import MICRO
 from prescient.domain.order import Consumption
 from prescient.paper_matching.book import with_level
-from prescient.paper_matching.queue import Place
+from prescient.paper_matching.queue import LevelKey
 from prescient.ports import Store
 
 MEMORY_SIDES_MAX = 20_000
@@ -48,7 +48,7 @@ class Taken:
             for side in ("bids", "asks"):
                 self._memory.pop((first_token, side), None)
 
-    def see(self, first_token: str, place: Place, displayed_micro: int, places: dict[Place, int]) -> None:
+    def see(self, first_token: str, place: LevelKey, displayed_micro: int, places: dict[LevelKey, int]) -> None:
         """Take in one level's change; ``places`` is all that the unified book displays now."""
         ladder, price = place
         memory = self._memory.get((first_token, "asks" if ladder else "bids"))
@@ -61,7 +61,7 @@ class Taken:
         changed = with_level(memory, MICRO - price if ladder else price, displayed_micro, own)
         self._memory[memory.token_id, memory.side] = changed
 
-    def add(self, first_token: str, place: Place, size_micro: int, displayed_micro: int) -> None:
+    def add(self, first_token: str, place: LevelKey, size_micro: int, displayed_micro: int) -> None:
         """Count shares that a level displays as taken, though no order of ours walked to them."""
         ladder, price = place
         side, own = ("asks", MICRO - price) if ladder else ("bids", price)

@@ -51,7 +51,7 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class VenueRequest:
     """One request. It must be harmless to send twice."""
 
     method: str
@@ -82,7 +82,7 @@ class VenueClient:
         self._buckets: dict[Rate, TokenBucket] = {}
         self.counts: Counter[str] = Counter()
 
-    async def ask(self, question: Question, rate: Rate, read: Callable[[bytes], T]) -> T:
+    async def fetch(self, question: VenueRequest, rate: Rate, read: Callable[[bytes], T]) -> T:
         """Return the answer as ``read`` decodes it.
 
         Raises RequestRefused for a definite no, and VenueUnavailable when every attempt failed.
@@ -107,7 +107,7 @@ class VenueClient:
             "Check the network connection, a proxy or firewall in between, and the venue's own status page."
         )
 
-    async def _attempt(self, question: Question, read: Callable[[bytes], T]) -> T:
+    async def _attempt(self, question: VenueRequest, read: Callable[[bytes], T]) -> T:
         self.counts["requests"] += 1
         began_s = time.perf_counter()
         try:
@@ -122,7 +122,7 @@ class VenueClient:
         except MalformedMessage as error:
             raise _Failure(str(error)) from error
 
-    def _judge(self, question: Question, response: HttpResponse) -> None:
+    def _judge(self, question: VenueRequest, response: HttpResponse) -> None:
         status = response.status
         if status in RETRIED_STATUSES or status >= 500:
             raise _Failure(f"HTTP {status}{_said(response)}", self._asked_wait_s(response))
@@ -141,7 +141,7 @@ class VenueClient:
         if "html" in response.headers.get("content-type", "") or response.body.lstrip()[:1] == b"<":
             raise _Failure("the answer is a web page instead of JSON")
 
-    def _bucket(self, question: Question, rate: Rate) -> TokenBucket:
+    def _bucket(self, question: VenueRequest, rate: Rate) -> TokenBucket:
         if rate not in self._buckets:
             self._buckets[rate] = TokenBucket(rate, self._clock)
         return self._buckets[rate]
@@ -170,7 +170,7 @@ class VenueClient:
         return (aware - self._clock.now()).total_seconds()
 
 
-def _trace(question: Question, outcome: str, began_s: float) -> None:
+def _trace(question: VenueRequest, outcome: str, began_s: float) -> None:
     """Log a request in detail: where to, what came, how long it took; never its parameters."""
     if detail.isEnabledFor(logging.DEBUG):
         path = urlsplit(question.url).path

@@ -14,7 +14,7 @@ import structlog
 
 from polymarket_kit.messages.pages import Decoded, RawPage, reason_of, split_page
 from prescient.adapters.polymarket import limits
-from prescient.adapters.polymarket.client import Question, RequestRefused, RetryPolicy, VenueClient
+from prescient.adapters.polymarket.client import RequestRefused, RetryPolicy, VenueClient, VenueRequest
 from prescient.adapters.polymarket.messages.clob import (
     decode_books,
     decode_clob_market,
@@ -128,8 +128,8 @@ class PolymarketData:
         ]
         if cursor:
             params.append(("after_cursor", cursor))
-        question = Question("GET", f"{self._gamma_url}/events/keyset", params)
-        return await self._client.ask(question, limits.GAMMA_EVENTS, split_page)
+        question = VenueRequest("GET", f"{self._gamma_url}/events/keyset", params)
+        return await self._client.fetch(question, limits.GAMMA_EVENTS, split_page)
 
     async def _read_events(self, page: RawPage, listed: set[str]) -> EventPage:
         """Decode a page in stretches short enough for everybody else, leaving out what an earlier page had."""
@@ -158,8 +158,8 @@ class PolymarketData:
 
     async def _books(self, token_ids: Sequence[str]) -> dict[str, OrderBook]:
         body = msgspec.json.encode([{"token_id": token} for token in token_ids])
-        question = Question("POST", f"{self._clob_url}/books", body=body)
-        page = await self._client.ask(question, limits.CLOB_BOOKS, split_page)
+        question = VenueRequest("POST", f"{self._clob_url}/books", body=body)
+        page = await self._client.fetch(question, limits.CLOB_BOOKS, split_page)
         decoded: Decoded[OrderBook] = Decoded()
         for stretch in _stretches(page.items):
             part = decode_books(stretch)
@@ -194,8 +194,8 @@ class PolymarketData:
         return found
 
     async def _fetch_rules(self, condition_id: str) -> TradingRules | None:
-        question = Question("GET", f"{self._clob_url}/clob-markets/{condition_id}")
-        rules = await self._ask_one(question, limits.CLOB_OTHER, decode_rules)
+        question = VenueRequest("GET", f"{self._clob_url}/clob-markets/{condition_id}")
+        rules = await self._fetch_one(question, limits.CLOB_OTHER, decode_rules)
         if rules is not None and rules.condition_id != condition_id:
             self._count([(condition_id, "rules: of another market")])
             return None
@@ -223,8 +223,8 @@ class PolymarketData:
             ("endTs", str(end_s)),
             ("fidelity", str(fidelity_min)),
         ]
-        question = Question("GET", f"{self._clob_url}/prices-history", params)
-        decoded = await self._ask_one(question, limits.CLOB_HISTORY, decode_price_history)
+        question = VenueRequest("GET", f"{self._clob_url}/prices-history", params)
+        decoded = await self._fetch_one(question, limits.CLOB_HISTORY, decode_price_history)
         if decoded is None:
             return []
         self._count(decoded.skipped)
@@ -250,8 +250,8 @@ class PolymarketData:
     async def _states(self, condition_ids: Sequence[str], closed: str) -> list[StateReport]:
         params = [("limit", str(len(condition_ids))), ("closed", closed)]
         params += [("condition_ids", condition_id) for condition_id in condition_ids]
-        question = Question("GET", f"{self._gamma_url}/markets", params)
-        page = await self._client.ask(question, limits.GAMMA_MARKETS, split_page)
+        question = VenueRequest("GET", f"{self._gamma_url}/markets", params)
+        page = await self._client.fetch(question, limits.GAMMA_MARKETS, split_page)
         decoded = decode_market_states(page.items)
         self._count(decoded.skipped)
         return decoded.items
@@ -261,8 +261,8 @@ class PolymarketData:
         state, claimed = report
         if claimed is None:
             return state
-        question = Question("GET", f"{self._clob_url}/markets/{state.condition_id}")
-        market = await self._ask_one(question, limits.CLOB_OTHER, decode_clob_market)
+        question = VenueRequest("GET", f"{self._clob_url}/markets/{state.condition_id}")
+        market = await self._fetch_one(question, limits.CLOB_OTHER, decode_clob_market)
         if market is None or payout_of_winner(market) != claimed:
             return state
         return MarketState(
@@ -274,7 +274,7 @@ class PolymarketData:
             extra={**state.extra, "confirmed_by": "exchange"},
         )
 
-    async def _ask_one(self, question: Question, rate: limits.Rate, read: Callable[[bytes], T]) -> T | None:
+    async def _fetch_one(self, question: VenueRequest, rate: limits.Rate, read: Callable[[bytes], T]) -> T | None:
         """Ask for one object: None when the venue does not know it, or describes it so that it cannot be used."""
 
         def read_or_drop(body: bytes) -> T | None:
@@ -285,7 +285,7 @@ class PolymarketData:
                 return None
 
         try:
-            return await self._client.ask(question, rate, read_or_drop)
+            return await self._client.fetch(question, rate, read_or_drop)
         except RequestRefused as refusal:
             if refusal.status == 404:
                 return None

@@ -20,7 +20,7 @@ def lock_key(name: str) -> int:
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-class Anchor:
+class LockSession:
     """Takes and frees locks by name. The connection is opened by the first lock that is asked for.
 
     Each taking has a number of its own, so that who lost a lock does not mistake a later taking for his.

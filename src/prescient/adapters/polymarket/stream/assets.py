@@ -108,9 +108,9 @@ class Asset:
         "owed",
         "polls_until_s",
         "proved_s",
+        "recovery_level",
         "resolved",
         "retry_s",
-        "rung",
         "socket",
         "suspect_first_s",
         "suspect_s",
@@ -149,7 +149,7 @@ class Asset:
         self.doubts, self.doubt_s = 0, 0.0
         self.suspect_s: float | None = None
         self.suspect_first_s, self.need_ms = 0.0, 0
-        self.rung, self.climbed_s = STREAMED, 0.0
+        self.recovery_level, self.climbed_s = STREAMED, 0.0
         self.polls_until_s, self.retry_s = 0.0, 0.0
         # The last change of the frame at hand that names this token.
         self.latest: object = None

@@ -52,7 +52,7 @@ RESOLVED_KEPT = 4_096
 BOOK_KINDS = frozenset({"price_change", "book", "tick_size_change", BROKEN})
 
 
-class BookKeeper(StreamBooks):
+class OrderBookTracker(StreamBooks):
     """Keeps the books of all followed tokens. ``receive`` takes frames of any socket; nothing in a frame raises.
 
     Every ``price_change`` names both tokens of its market, to whoever follows one of them. A token's messages count from
@@ -60,9 +60,9 @@ class BookKeeper(StreamBooks):
     """
 
     def __init__(
-        self, queue: StreamQueue, limits: StreamLimits, now_ms: Callable[[], int], on_doubt: Callable[[], None]
+        self, queue: StreamQueue, limits: StreamLimits, now_ms: Callable[[], int], on_suspicion: Callable[[], None]
     ) -> None:
-        super().__init__(queue, limits, now_ms, on_doubt)
+        super().__init__(queue, limits, now_ms, on_suspicion)
         # The latest time a message may bear; moved on by the watch, for asking the clock each time costs too much.
         self.latest_ms = TIME_MS_MAX
         self._prints: OrderedDict[tuple[str, ...], None] = OrderedDict()
@@ -181,19 +181,19 @@ class BookKeeper(StreamBooks):
         book = asset.book
         if book.base_ms is None:
             return
-        bid, ask = book.bids.best, book.asks.best
+        bid, fetch = book.bids.best, book.asks.best
         agrees = True
         if time_ms == book.time_ms:
             try:
                 agrees = (change.best_bid is None or BEST_BIDS[change.best_bid] == bid) and (
-                    change.best_ask is None or BEST_ASKS[change.best_ask] == ask
+                    change.best_ask is None or BEST_ASKS[change.best_ask] == fetch
                 )
             except ITEM_ERRORS as error:
                 self._malformed(Malformed("best prices", asset.token_id, reason_of(error)), now_s)
         if not agrees:
             self.counts["best price mismatches"] += 1
             self.doubt(asset, "best prices differ from the venue's", now_s)
-        elif bid >= ask:
+        elif bid >= fetch:
             self.doubt(asset, "the book is crossed", now_s)
 
     # --- all else
@@ -238,7 +238,7 @@ class BookKeeper(StreamBooks):
         if key in self._prints:
             self.counts["repeated trades"] += 1
             return
-        _remember(self._prints, key, PRINTS_KEPT)
+        _dump_state(self._prints, key, PRINTS_KEPT)
         asset.last_trade_micro = price
         asset.delta_s = now_s
         # What happened before the book was told is in that book, or fell into the gap before it.
@@ -274,7 +274,7 @@ class BookKeeper(StreamBooks):
         ours = named or [asset for asset in self.assets.values() if asset.condition_id == event.market]
         if not ours or event.market in self._resolved:
             return
-        _remember(self._resolved, event.market, RESOLVED_KEPT)
+        _dump_state(self._resolved, event.market, RESOLVED_KEPT)
         for asset in ours:
             asset.resolved = True
         self._queue.waiting.append(MarketResolvedSeen(event.market, self._time(event.timestamp)))
@@ -304,7 +304,7 @@ def _kind(message: StreamMessage) -> str:
     return "price_change" if isinstance(message, PriceChangeMessage) else str(message.__struct_config__.tag)
 
 
-def _remember(kept: OrderedDict[Key, None], key: Key, most: int) -> None:
+def _dump_state(kept: OrderedDict[Key, None], key: Key, most: int) -> None:
     kept[key] = None
     if len(kept) > most:
         kept.popitem(last=False)

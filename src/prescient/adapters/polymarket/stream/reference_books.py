@@ -17,18 +17,18 @@ OLD_ANSWERS_MAX = 3
 class StreamBooks:
     """Owns the assets. A consumer who was told a book is told everything about it, until a gap says otherwise.
 
-    ``on_doubt`` is called when a book is wanted by REST at once. ``counts`` says how often what happened.
+    ``on_suspicion`` is called when a book is wanted by REST at once. ``counts`` says how often what happened.
     """
 
     def __init__(
-        self, queue: StreamQueue, limits: StreamLimits, now_ms: Callable[[], int], on_doubt: Callable[[], None]
+        self, queue: StreamQueue, limits: StreamLimits, now_ms: Callable[[], int], on_suspicion: Callable[[], None]
     ) -> None:
         self.assets: dict[str, Asset] = {}
         self.counts: Counter[str] = Counter()
         self._queue = queue
         self._limits = limits
         self._now_ms = now_ms
-        self._on_doubt = on_doubt
+        self._on_doubt = on_suspicion
 
     def load(self, asset: Asset, book: OrderBook, now_s: float) -> None:
         """Take a whole book, from a socket or by REST; to a consumer who has the book, its differences are levels."""

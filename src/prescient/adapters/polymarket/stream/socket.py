@@ -14,7 +14,7 @@ from python_socks import ProxyError
 from polymarket_kit.messages.pages import printable
 from prescient.adapters.polymarket.messages.stream_messages import subscription, subscription_change
 from prescient.adapters.polymarket.stream.assets import Asset, StreamLimits
-from prescient.adapters.polymarket.stream.book_tracker import BookKeeper
+from prescient.adapters.polymarket.stream.book_tracker import OrderBookTracker
 from prescient.adapters.polymarket.transport import LOOPBACK_HOSTS
 from prescient.ports import Clock
 
@@ -53,7 +53,7 @@ class _Listener(WSListener):
             transport.send_close(WSCloseCode.OK)
             transport.disconnect()
         elif kind is BINARY:
-            self._socket.keeper.counts["binary frames"] += 1
+            self._socket.tracker.counts["binary frames"] += 1
 
     def _gather(self, transport: WSTransport, frame: WSFrame) -> None:
         self._parts += frame.get_payload_as_memoryview()
@@ -80,10 +80,10 @@ class StreamSocket:
     """Keeps one connection for ``tokens``. A loss is a gap for all of them at once; ``run`` then connects anew."""
 
     def __init__(
-        self, url: str, keeper: BookKeeper, timer: Clock, jitter: Callable[[], float], limits: StreamLimits
+        self, url: str, tracker: OrderBookTracker, timer: Clock, jitter: Callable[[], float], limits: StreamLimits
     ) -> None:
         self.tokens: dict[str, Asset] = {}
-        self.keeper = keeper
+        self.tracker = tracker
         self.connected = False
         self.heard_s = 0.0
         self.began_s = 0.0
@@ -144,7 +144,7 @@ class StreamSocket:
                 return
             steady = self.heard_s >= began_s and self._timer.monotonic_s() - began_s >= self._limits.steady_s
             failures = 0 if steady else failures + 1
-            self.keeper.counts["reconnects"] += 1
+            self.tracker.counts["reconnects"] += 1
             await self._timer.sleep(self._pause_s(failures))
 
     def _pause_s(self, failures: int) -> float:
@@ -164,7 +164,7 @@ class StreamSocket:
                     logger_name="prescient",
                 )
         except (OSError, WSError, ProxyError, TimeoutError) as error:
-            self.keeper.counts["failed connections"] += 1
+            self.tracker.counts["failed connections"] += 1
             cause = printable(str(error) or type(error).__name__, REASON_LENGTH_MAX)
             log.warning("stream_not_connected", url=self._url, cause=cause)
             return
@@ -182,7 +182,7 @@ class StreamSocket:
         self._transport, self._listener = transport, listener
         self.connected = True
         self.began_s = self._pong_s = self._timer.monotonic_s()
-        self.keeper.gap(self.tokens.values(), "connected anew")
+        self.tracker.gap(self.tokens.values(), "connected anew")
         self._expect_books(self.tokens.values())
         if self.tokens:
             transport.send(TEXT, subscription(list(self.tokens)))
@@ -220,7 +220,7 @@ class StreamSocket:
             self._pong_s = now_s
             return
         self.heard_s = now_s
-        self.keeper.receive(message, self, now_s)
+        self.tracker.receive(message, self, now_s)
 
     def lost(self, reason: str) -> None:
         """The connection is over: nothing is known about its tokens until there is another."""
@@ -229,9 +229,9 @@ class StreamSocket:
         self.connected, self._transport, self._listener = False, None, None
         if self._closing:
             return
-        self.keeper.counts["lost connections"] += 1
+        self.tracker.counts["lost connections"] += 1
         log.warning("stream_lost", url=self._url, tokens=len(self.tokens), reason=reason)
-        self.keeper.gap(self.tokens.values(), f"the socket was lost: {reason}")
+        self.tracker.gap(self.tokens.values(), f"the socket was lost: {reason}")
         self._expect_books(self.tokens.values())
 
 

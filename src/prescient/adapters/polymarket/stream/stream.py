@@ -12,7 +12,7 @@ import structlog
 
 from prescient.adapters.polymarket.messages.gamma_fields import read_token_ids
 from prescient.adapters.polymarket.stream.assets import Asset, StreamLimits, TokenSocket
-from prescient.adapters.polymarket.stream.book_tracker import BookKeeper
+from prescient.adapters.polymarket.stream.book_tracker import OrderBookTracker
 from prescient.adapters.polymarket.stream.event_queue import StreamQueue
 from prescient.adapters.polymarket.stream.socket import StreamSocket
 from prescient.adapters.polymarket.stream.watch import Books, StreamWatch
@@ -48,11 +48,11 @@ class PolymarketStream:
         self._jitter = jitter or Random(0).random
         self._limits = limits or StreamLimits()
         self._queue = StreamQueue()
-        self._keeper = BookKeeper(self._queue, self._limits, self._now_ms, lambda: self._watch.hurry())
-        self._watch = StreamWatch(self._keeper, books, clock, self._timer, self._move, self._limits)
+        self._tracker = OrderBookTracker(self._queue, self._limits, self._now_ms, lambda: self._watch.hurry())
+        self._watch = StreamWatch(self._tracker, books, clock, self._timer, self._move, self._limits)
         self._sockets: list[TokenSocket] = []
         # Where assets go that their own socket does not deliver.
-        self._refuge: TokenSocket | None = None
+        self._fallback_socket: TokenSocket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched = False
         self._closed = False
@@ -60,7 +60,7 @@ class PolymarketStream:
     @property
     def counts(self) -> Counter[str]:
         """How often what happened: gaps, doubts, missing books, stalls, reconnects, malformed messages by kind."""
-        return self._keeper.counts
+        return self._tracker.counts
 
     @property
     def waiting(self) -> int:
@@ -74,10 +74,10 @@ class PolymarketStream:
         """
         if self._closed:
             raise RuntimeError("The stream is closed; open another one.")
-        new = [token_id for token_id in dict.fromkeys(token_ids) if token_id not in self._keeper.assets]
+        new = [token_id for token_id in dict.fromkeys(token_ids) if token_id not in self._tracker.assets]
         read_token_ids(list[str | float](new))
         assets = [Asset(token_id) for token_id in new]
-        self._keeper.assets.update((asset.token_id, asset) for asset in assets)
+        self._tracker.assets.update((asset.token_id, asset) for asset in assets)
         for socket in self._sockets:
             room = max(socket.room, 0)
             if room and assets:
@@ -94,7 +94,7 @@ class PolymarketStream:
     async def unfollow(self, token_ids: Sequence[str]) -> None:
         """Follow these no more; their books are forgotten, events already waiting still come."""
         for token_id in token_ids:
-            asset = self._keeper.assets.pop(token_id, None)
+            asset = self._tracker.assets.pop(token_id, None)
             if asset is not None:
                 self._queue.forget(asset)
                 self._leave(asset)
@@ -108,12 +108,12 @@ class PolymarketStream:
 
     def book(self, token_id: str) -> OrderBook | None:
         """The book with every change so far, or None while there is a gap."""
-        asset = self._keeper.assets.get(token_id)
+        asset = self._tracker.assets.get(token_id)
         return asset.order_book() if asset is not None and asset.told else None
 
     def evidence_age_s(self, token_id: str) -> float | None:
         """Seconds (of the timer) since anything proved this token's book right: an event, or an equal REST book."""
-        asset = self._keeper.assets.get(token_id)
+        asset = self._tracker.assets.get(token_id)
         proved_s = asset.evidence_s() if asset is not None else None
         return None if proved_s is None else max(self._timer.monotonic_s() - proved_s, 0.0)
 
@@ -132,7 +132,7 @@ class PolymarketStream:
     # --- sockets
 
     def _open(self, assets: Sequence[Asset]) -> StreamSocket:
-        socket = StreamSocket(self._url, self._keeper, self._timer, self._jitter, self._limits)
+        socket = StreamSocket(self._url, self._tracker, self._timer, self._jitter, self._limits)
         socket.add(assets)
         self._sockets.append(socket)
         self._start(socket.run(), "stream-socket")
@@ -140,12 +140,17 @@ class PolymarketStream:
 
     def _move(self, asset: Asset) -> None:
         """Put an asset on another socket, for the one that it is on does not deliver it."""
-        old, refuge = asset.socket, self._refuge
+        old, fallback_socket = asset.socket, self._fallback_socket
         self._leave(asset)
-        if refuge is not None and refuge is not old and refuge.room > 0 and refuge in self._sockets:
-            refuge.add([asset])
+        if (
+            fallback_socket is not None
+            and fallback_socket is not old
+            and fallback_socket.room > 0
+            and fallback_socket in self._sockets
+        ):
+            fallback_socket.add([asset])
         else:
-            self._refuge = self._open([asset])
+            self._fallback_socket = self._open([asset])
 
     def _leave(self, asset: Asset) -> None:
         socket, asset.socket = asset.socket, None
@@ -168,7 +173,7 @@ class PolymarketStream:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             log.error("stream_broke", part=task.get_name(), error=repr(error))
-            self._keeper.gap(self._keeper.assets.values(), "the stream broke")
+            self._tracker.gap(self._tracker.assets.values(), "the stream broke")
             self._queue.close(error)
 
     def _now_ms(self) -> int:

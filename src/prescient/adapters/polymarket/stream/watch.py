@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 import structlog
 
 from prescient.adapters.polymarket.stream.assets import MOVED, POLLED, RESUBSCRIBED, STREAMED, Asset, StreamLimits
-from prescient.adapters.polymarket.stream.book_tracker import BookKeeper
+from prescient.adapters.polymarket.stream.book_tracker import OrderBookTracker
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import OrderBook
 from prescient.ports import Clock
@@ -30,14 +30,14 @@ class StreamWatch:
 
     def __init__(
         self,
-        keeper: BookKeeper,
+        tracker: OrderBookTracker,
         books: Books,
         clock: Clock,
         timer: Clock,
         move: Callable[[Asset], None],
         limits: StreamLimits,
     ) -> None:
-        self._keeper = keeper
+        self._tracker = tracker
         self._books = books
         self._clock = clock
         self._timer = timer
@@ -68,13 +68,13 @@ class StreamWatch:
     async def _look(self) -> None:
         if self._limits.future_s is not None:
             now_ms = int(self._clock.now().timestamp() * SECOND_MS)
-            self._keeper.latest_ms = now_ms + int(self._limits.future_s * SECOND_MS)
+            self._tracker.latest_ms = now_ms + int(self._limits.future_s * SECOND_MS)
         now_s = self._timer.monotonic_s()
-        assets = list(self._keeper.assets.values())
+        assets = list(self._tracker.assets.values())
         for asset in assets:
             self._settle_down(asset, now_s)
             if asset.book.overfull:
-                self._keeper.doubt(asset, "its book has no end", now_s)
+                self._tracker.doubt(asset, "its book has no end", now_s)
         due = sorted((asset for asset in assets if self._is_due(asset, now_s)), key=Asset.looked_at_s)
         # Those without a book first, then those that nothing has proven for longest.
         due.sort(key=lambda asset: asset.known)
@@ -82,9 +82,9 @@ class StreamWatch:
         if asked and now_s < self._resume_s:
             # REST is away: nobody waits for what it alone knows.
             for asset in asked:
-                self._keeper.learn_terms(asset, None)
+                self._tracker.learn_terms(asset, None)
         elif asked:
-            await self._ask(asked, now_s)
+            await self._fetch(asked, now_s)
             if len(due) > len(asked):
                 self.hurry()
 
@@ -103,16 +103,16 @@ class StreamWatch:
     def _by_rest(self, asset: Asset) -> bool:
         """Whether REST stands in for this asset's stream."""
         socket = asset.socket
-        return asset.rung == POLLED or socket is None or not socket.connected or socket.stalls >= STALLS_MAX
+        return asset.recovery_level == POLLED or socket is None or not socket.connected or socket.stalls >= STALLS_MAX
 
-    async def _ask(self, assets: Sequence[Asset], asked_s: float) -> None:
+    async def _fetch(self, assets: Sequence[Asset], asked_s: float) -> None:
         books: Mapping[str, OrderBook] | None = None
         try:
             # Not wait_for: it can swallow a cancellation that comes together with the answer.
             async with asyncio.timeout(self._limits.rest_timeout_s):
                 books = await self._books([asset.token_id for asset in assets])
         except (VenueUnavailable, TimeoutError) as error:
-            self._keeper.counts["failed checks"] += 1
+            self._tracker.counts["failed checks"] += 1
             log.warning("stream_check_failed", tokens=len(assets), cause=str(error) or "time-out")
         now_s = self._timer.monotonic_s()
         self._failures = self._failures + 1 if books is None else 0
@@ -121,7 +121,7 @@ class StreamWatch:
             self._resume_s = now_s + min(wait_s, self._limits.backoff_most_s)
         for asset in assets:
             # It may have been let go, or followed anew, meanwhile.
-            if self._keeper.assets.get(asset.token_id) is not asset:
+            if self._tracker.assets.get(asset.token_id) is not asset:
                 continue
             if books is None:
                 self._without_answer(asset, now_s)
@@ -130,15 +130,15 @@ class StreamWatch:
 
     def _without_answer(self, asset: Asset, now_s: float) -> None:
         """REST is away: what the stream has must do, and nothing is proven."""
-        self._keeper.learn_terms(asset, None)
+        self._tracker.learn_terms(asset, None)
         if not asset.known:
             asset.attempts += 1
             asset.due_s = now_s + self._backoff_s(asset.attempts)
 
     def _judge(self, asset: Asset, book: OrderBook | None, asked_s: float, now_s: float) -> None:
-        keeper = self._keeper
+        tracker = self._tracker
         first, asset.checked_s = not asset.terms_known, now_s
-        keeper.learn_terms(asset, book)
+        tracker.learn_terms(asset, book)
         if book is None:
             self._absent(asset, now_s)
         elif not asset.known:
@@ -150,26 +150,26 @@ class StreamWatch:
             asset.absences = 0
             asset.calm()
         elif book.time_ms < asset.book.time_ms:
-            keeper.counts["old answers"] += 1
+            tracker.counts["old answers"] += 1
         elif self._by_rest(asset):
-            keeper.gap([asset], "followed by REST alone")
-            keeper.load_answer(asset, book, now_s)
+            tracker.gap([asset], "followed by REST alone")
+            tracker.load_answer(asset, book, now_s)
             self._retry_socket(asset, now_s)
         else:
             self._suspect(asset, book, now_s)
 
     def _fill(self, asset: Asset, book: OrderBook, now_s: float) -> None:
         """The stream owes this book; take it from REST."""
-        self._keeper.counts["missing books"] += 1
-        self._keeper.load_answer(asset, book, now_s)
-        if asset.doubts >= self._limits.doubts_max and asset.rung < POLLED:
+        self._tracker.counts["missing books"] += 1
+        self._tracker.load_answer(asset, book, now_s)
+        if asset.doubts >= self._limits.doubts_max and asset.recovery_level < POLLED:
             asset.doubts = 0
-            self._climb(asset, book, now_s, "its books go wrong again and again")
+            self._escalate(asset, book, now_s, "its books go wrong again and again")
 
     def _absent(self, asset: Asset, now_s: float) -> None:
         asset.absences += 1
         if asset.known and asset.absences >= ABSENCES_MAX:
-            self._keeper.gap([asset], "the venue lists no book of it")
+            self._tracker.gap([asset], "the venue lists no book of it")
         if not asset.known and (asset.due_s is None or asset.due_s <= now_s):
             asset.due_s = now_s + self._backoff_s(asset.absences)
 
@@ -184,9 +184,9 @@ class StreamWatch:
             asset.suspect_s = asset.suspect_first_s = now_s
             asset.need_ms = book.time_ms
         elif asset.delta_s is None or asset.delta_s <= asset.suspect_s:
-            self._climb(asset, book, now_s, "it stands still while its book changes")
+            self._escalate(asset, book, now_s, "it stands still while its book changes")
         elif asset.book.time_ms < asset.need_ms and now_s - asset.suspect_first_s >= self._limits.lag_s:
-            self._climb(asset, book, now_s, "it lags behind its book")
+            self._escalate(asset, book, now_s, "it lags behind its book")
         elif asset.book.time_ms >= asset.need_ms:
             # It has caught up with that difference; this is another one.
             asset.suspect_s = asset.suspect_first_s = now_s
@@ -194,23 +194,23 @@ class StreamWatch:
         else:
             asset.suspect_s = now_s
 
-    def _climb(self, asset: Asset, book: OrderBook, now_s: float, reason: str) -> None:
+    def _escalate(self, asset: Asset, book: OrderBook, now_s: float, reason: str) -> None:
         """One rung up: subscribe again, then a new socket, then REST; a socket that is silent altogether is replaced."""
         socket = asset.socket
         if socket is None:
             return
         if now_s - max(socket.heard_s, socket.began_s) >= self._limits.quiet_s and len(socket.tokens) > 1:
-            self._keeper.counts["stalled sockets"] += 1
+            self._tracker.counts["stalled sockets"] += 1
             socket.stalls += 1
             socket.restart("it went silent while books changed")
             return
-        self._keeper.counts["stalled assets"] += 1
-        asset.rung, asset.climbed_s = min(asset.rung + 1, POLLED), now_s
-        log.warning("stream_asset_stalled", token_id=asset.token_id, reason=reason, rung=asset.rung)
-        self._keeper.gap([asset], f"the stream of it is wrong: {reason}")
-        if asset.rung == RESUBSCRIBED:
+        self._tracker.counts["stalled assets"] += 1
+        asset.recovery_level, asset.climbed_s = min(asset.recovery_level + 1, POLLED), now_s
+        log.warning("stream_asset_stalled", token_id=asset.token_id, reason=reason, recovery_level=asset.recovery_level)
+        self._tracker.gap([asset], f"the stream of it is wrong: {reason}")
+        if asset.recovery_level == RESUBSCRIBED:
             socket.resubscribe([asset])
-        elif asset.rung == MOVED:
+        elif asset.recovery_level == MOVED:
             self._move(asset)
         else:
             self._poll(asset, book, now_s)
@@ -229,22 +229,22 @@ class StreamWatch:
         most_s = self._limits.poll_retry_most_s
         asset.retry_s = min(most_s, asset.retry_s * 2 or self._limits.poll_retry_s)
         asset.polls_until_s = now_s + asset.retry_s
-        self._keeper.load_answer(asset, book, now_s)
+        self._tracker.load_answer(asset, book, now_s)
 
     def _settle_down(self, asset: Asset, now_s: float) -> None:
         """Let an asset come down whose changes come again, and try the stream anew for one that REST stands in for."""
         socket = asset.socket
         if socket is not None and socket.stalls and (asset.delta_s or 0.0) > socket.began_s:
             socket.stalls = 0
-        if asset.rung == STREAMED:
+        if asset.recovery_level == STREAMED:
             return
         if (asset.delta_s or 0.0) > asset.climbed_s:
-            if asset.rung == POLLED:
+            if asset.recovery_level == POLLED:
                 # Between the last look by REST and the first change, others may have gone by.
-                self._keeper.gap([asset], "its stream delivers again")
+                self._tracker.gap([asset], "its stream delivers again")
                 asset.due_s = None
-            asset.rung, asset.retry_s = STREAMED, 0.0
-        elif asset.rung == POLLED and now_s >= asset.polls_until_s:
-            asset.rung, asset.climbed_s = MOVED, now_s
-            self._keeper.gap([asset], "its stream is tried again")
+            asset.recovery_level, asset.retry_s = STREAMED, 0.0
+        elif asset.recovery_level == POLLED and now_s >= asset.polls_until_s:
+            asset.recovery_level, asset.climbed_s = MOVED, now_s
+            self._tracker.gap([asset], "its stream is tried again")
             self._move(asset)

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from prescient.adapters.postgres.server.folders import Place, write_private
+from prescient.adapters.postgres.server.folders import ServerFolders, write_private
 from prescient.adapters.postgres.server.types import HomeNotUsable
 
 SUPERUSER = "postgres"
@@ -56,7 +56,7 @@ def make_credentials(path: Path) -> Credentials:
     return credentials
 
 
-def server_settings(place: Place, port: int) -> str:
+def server_settings(folders: ServerFolders, port: int) -> str:
     """Return postgresql.conf, whole. It is written anew at each start; ALTER SYSTEM still overrides it."""
     settings: dict[str, str | int] = _connection_checks()
     settings |= {
@@ -65,7 +65,7 @@ def server_settings(place: Place, port: int) -> str:
         "listen_addresses": "127.0.0.1",
         "port": port,
         # A list of folders: the double quotes keep a comma or a space in the path from dividing it.
-        "unix_socket_directories": f'"{place.socket_folder}"' if place.socket_folder else "",
+        "unix_socket_directories": f'"{folders.socket_folder}"' if folders.socket_folder else "",
         "unix_socket_permissions": "0700",
         "max_connections": 60,
         "password_encryption": "scram-sha-256",

@@ -28,7 +28,7 @@ from prescient.adapters.postgres.server.config import (
 from prescient.adapters.postgres.server.folders import (
     EXECUTABLE_SUFFIX,
     POSTGRES_MAJOR,
-    Place,
+    ServerFolders,
     installed_programs,
     locate,
     make_owned_folder,
@@ -87,7 +87,7 @@ class EmbeddedPostgres:
         self._ownership = filelock.FileLock(self._home / "postgres.lock", thread_local=False)
         self._guard = threading.RLock()
         self._child: subprocess.Popen[bytes] | None = None
-        self._place: Place | None = None
+        self._place: ServerFolders | None = None
         self._log_start_byte = 0
 
     def start(self) -> ConnectionInfo:
@@ -101,13 +101,13 @@ class EmbeddedPostgres:
             self._own_home()
             ran_before = False
             try:
-                place = self._place = prepare(self._home, self._relocation_root)
-                ran_before = self._runs(place)
-                credentials = self._credentials(place)
-                if not self._runs(place):
-                    self._launch(place)
-                self._wait_until_ready(place)
-                return self._provide(place, self._database, credentials)
+                folders = self._place = prepare(self._home, self._relocation_root)
+                ran_before = self._runs(folders)
+                credentials = self._credentials(folders)
+                if not self._runs(folders):
+                    self._launch(folders)
+                self._wait_until_ready(folders)
+                return self._provide(folders, self._database, credentials)
             except StartTimedOut:
                 raise
             except BaseException:
@@ -131,18 +131,18 @@ class EmbeddedPostgres:
 
     def status(self) -> EmbeddedStatus:
         """Tell how the server stands, from any process: nothing is changed, and no lock is needed."""
-        place = locate(self._home)
+        folders = locate(self._home)
         self._reap_if_dead()
-        postmaster = processes.live_postmaster(place.data)
-        ready = postmaster is not None and processes.is_ready(place.data)
+        postmaster = processes.live_postmaster(folders.data)
+        ready = postmaster is not None and processes.is_ready(folders.data)
         return EmbeddedStatus(
             state="running" if ready else "starting" if postmaster is not None else "stopped",
             process_id=postmaster.pid if postmaster is not None else None,
-            port=_port_in_use(place) if postmaster is not None else None,
-            data_folder=place.data,
-            log_file=place.log_file,
-            account=place.account.name if place.account is not None else None,
-            notes=place.notes,
+            port=_port_in_use(folders) if postmaster is not None else None,
+            data_folder=folders.data,
+            log_file=folders.log_file,
+            account=folders.account.name if folders.account is not None else None,
+            notes=folders.notes,
         )
 
     def ensure_database(self, name: str) -> ConnectionInfo:
@@ -152,11 +152,11 @@ class EmbeddedPostgres:
         """
         check_database_name(name)
         with self._guard:
-            place = self._place or locate(self._home)
-            credentials = read_credentials(place.credentials_file)
-            if credentials is None or not processes.is_ready(place.data):
+            folders = self._place or locate(self._home)
+            credentials = read_credentials(folders.credentials_file)
+            if credentials is None or not processes.is_ready(folders.data):
                 raise NotRunning(self._home)
-            return self._provide(place, name, credentials)
+            return self._provide(folders, name, credentials)
 
     def rotate_log(self) -> bool:
         """Put a log above 10 MiB aside (three are kept) and begin a new one; cheap, so call it every minute or so."""
@@ -183,77 +183,77 @@ class EmbeddedPostgres:
         finally:
             self._ownership.release()
 
-    def _credentials(self, place: Place) -> Credentials:
-        known = read_credentials(place.credentials_file)
+    def _credentials(self, folders: ServerFolders) -> Credentials:
+        known = read_credentials(folders.credentials_file)
         if known is not None:
             return known
-        made = make_credentials(place.credentials_file)
-        if (place.data / "PG_VERSION").exists():
+        made = make_credentials(folders.credentials_file)
+        if (folders.data / "PG_VERSION").exists():
             # The old passwords are lost, but who owns the files owns the database: set the new one from inside.
-            processes.end_server(place, self._stop_timeout_s)
+            processes.end_server(folders, self._stop_timeout_s)
             sql = f"ALTER ROLE {SUPERUSER} PASSWORD '{made.superuser_password}'\n"
-            processes.run_tool(place, "postgres", ["--single", "-D", str(place.data), "postgres"], text=sql)
+            processes.run_tool(folders, "postgres", ["--single", "-D", str(folders.data), "postgres"], text=sql)
         return made
 
-    def _runs(self, place: Place) -> bool:
+    def _runs(self, folders: ServerFolders) -> bool:
         """Tell whether the server of this very object runs, be it still recovering."""
         self._reap_if_dead()
         if sys.platform == "win32":
-            return processes.live_postmaster(place.data) is not None and _port_in_use(place) == self._port
+            return processes.live_postmaster(folders.data) is not None and _port_in_use(folders) == self._port
         return self._child is not None
 
-    def _launch(self, place: Place) -> None:
-        processes.end_server(place, self._stop_timeout_s)
-        processes.discard_foreign_pid_file(place.data)
+    def _launch(self, folders: ServerFolders) -> None:
+        processes.end_server(folders, self._stop_timeout_s)
+        processes.discard_foreign_pid_file(folders.data)
         processes.check_port_free(self._port)
-        _initialise(place)
-        if place.socket_folder is not None:
-            make_socket_folder(place.socket_folder, place.account)
-        write_private(place.data / "postgresql.conf", server_settings(place, self._port), place.account)
-        processes.rotate_log(place.log_file)
-        self._log_start_byte = place.log_file.stat().st_size if place.log_file.exists() else 0
-        self._child = processes.launch(place, self._start_timeout_s)
+        _initialise(folders)
+        if folders.socket_folder is not None:
+            make_socket_folder(folders.socket_folder, folders.account)
+        write_private(folders.data / "postgresql.conf", server_settings(folders, self._port), folders.account)
+        processes.rotate_log(folders.log_file)
+        self._log_start_byte = folders.log_file.stat().st_size if folders.log_file.exists() else 0
+        self._child = processes.launch(folders, self._start_timeout_s)
 
-    def _wait_until_ready(self, place: Place) -> None:
+    def _wait_until_ready(self, folders: ServerFolders) -> None:
         def settled() -> bool:
-            return processes.is_ready(place.data) or self._has_ended(place)
+            return processes.is_ready(folders.data) or self._has_ended(folders)
 
-        ended_early = processes.wait_until(settled, self._start_timeout_s) and not processes.is_ready(place.data)
+        ended_early = processes.wait_until(settled, self._start_timeout_s) and not processes.is_ready(folders.data)
         if ended_early:
-            detail = processes.log_tail(place.log_file, self._log_start_byte)
-            raise StartFailed("The start of the database", detail, place.log_file)
-        if not processes.is_ready(place.data):
-            raise StartTimedOut(self._start_timeout_s, place.log_file)
+            detail = processes.log_tail(folders.log_file, self._log_start_byte)
+            raise StartFailed("The start of the database", detail, folders.log_file)
+        if not processes.is_ready(folders.data):
+            raise StartTimedOut(self._start_timeout_s, folders.log_file)
 
-    def _has_ended(self, place: Place) -> bool:
+    def _has_ended(self, folders: ServerFolders) -> bool:
         if self._child is None:
-            return processes.live_postmaster(place.data) is None
+            return processes.live_postmaster(folders.data) is None
         return self._child.poll() is not None
 
-    def _provide(self, place: Place, database: str, credentials: Credentials) -> ConnectionInfo:
-        superuser = _connection(place, self._port, "postgres", SUPERUSER, credentials.superuser_password)
+    def _provide(self, folders: ServerFolders, database: str, credentials: Credentials) -> ConnectionInfo:
+        superuser = _connection(folders, self._port, "postgres", SUPERUSER, credentials.superuser_password)
         processes.run_tool(
-            place,
+            folders,
             "psql",
             ["-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-f", "-"],
             text=provision_sql(database, credentials),
             login=superuser,
         )
-        return _connection(place, self._port, database, APPLICATION_ROLE, credentials.application_password)
+        return _connection(folders, self._port, database, APPLICATION_ROLE, credentials.application_password)
 
     def _reap_if_dead(self) -> None:
         if self._child is not None and self._child.poll() is not None:
             self._child = None
 
-    def _end(self, place: Place) -> None:
+    def _end(self, folders: ServerFolders) -> None:
         child = self._child
         if child is not None:
             # Launched a moment ago, it may not have said yet who it is.
             processes.wait_until(
-                lambda: processes.live_postmaster(place.data) is not None or child.poll() is not None,
+                lambda: processes.live_postmaster(folders.data) is not None or child.poll() is not None,
                 self._stop_timeout_s,
             )
-        processes.end_server(place, self._stop_timeout_s)
+        processes.end_server(folders, self._stop_timeout_s)
         if child is not None:
             child.kill()
             child.wait(timeout=processes.KILL_TIMEOUT_S)
@@ -266,14 +266,14 @@ def connection_of(home: Path, database: str = DEFAULT_DATABASE, *, superuser: bo
     ``superuser`` gives the login for backup and restore. Raises ValueError, NotRunning, HomeNotUsable.
     """
     check_database_name(database)
-    place = locate(Path(os.path.abspath(home)))
-    credentials = read_credentials(place.credentials_file)
-    port = _port_in_use(place)
-    if credentials is None or port is None or processes.live_postmaster(place.data) is None:
+    folders = locate(Path(os.path.abspath(home)))
+    credentials = read_credentials(folders.credentials_file)
+    port = _port_in_use(folders)
+    if credentials is None or port is None or processes.live_postmaster(folders.data) is None:
         raise NotRunning(home)
     if superuser:
-        return _connection(place, port, database, SUPERUSER, credentials.superuser_password)
-    return _connection(place, port, database, APPLICATION_ROLE, credentials.application_password)
+        return _connection(folders, port, database, SUPERUSER, credentials.superuser_password)
+    return _connection(folders, port, database, APPLICATION_ROLE, credentials.application_password)
 
 
 def psql_path() -> Path:
@@ -298,36 +298,36 @@ def _client_program(name: str) -> Path:
     return program
 
 
-def _initialise(place: Place) -> None:
+def _initialise(folders: ServerFolders) -> None:
     """Make the cluster if there is none; it gets its name only when whole, so that a kill in between leaves no half."""
-    if place.data.exists():
-        version_file = place.data / "PG_VERSION"
+    if folders.data.exists():
+        version_file = folders.data / "PG_VERSION"
         found = version_file.read_text(encoding="ascii").strip() if version_file.exists() else "unknown"
         if found != str(POSTGRES_MAJOR):
-            raise VersionMismatch(place.data, found, POSTGRES_MAJOR)
+            raise VersionMismatch(folders.data, found, POSTGRES_MAJOR)
         return
-    credentials = read_credentials(place.credentials_file)
+    credentials = read_credentials(folders.credentials_file)
     if credentials is None:
-        raise StartFailed("initdb", f"{place.credentials_file} vanished", place.log_file)
-    draft, password_file = place.cluster / "data.draft", place.cluster / "initdb-password"
+        raise StartFailed("initdb", f"{folders.credentials_file} vanished", folders.log_file)
+    draft, password_file = folders.cluster / "data.draft", folders.cluster / "initdb-password"
     if draft.exists():
         shutil.rmtree(draft)
-    make_owned_folder(draft, place.account)
+    make_owned_folder(draft, folders.account)
     try:
-        write_private(password_file, credentials.superuser_password, place.account)
+        write_private(password_file, credentials.superuser_password, folders.account)
         arguments = ["-D", str(draft), "-U", SUPERUSER, f"--pwfile={password_file}", "--auth=scram-sha-256"]
         # The builtin provider sorts alike on every system and needs no locale to be installed.
         arguments += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        processes.run_tool(place, "initdb", [*arguments, "--data-checksums", "--no-instructions"])
+        processes.run_tool(folders, "initdb", [*arguments, "--data-checksums", "--no-instructions"])
     finally:
         password_file.unlink(missing_ok=True)
-    draft.rename(place.data)
+    draft.rename(folders.data)
 
 
-def _connection(place: Place, port: int, database: str, user: str, password: str) -> ConnectionInfo:
-    return ConnectionInfo(HOST, port, database, user, password, place.socket_folder)
+def _connection(folders: ServerFolders, port: int, database: str, user: str, password: str) -> ConnectionInfo:
+    return ConnectionInfo(HOST, port, database, user, password, folders.socket_folder)
 
 
-def _port_in_use(place: Place) -> int | None:
-    lines = processes.read_pid_file(place.data)
+def _port_in_use(folders: ServerFolders) -> int | None:
+    lines = processes.read_pid_file(folders.data)
     return int(lines[3]) if len(lines) > 3 and lines[3].strip().isdigit() else None

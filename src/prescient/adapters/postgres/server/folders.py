@@ -36,7 +36,7 @@ EXECUTABLE_SUFFIX = ".exe" if sys.platform == "win32" else ""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerFolders:
     """Every path of one home's server. ``account`` is None where its processes run as ourselves."""
 
     home: Path
@@ -77,14 +77,16 @@ def installed_programs() -> Path:
     return folder
 
 
-def locate(home: Path) -> Place:
+def locate(home: Path) -> ServerFolders:
     """Find the place of a home's server without making or changing anything; for looking, not for starting."""
     cluster = _recorded_cluster(home) or home / "postgres"
     account = owner_of(cluster / "data") if is_root() else None
-    return Place(home, cluster, installed_programs(), socket_folder_of(home), account, _notes(home, cluster, account))
+    return ServerFolders(
+        home, cluster, installed_programs(), socket_folder_of(home), account, _notes(home, cluster, account)
+    )
 
 
-def prepare(home: Path, relocation_root: Path) -> Place:
+def prepare(home: Path, relocation_root: Path) -> ServerFolders:
     """Make the folders of a home's server, and find an account and a place that this account can enter.
 
     Raises HomeNotUsable, NoServiceAccount, BinariesMissing.
@@ -106,7 +108,7 @@ def prepare(home: Path, relocation_root: Path) -> Place:
     _check_data_owner(cluster / "data", account)
     if account is not None and not can_enter(programs, account):
         programs = _copied_programs(programs, relocation_root, account)
-    return Place(home, cluster, programs, socket_folder_of(home), account, _notes(home, cluster, account))
+    return ServerFolders(home, cluster, programs, socket_folder_of(home), account, _notes(home, cluster, account))
 
 
 def socket_folder_of(home: Path) -> Path | None:

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 
 from prescient.adapters.postgres.server.account import Account
-from prescient.adapters.postgres.server.folders import Place
+from prescient.adapters.postgres.server.folders import ServerFolders
 from prescient.adapters.postgres.server.types import (
     ConnectionInfo,
     HomeNotUsable,
@@ -46,7 +46,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def run_tool(
-    place: Place, name: str, arguments: list[str], *, text: str = "", login: ConnectionInfo | None = None
+    folders: ServerFolders, name: str, arguments: list[str], *, text: str = "", login: ConnectionInfo | None = None
 ) -> str:
     """Run one of PostgreSQL's programs to its end and return what it printed.
 
@@ -55,7 +55,7 @@ def run_tool(
     """
     try:
         done: subprocess.CompletedProcess[str] = subprocess.run(
-            [str(place.program(name)), *arguments],
+            [str(folders.program(name)), *arguments],
             input=text,
             capture_output=True,
             encoding="utf-8",
@@ -63,27 +63,27 @@ def run_tool(
             env=clean_environment() | (login.environment() if login is not None else {}),
             timeout=TOOL_TIMEOUT_S,
             check=False,
-            cwd=place.cluster,
-            **_as_account(place.account if login is None else None),
+            cwd=folders.cluster,
+            **_as_account(folders.account if login is None else None),
         )
     except subprocess.TimeoutExpired as error:
-        raise StartFailed(name, f"no end within {TOOL_TIMEOUT_S:g} s", place.log_file) from error
+        raise StartFailed(name, f"no end within {TOOL_TIMEOUT_S:g} s", folders.log_file) from error
     except PermissionError as error:
         raise NoServiceAccount(f"{name} could not be run: {error.strerror}") from error
     if done.returncode != 0:
-        raise StartFailed(name, done.stderr or done.stdout, place.log_file)
+        raise StartFailed(name, done.stderr or done.stdout, folders.log_file)
     return done.stdout
 
 
-def launch(place: Place, timeout_s: float) -> subprocess.Popen[bytes] | None:
+def launch(folders: ServerFolders, timeout_s: float) -> subprocess.Popen[bytes] | None:
     """Start the server in a session of its own, so that Ctrl-C at a terminal does not reach it.
 
     Returns the child that must be reaped, or None on Windows, where pg_ctl starts it without administrator's rights and
     waits for it.
     """
-    with open(place.log_file, "ab", opener=_open_private) as log:
+    with open(folders.log_file, "ab", opener=_open_private) as log:
         if sys.platform == "win32":
-            command = [str(place.program("pg_ctl")), "start", "-w", "-t", f"{timeout_s:.0f}", "-D", str(place.data)]
+            command = [str(folders.program("pg_ctl")), "start", "-w", "-t", f"{timeout_s:.0f}", "-D", str(folders.data)]
             subprocess.run(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -97,14 +97,14 @@ def launch(place: Place, timeout_s: float) -> subprocess.Popen[bytes] | None:
             return None
         # Not through pg_ctl: it hands the command to a shell, and the paths may hold characters that a shell reads.
         return subprocess.Popen(
-            [str(place.program("postgres")), "-D", str(place.data)],
+            [str(folders.program("postgres")), "-D", str(folders.data)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=clean_environment(),
-            cwd=place.cluster,
+            cwd=folders.cluster,
             start_new_session=True,
-            **_as_account(place.account),
+            **_as_account(folders.account),
         )
 
 
@@ -148,30 +148,30 @@ def processes_in(data: Path) -> list[psutil.Process]:
     return [process for process in psutil.process_iter() if _works_in(process, folder)]
 
 
-def end_server(place: Place, fast_timeout_s: float) -> None:
+def end_server(folders: ServerFolders, fast_timeout_s: float) -> None:
     """End every process of the server: pg_ctl's fast stop, then its immediate one, then the kernel's kill.
 
     Does nothing when none runs. Raises StopFailed when even that does not help.
     """
-    postmaster = live_postmaster(place.data)
+    postmaster = live_postmaster(folders.data)
     if postmaster is not None:
         for mode, timeout_s in (("fast", fast_timeout_s), ("immediate", IMMEDIATE_STOP_TIMEOUT_S)):
-            _ask_to_stop(place, mode)
+            _ask_to_stop(folders, mode)
             if wait_until(lambda: not _is_alive(postmaster), timeout_s):
                 break
-    elif not read_pid_file(place.data):
+    elif not read_pid_file(folders.data):
         # A server that ended in order takes its pid file with it and leaves nobody behind.
         return
     # After a crash of the main process the others end by themselves, unless they are busy.
-    if wait_until(lambda: not processes_in(place.data), STRAY_TIMEOUT_S, interval_s=0.05):
+    if wait_until(lambda: not processes_in(folders.data), STRAY_TIMEOUT_S, interval_s=0.05):
         return
-    for process in processes_in(place.data):
+    for process in processes_in(folders.data):
         try:
             process.kill()
         except psutil.NoSuchProcess:
             continue
-    if not wait_until(lambda: not processes_in(place.data), KILL_TIMEOUT_S, interval_s=0.05):
-        raise StopFailed([process.pid for process in processes_in(place.data)])
+    if not wait_until(lambda: not processes_in(folders.data), KILL_TIMEOUT_S, interval_s=0.05):
+        raise StopFailed([process.pid for process in processes_in(folders.data)])
 
 
 def discard_foreign_pid_file(data: Path) -> None:
@@ -235,9 +235,9 @@ def _open_private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _ask_to_stop(place: Place, mode: str) -> None:
+def _ask_to_stop(folders: ServerFolders, mode: str) -> None:
     try:
-        run_tool(place, "pg_ctl", ["stop", "-W", "-m", mode, "-D", str(place.data)])
+        run_tool(folders, "pg_ctl", ["stop", "-W", "-m", mode, "-D", str(folders.data)])
     except StartFailed:
         # It ended in this moment, or does not answer; who waits for it finds out which.
         return

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from prescient.adapters.postgres.connection import Database
-from prescient.adapters.postgres.lock_session import Anchor
+from prescient.adapters.postgres.lock_session import LockSession
 
 
-class StorePart:
+class StoreBase:
     """The base of every part of ``PostgresStore``; each part is the file of one subject."""
 
-    def __init__(self, database: Database, anchor: Anchor) -> None:
+    def __init__(self, database: Database, lock_session: LockSession) -> None:
         self._database = database
-        self._anchor = anchor
+        self._lock_session = lock_session

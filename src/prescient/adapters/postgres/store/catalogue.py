@@ -12,7 +12,7 @@ from typing import TypeVar
 import asyncpg
 
 from prescient.adapters.postgres.connection import Raw, database_errors, json_text
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.catalogue_rows import (
     EVENT_COLUMNS,
     FIGURE_COLUMNS,
@@ -77,7 +77,7 @@ CHUNK_EVENTS = 200
 Value = TypeVar("Value")
 
 
-class CatalogueMethods(StorePart):
+class CatalogueMethods(StoreBase):
     """The part of ``Store`` about events and markets."""
 
     async def save_events(self, pages: AsyncIterator[EventPage], cycle_id: str, now: datetime) -> Collected:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prescient.adapters.postgres.errors import UNIQUE_VIOLATION, sqlstate_of
 from prescient.adapters.postgres.lock_session import lock_key
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.catalogue_rows import storable_text
 from prescient.adapters.postgres.store.rows import report_of
 from prescient.adapters.postgres.store.tables import cycle_portfolios, cycles, portfolios
@@ -30,7 +30,7 @@ INTERRUPTED = "The process that ran this cycle ended or lost the database. What 
 TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 
 
-class CycleMethods(StorePart):
+class CycleMethods(StoreBase):
     """The part of ``Store`` about cycles. A running cycle belongs to the process whose anchor holds its lock."""
 
     async def claim_cycle(self, request: CycleRequest, now: datetime) -> Claim:
@@ -40,15 +40,15 @@ class CycleMethods(StorePart):
         """
         report = CycleReport(request, CycleStatus.RUNNING, now)
         # Taken before the row can be seen: a running cycle whose lock is free is a dead one.
-        if await self._anchor.take(_lock_name(request.cycle_id)) is None:
+        if await self._lock_session.take(_lock_name(request.cycle_id)) is None:
             raise _used_before(request.cycle_id)
         try:
             claim = await self._database.transact(lambda connection: _claim(connection, report))
         except BaseException:
-            await self._anchor.free(_lock_name(request.cycle_id))
+            await self._lock_session.free(_lock_name(request.cycle_id))
             raise
         if claim.replayed:
-            await self._anchor.free(_lock_name(request.cycle_id))
+            await self._lock_session.free(_lock_name(request.cycle_id))
         return claim
 
     async def save_cycle(self, report: CycleReport) -> None:
@@ -58,7 +58,7 @@ class CycleMethods(StorePart):
             if not await _save(connection, report):
                 raise CycleInterrupted(report.cycle_id)
 
-        await self._anchor.keep(_lock_name(report.cycle_id))
+        await self._lock_session.keep(_lock_name(report.cycle_id))
         await self._database.transact(save)
 
     async def finish_cycle(self, report: CycleReport) -> None:
@@ -72,7 +72,7 @@ class CycleMethods(StorePart):
             await self._database.transact(finish)
         finally:
             # Its end could not be written, but it is over: without its lock it is found dead, and closed.
-            await self._anchor.free(_lock_name(report.cycle_id))
+            await self._lock_session.free(_lock_name(report.cycle_id))
 
     async def cycle(self, cycle_id: str) -> CycleReport:
         """Raises NotFoundError."""

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from prescient.adapters.postgres.connection import Raw
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.partitions import PARTITIONED, append_rows, days_ahead, drop_before, ensure_days
 from prescient.adapters.postgres.store.tables import decisions as table
 from prescient.domain.signal import Decision, Step
@@ -34,7 +34,7 @@ DELETE FROM cycle_markets USING cycles WHERE cycles.cycle_id = cycle_markets.cyc
 """
 
 
-class DecisionMethods(StorePart):
+class DecisionMethods(StoreBase):
     """The part of ``Store`` that answers "why did it not trade?", and its retention."""
 
     async def save_decisions(self, cycle_id: str, decisions: Sequence[Decision], now: datetime) -> None:

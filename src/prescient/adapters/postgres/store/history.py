@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Table, func, select
 
 from prescient.adapters.postgres.connection import Raw
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.money import lock_portfolio
 from prescient.adapters.postgres.store.rows import snapshot_columns, snapshot_of
 from prescient.adapters.postgres.store.tables import equity, history, portfolios, positions, trades
@@ -105,7 +105,7 @@ class Sums:
     trades: int
 
 
-class HistoryMethods(StorePart):
+class HistoryMethods(StoreBase):
     """The part of ``Store`` about value over time, and the audit of the ledger."""
 
     async def snapshot(self, portfolio_id: int, cycle_id: str, now: datetime) -> Snapshot:

@@ -11,15 +11,15 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
-from prescient.adapters.postgres.lock_session import Anchor
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.lock_session import LockSession
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.tables import heartbeats, leases
 from prescient.ports import Lease
 
 ASK_AGAIN_S = 0.05
 
 
-class LeaseMethods(StorePart):
+class LeaseMethods(StoreBase):
     """The part of ``Store`` about one worker among all processes."""
 
     async def lease(self, name: str, wait_s: float = 0.0) -> Lease | None:
@@ -28,7 +28,7 @@ class LeaseMethods(StorePart):
         loop = asyncio.get_running_loop()
         end_s = loop.time() + wait_s
         # Asked again and again, because a wait inside the server would keep the one connection from all other locks.
-        while (number := await self._anchor.take(lock_name)) is None:
+        while (number := await self._lock_session.take(lock_name)) is None:
             if loop.time() >= end_s:
                 return None
             await asyncio.sleep(ASK_AGAIN_S)
@@ -40,9 +40,9 @@ class LeaseMethods(StorePart):
         try:
             await self._database.transact(lambda connection: connection.execute(statement))
         except BaseException:
-            await self._anchor.free(lock_name, number)
+            await self._lock_session.free(lock_name, number)
             raise
-        return PostgresLease(self._anchor, lock_name, number)
+        return PostgresLease(self._lock_session, lock_name, number)
 
     async def beat(self, name: str, now: datetime, detail: dict[str, Any]) -> None:
         statement = insert(heartbeats).values(name=name, beat_at=now, detail=detail)
@@ -63,20 +63,20 @@ class LeaseMethods(StorePart):
 
     async def close(self) -> None:
         """Give up leases and connections. Closing twice is no error."""
-        await self._anchor.close()
+        await self._lock_session.close()
         await self._database.close()
 
 
 class PostgresLease:
     """A lease that ends when released, when its process ends, or when its connection is lost."""
 
-    def __init__(self, anchor: Anchor, lock_name: str, number: int) -> None:
-        self._anchor = anchor
+    def __init__(self, lock_session: LockSession, lock_name: str, number: int) -> None:
+        self._lock_session = lock_session
         self._lock_name = lock_name
         self._number = number
 
     async def held(self) -> bool:
-        return await self._anchor.holds(self._lock_name, self._number)
+        return await self._lock_session.holds(self._lock_name, self._number)
 
     async def release(self) -> None:
-        await self._anchor.free(self._lock_name, self._number)
+        await self._lock_session.free(self._lock_name, self._number)

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select
 
 from prescient.adapters.postgres.connection import Raw, compiled
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.money import (
     STANDING,
     append_transfers,
@@ -53,7 +53,7 @@ SELECT EXISTS (SELECT FROM ledger WHERE transfer_id = ANY($1::text[])) AS booked
 """  # noqa: S608 # our own text
 
 
-class PositionMethods(StorePart):
+class PositionMethods(StoreBase):
     """The part of ``Store`` about what is held and what it is worth."""
 
     async def positions(self, portfolio_id: int | None, *, open_only: bool = True) -> list[Position]:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from polymarket_kit.errors import InvalidRequest
 from prescient.adapters.postgres.connection import compiled, driver_of
 from prescient.adapters.postgres.errors import UNIQUE_VIOLATION, sqlstate_of
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.money import append_transfers
 from prescient.adapters.postgres.store.rows import PORTFOLIO, plain, portfolio_of
 from prescient.adapters.postgres.store.tables import portfolios
@@ -23,7 +23,7 @@ ONE_PORTFOLIO = compiled(select(*PORTFOLIO).where(portfolios.c.portfolio_id == b
 CHANGEABLE = frozenset({"name", "description", "strategy_type", "strategy_config", "schedule", "status"})
 
 
-class PortfolioMethods(StorePart):
+class PortfolioMethods(StoreBase):
     """The part of ``Store`` about portfolios."""
 
     async def create_portfolio(self, new: NewPortfolio, now: datetime) -> Portfolio:

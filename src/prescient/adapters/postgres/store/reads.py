@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.catalogue_rows import EVENT_COLUMNS, MARKET_COLUMNS, event_of, market_of
 from prescient.domain.market import Event, Market
 from prescient.ports import MarketSnapshot
@@ -32,7 +32,7 @@ SELECT 'market', market_id, question FROM markets WHERE market_id = ANY($1::text
 LAST_SCREENED = "SELECT max(cycle_id) FROM cycle_markets"
 
 
-class ReadMethods(StorePart):
+class ReadMethods(StoreBase):
     """The part of ``Store`` that answers lists; a page is at most some thousand rows."""
 
     async def events_page(self, limit: int, offset: int, *, active_only: bool = True) -> list[Event]:

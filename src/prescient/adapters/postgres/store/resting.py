@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from prescient.adapters.postgres.connection import Raw, json_text
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.rows import ORDER, order_of
 from prescient.adapters.postgres.store.tables import orders
 from prescient.adapters.postgres.store.tables import resting_orders as places
@@ -79,7 +79,7 @@ async def keep_place(connection: Raw, state: RestingOrder, status: OrderStatus, 
     )
 
 
-class RestingMethods(StorePart):
+class RestingMethods(StoreBase):
     """The part of ``Store`` about orders that rest."""
 
     async def resting_orders(self) -> list[tuple[ApprovedOrder, RestingOrder]]:
@@ -114,8 +114,8 @@ def _resting_of(row: Sequence[Any]) -> tuple[ApprovedOrder, RestingOrder]:
     """An order as it was approved, and its place; what the order itself says is not kept twice."""
     split = len(ORDER)
     order = order_of(row[:split], row[split], row[split + 1])
-    first, second, *place, model = row[split + 2 :]
+    first, second, *folders, model = row[split + 2 :]
     intent = order.intent
     told = intent.token_id, intent.side, intent.limit_price_micro
-    state = RestingOrder(intent.order_id, intent.portfolio_id, intent.condition_id, (first, second), *told, *place)
+    state = RestingOrder(intent.order_id, intent.portfolio_id, intent.condition_id, (first, second), *told, *folders)
     return order, replace(state, model=tuple((name, value) for name, value in model))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import exists, select
 
 from prescient.adapters.postgres.connection import Raw, json_text
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.rows import SIGNAL, signal_of
 from prescient.adapters.postgres.store.tables import orders, signals
 from prescient.domain.errors import PortfolioNotFound
@@ -38,7 +38,7 @@ SELECT min(wanted) FROM unnest($1::bigint[]) AS wanted
 """
 
 
-class SignalMethods(StorePart):
+class SignalMethods(StoreBase):
     """The part of ``Store`` about signals."""
 
     async def save_signals(self, given: Sequence[Signal]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prescient.adapters.postgres.connection import Database
-from prescient.adapters.postgres.lock_session import Anchor
+from prescient.adapters.postgres.lock_session import LockSession
 from prescient.adapters.postgres.store.catalogue import CatalogueMethods
 from prescient.adapters.postgres.store.cycles import CycleMethods
 from prescient.adapters.postgres.store.decisions import DecisionMethods
@@ -42,7 +42,7 @@ async def open_store(dsn: str, *, pool_size: int = 5, application: str = "presci
     ``dsn`` is a ``postgresql://`` URL. ``pool_size`` bounds the connections; one more holds the process's locks.
     """
     database = Database(dsn, pool_size=pool_size, application=application)
-    store = PostgresStore(database, Anchor(dsn, application))
+    store = PostgresStore(database, LockSession(dsn, application))
     try:
         await store.ping()
     except BaseException:

@@ -10,7 +10,7 @@ import asyncpg
 from sqlalchemy import bindparam, select
 
 from prescient.adapters.postgres.connection import Raw, compiled, database_errors, json_text
-from prescient.adapters.postgres.store.base import StorePart
+from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.money import (
     STANDING,
     append_transfers,
@@ -90,7 +90,7 @@ ON CONFLICT (token_id, side) DO UPDATE SET levels = excluded.levels, updated_at 
 """
 
 
-class OrderMethods(StorePart):
+class OrderMethods(StoreBase):
     """The part of ``Store`` about orders: reserved before the wire, booked once after it."""
 
     async def save_refusal(self, intent: OrderIntent, refused: Refused, now: datetime) -> None:
@@ -112,7 +112,7 @@ class OrderMethods(StorePart):
         """
         portfolio_id = order.intent.portfolio_id
 
-        async def place(connection: Raw) -> bool:
+        async def folders(connection: Raw) -> bool:
             await lock_portfolio(connection, portfolio_id)
             if not await _place(connection, order, OrderStatus.APPROVED, None, now):
                 await _refuse_other_signal(connection, order.intent)
@@ -120,7 +120,7 @@ class OrderMethods(StorePart):
             await append_transfers(connection, portfolio_id, transfers)
             return True
 
-        return await self._database.transact_raw(place)
+        return await self._database.transact_raw(folders)
 
     async def book(self, booking: Booking, now: datetime) -> None:
         """Commit an answered order, whole or not at all.

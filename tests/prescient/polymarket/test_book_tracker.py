@@ -12,7 +12,7 @@ import pytest
 from polymarket_kit.model import Side
 from polymarket_kit.values import MICRO, micro_to_text
 from prescient.adapters.polymarket.stream.assets import Asset, StreamLimits
-from prescient.adapters.polymarket.stream.book_tracker import BookKeeper
+from prescient.adapters.polymarket.stream.book_tracker import OrderBookTracker
 from prescient.adapters.polymarket.stream.event_queue import StreamQueue
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, PrintSeen
 from tests.prescient.polymarket.fake_stream import START_MS, Market
@@ -24,12 +24,12 @@ class Bench:
     def __init__(self) -> None:
         self.queue = StreamQueue()
         self.doubts = 0
-        self.keeper = BookKeeper(self.queue, StreamLimits(), lambda: START_MS, self._doubt)
+        self.tracker = OrderBookTracker(self.queue, StreamLimits(), lambda: START_MS, self._doubt)
         self.market = Market(1)
         self.source = object()
         self.now_s = 0.0
         for token in (self.market.yes, self.market.no):
-            asset = self.keeper.assets[token] = Asset(token)
+            asset = self.tracker.assets[token] = Asset(token)
             asset.socket = self.source  # type: ignore[assignment]  # only its identity matters
             asset.terms_known = True
         self.books()
@@ -46,7 +46,7 @@ class Bench:
 
     def hear_bytes(self, content: bytes) -> None:
         self.now_s += 0.001
-        self.keeper.receive(content, self.source, self.now_s)
+        self.tracker.receive(content, self.source, self.now_s)
 
     def told(self) -> Iterator[Any]:
         while self.queue.waiting:
@@ -73,13 +73,13 @@ def test_mutated_frames_never_raise_and_never_leave_a_crossed_book() -> None:
         for _ in range(random.randrange(4)):
             content[random.randrange(len(content))] = random.randrange(32, 127)
         bench.hear_bytes(bytes(content))
-        for asset in bench.keeper.assets.values():
+        for asset in bench.tracker.assets.values():
             assert not (asset.told and asset.book.crossed)
         if number % 50 == 0:
             bench.market.bids, bench.market.asks = {400_000: MICRO}, {420_000: MICRO}
             bench.books()
-    assert bench.keeper.counts["malformed broken"] > 1_000 and bench.keeper.counts["doubts"] > 100
-    assert bench.doubts == bench.keeper.counts["doubts"]
+    assert bench.tracker.counts["malformed broken"] > 1_000 and bench.tracker.counts["doubts"] > 100
+    assert bench.doubts == bench.tracker.counts["doubts"]
     for event in bench.told():
         if isinstance(event, LevelSeen | PrintSeen):
             assert 0 < event.price_micro < MICRO and event.size_micro >= 0
@@ -114,7 +114,7 @@ def test_any_order_of_stamped_changes_gives_the_same_books(seed: int) -> None:
                 levels[event.price_micro] = event.size_micro
     for token in (bench.market.yes, bench.market.no):
         assert rebuilt[token] == bench.truth(token)
-        kept = bench.keeper.assets[token].order_book()
+        kept = bench.tracker.assets[token].order_book()
         assert {Side.BUY: dict(kept.bids), Side.SELL: dict(kept.asks)} == rebuilt[token]
         assert kept.bids == tuple(sorted(kept.bids, reverse=True)) and kept.asks == tuple(sorted(kept.asks))
 
@@ -126,10 +126,10 @@ def test_a_late_whole_book_does_not_undo_what_came_after_it() -> None:
     bench.hear(bench.market.set(Side.BUY, "0.41", "4"))
     bench.hear(bench.market.set(Side.BUY, "0.39", "0"))
     bench.hear(early)
-    kept = bench.keeper.assets[bench.market.yes].order_book()
+    kept = bench.tracker.assets[bench.market.yes].order_book()
     assert dict(kept.bids) == bench.market.bids
     bench.hear(early | {"timestamp": str(START_MS - 5)})
-    assert bench.keeper.counts["late books"] == 1
+    assert bench.tracker.counts["late books"] == 1
     assert not [event for event in bench.told() if isinstance(event, GapSeen)]
 
 
@@ -140,23 +140,23 @@ def test_empty_sides_have_no_best_price() -> None:
     for price in ("0.42", "0.45"):
         bench.hear(bench.market.set(Side.SELL, price, "0"))
     for token in (bench.market.yes, bench.market.no):
-        book = bench.keeper.assets[token].order_book()
+        book = bench.tracker.assets[token].order_book()
         assert (book.best_bid_micro, book.best_ask_micro, book.bids, book.asks) == (None, None, (), ())
     bench.hear(bench.market.set(Side.SELL, "0.999", "1"))
-    book = bench.keeper.assets[bench.market.no].order_book()
+    book = bench.tracker.assets[bench.market.no].order_book()
     assert (book.best_bid_micro, book.best_ask_micro) == (1_000, None)
-    assert not bench.keeper.counts["best price mismatches"]
+    assert not bench.tracker.counts["best price mismatches"]
 
 
 def test_doubts_of_one_token_ask_rest_ever_more_seldom() -> None:
     bench = Bench()
-    asset = bench.keeper.assets[bench.market.yes]
+    asset = bench.tracker.assets[bench.market.yes]
     waits = []
     for _ in range(8):
-        bench.keeper.doubt(asset, "test", bench.now_s)
+        bench.tracker.doubt(asset, "test", bench.now_s)
         assert asset.due_s is not None
         waits.append(asset.due_s - bench.now_s)
     assert waits[0] == 0.0 and waits == sorted(waits) and waits[-1] == StreamLimits().backoff_most_s
     # Long after, a doubt is the first one again.
-    bench.keeper.doubt(asset, "test", bench.now_s + 1_000)
+    bench.tracker.doubt(asset, "test", bench.now_s + 1_000)
     assert asset.due_s == bench.now_s + 1_000

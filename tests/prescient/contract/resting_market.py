@@ -13,7 +13,7 @@ from prescient.ports import Store
 from prescient.trading.resting import LimitForm, PlacedOrder, hear, place_limit, restore
 from tests.fakes import START, StaticMarketData, binary_market
 from tests.prescient.contract.store_examples import pages
-from tests.streams import streaming_desk
+from tests.streams import streaming_context
 
 YES, NO = "11", "12"
 SHARE = MICRO
@@ -30,7 +30,7 @@ class Floor:
         self.data = StaticMarketData()
         bids = [("0.54", "100"), ("0.53", "100"), ("0.52", "100")]
         self.data.add(self.market, bids, [("0.56", "100"), ("0.57", "100"), ("0.58", "100")])
-        self.desk, self.stream = streaming_desk(self.data, store)
+        self.context, self.stream = streaming_context(self.data, store)
         self.store = store
         self.time_ms = START_MS
         self.portfolio_id = 0
@@ -40,14 +40,14 @@ class Floor:
             await self.store.save_events(pages(self.data.events), "cycle-1", START)
         made = await self.store.create_portfolio(NewPortfolio("One", "majority", cash * MICRO), START)
         self.portfolio_id = made.portfolio_id
-        await restore(self.desk)
+        await restore(self.context)
         return self
 
     async def restarted(self, store: Store) -> Floor:
         """Another process on the same rows: what rests is taken over."""
         again = Floor(store, self.market.fees)
         again.portfolio_id, again.time_ms = self.portfolio_id, self.time_ms + 60_000
-        await restore(again.desk)
+        await restore(again.context)
         return again
 
     async def place(self, cents: int = 54, size: int = 50, side: Side = Side.BUY, **changes: object) -> PlacedOrder:
@@ -60,13 +60,13 @@ class Floor:
         self, cents: int = 54, size: int = 50, side: Side = Side.BUY, outcome: str = "Yes", **changes: object
     ) -> PlacedOrder | Refused:
         form = LimitForm(self.portfolio_id, self.market.slug, outcome, side, cents * CENT, size * SHARE)
-        return await place_limit(self.desk, replace(form, **changes))  # type: ignore[arg-type] # fields of the form
+        return await place_limit(self.context, replace(form, **changes))  # type: ignore[arg-type] # fields of the form
 
     async def listen(self, *events: StreamEvent) -> list[tuple[str, int]]:
         """Hear what waits in the stream and these; return (status, shares) of what it did."""
         updates = []
         for event in [*self.stream.told(), *events]:
-            updates += await hear(self.desk, event)
+            updates += await hear(self.context, event)
         return [(one.status.value, one.fill.size_micro // SHARE if one.fill else 0) for one in updates]
 
     def printed(self, size: int, cents: int = 54, side: Side = Side.SELL, token_id: str = YES) -> PrintSeen:

@@ -13,34 +13,34 @@ import pytest
 from polymarket_kit.errors import PrescientError
 from polymarket_kit.values import MICRO
 from prescient.adapters.http_health import HttpHealth
-from prescient.adapters.http_stages import HttpStages
-from prescient.api.access import DoorPolicy
+from prescient.adapters.http_steps import HttpCycleSteps
+from prescient.api.access import AccessPolicy
 from prescient.api.app import create_app
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.errors import (
     InvariantBroken,
     NotFoundError,
     PortfolioNotFound,
-    StageUnavailable,
+    StepUnavailable,
     StoreUnavailable,
     VenueUnavailable,
 )
 from prescient.domain.screening import EventFilter, MarketFilter
-from prescient.ports import Desk, Stages
+from prescient.ports import CycleSteps, TradingContext
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
-from prescient.trading.stages import LocalStages
+from prescient.trading.local_steps import LocalCycleSteps
 from tests.conftest import free_port
 from tests.prescient.api.serving import STAGE_SERVICES, serving
-from tests.prescient.api.world import SmallMarketData, small_desk
+from tests.prescient.api.world import SmallMarketData, small_context
 
 # Bounds with all six decimals, so that a rounding on the way would show.
 EVENTS = EventFilter(10_000_000_001, 100_000_001)
 MARKETS = MarketFilter(5_000_001, 123_456_789, 549_999, 970_000)
 
 
-def stages_at(urls: dict[str, str]) -> HttpStages:
-    return HttpStages(**{f"{name.replace('-', '_')}_url": urls[name] for name in STAGE_SERVICES})
+def stages_at(urls: dict[str, str]) -> HttpCycleSteps:
+    return HttpCycleSteps(**{f"{name.replace('-', '_')}_url": urls[name] for name in STAGE_SERVICES})
 
 
 @pytest.fixture
@@ -49,18 +49,18 @@ def market_data() -> SmallMarketData:
 
 
 @pytest.fixture
-async def desk(market_data: SmallMarketData) -> Desk:
+async def context(market_data: SmallMarketData) -> TradingContext:
     """A desk with one portfolio of each kind: rich, poor, and one whose strategy looks at history."""
-    desk = small_desk(market_data=market_data)
-    await create_portfolio(desk, PortfolioForm("Rich", 10_000 * MICRO))
-    await create_portfolio(desk, PortfolioForm("Poor", 150 * MICRO))
-    await create_portfolio(desk, PortfolioForm("Momentum", 5_000 * MICRO, "momentum"))
-    return desk
+    context = small_context(market_data=market_data)
+    await create_portfolio(context, PortfolioForm("Rich", 10_000 * MICRO))
+    await create_portfolio(context, PortfolioForm("Poor", 150 * MICRO))
+    await create_portfolio(context, PortfolioForm("Momentum", 5_000 * MICRO, "momentum"))
+    return context
 
 
 @pytest.fixture
-async def stages(desk: Desk) -> AsyncIterator[HttpStages]:
-    async with serving(desk) as urls:
+async def cycle_steps(context: TradingContext) -> AsyncIterator[HttpCycleSteps]:
+    async with serving(context) as urls:
         found = stages_at(urls)
         try:
             yield found
@@ -68,14 +68,14 @@ async def stages(desk: Desk) -> AsyncIterator[HttpStages]:
             await found.close()
 
 
-async def one_cycle(desk: Desk, stages: Stages) -> CycleReport:
+async def one_cycle(context: TradingContext, cycle_steps: CycleSteps) -> CycleReport:
     request = CycleRequest("cycle-same", (), EVENTS, MARKETS)
-    return await start_cycle(desk.store, stages, desk.clock, request)
+    return await start_cycle(context.store, cycle_steps, context.clock, request)
 
 
-async def rows(desk: Desk) -> dict[str, Any]:
+async def rows(context: TradingContext) -> dict[str, Any]:
     """Everything that a cycle writes."""
-    store = desk.store
+    store = context.store
     return {
         "portfolios": await store.portfolios(),
         "signals": await store.signals(),
@@ -91,35 +91,37 @@ async def rows(desk: Desk) -> dict[str, Any]:
     }
 
 
-async def test_a_cycle_over_http_equals_the_same_cycle_called(desk: Desk, stages: HttpStages) -> None:
-    other = small_desk()
+async def test_a_cycle_over_http_equals_the_same_cycle_called(
+    context: TradingContext, cycle_steps: HttpCycleSteps
+) -> None:
+    other = small_context()
     for name, balance, strategy in (
         ("Rich", 10_000, "majority"),
         ("Poor", 150, "majority"),
         ("Momentum", 5_000, "momentum"),
     ):
         await create_portfolio(other, PortfolioForm(name, balance * MICRO, strategy))
-    called = await one_cycle(other, LocalStages(other))
-    asked = await one_cycle(desk, stages)
+    called = await one_cycle(other, LocalCycleSteps(other))
+    asked = await one_cycle(context, cycle_steps)
     assert asdict(asked) == asdict(called)
     assert [type(step.dropped) for step in asked.steps] == [type(step.dropped) for step in called.steps]
     assert len(asked.steps) == 3 + 4 * 3
-    called_rows, asked_rows = await rows(other), await rows(desk)
+    called_rows, asked_rows = await rows(other), await rows(context)
     assert asked_rows == called_rows
     assert len(called_rows["trades"]) >= 6
     refusals = {code for step in called.steps for code in step.dropped}
     assert {"malformed", "event_volume_low", "liquidity_low", "insufficient_cash"} <= refusals
 
 
-Ask = Callable[[Stages], Awaitable[object]]
+Ask = Callable[[CycleSteps], Awaitable[object]]
 ASKS: dict[str, Ask] = {
-    "collect": lambda stages: stages.collect("cycle-1"),
-    "filter": lambda stages: stages.filter("cycle-1", EVENTS),
-    "screen": lambda stages: stages.screen("cycle-1", EVENTS, MARKETS),
-    "decide": lambda stages: stages.decide("cycle-1", 1, MARKETS),
-    "execute": lambda stages: stages.execute("cycle-1", 1),
-    "mark": lambda stages: stages.mark(1),
-    "snapshot": lambda stages: stages.snapshot("cycle-1", 1),
+    "collect": lambda cycle_steps: cycle_steps.collect("cycle-1"),
+    "filter": lambda cycle_steps: cycle_steps.filter("cycle-1", EVENTS),
+    "screen": lambda cycle_steps: cycle_steps.screen("cycle-1", EVENTS, MARKETS),
+    "decide": lambda cycle_steps: cycle_steps.decide("cycle-1", 1, MARKETS),
+    "execute": lambda cycle_steps: cycle_steps.execute("cycle-1", 1),
+    "mark": lambda cycle_steps: cycle_steps.mark(1),
+    "snapshot": lambda cycle_steps: cycle_steps.snapshot("cycle-1", 1),
 }
 
 
@@ -130,8 +132,10 @@ async def caught(work: Awaitable[object]) -> PrescientError:
 
 
 @pytest.mark.parametrize("verb", ["decide", "execute", "mark", "snapshot"])
-async def test_an_unknown_portfolio_is_the_same_error(desk: Desk, stages: HttpStages, verb: str) -> None:
-    async def ask(asked: Stages) -> object:
+async def test_an_unknown_portfolio_is_the_same_error(
+    context: TradingContext, cycle_steps: HttpCycleSteps, verb: str
+) -> None:
+    async def ask(asked: CycleSteps) -> object:
         numbered = {
             "decide": lambda: asked.decide("cycle-1", 99, MARKETS),
             "execute": lambda: asked.execute("cycle-1", 99),
@@ -140,37 +144,39 @@ async def test_an_unknown_portfolio_is_the_same_error(desk: Desk, stages: HttpSt
         }
         return await numbered[verb]()
 
-    error = await caught(ask(stages))
+    error = await caught(ask(cycle_steps))
     assert type(error) is PortfolioNotFound
     assert (str(error), error.portfolio_id) == (str(PortfolioNotFound(99)), 99)
 
 
 async def test_a_venue_that_is_away_is_the_same_error(
-    desk: Desk, stages: HttpStages, market_data: SmallMarketData
+    context: TradingContext, cycle_steps: HttpCycleSteps, market_data: SmallMarketData
 ) -> None:
     market_data.away = True
-    error = await caught(stages.collect("cycle-1"))
+    error = await caught(cycle_steps.collect("cycle-1"))
     assert type(error) is VenueUnavailable
     assert str(error) == "The venue does not answer. Try again in a minute."
 
 
 @pytest.mark.parametrize("verb", ASKS)
-async def test_a_database_that_is_away_is_the_same_error(desk: Desk, stages: HttpStages, verb: str) -> None:
-    await desk.store.close()
-    error = await caught(ASKS[verb](stages))
+async def test_a_database_that_is_away_is_the_same_error(
+    context: TradingContext, cycle_steps: HttpCycleSteps, verb: str
+) -> None:
+    await context.store.close()
+    error = await caught(ASKS[verb](cycle_steps))
     assert type(error) is StoreUnavailable
     assert str(error).startswith("Error connecting to database")
 
 
-async def test_a_cycle_that_nobody_knows_is_not_found(desk: Desk, stages: HttpStages) -> None:
-    assert type(await caught(stages.decide("cycle-none", 1, MARKETS))) is NotFoundError
+async def test_a_cycle_that_nobody_knows_is_not_found(context: TradingContext, cycle_steps: HttpCycleSteps) -> None:
+    assert type(await caught(cycle_steps.decide("cycle-none", 1, MARKETS))) is NotFoundError
 
 
-class Broken(LocalStages):
+class Broken(LocalCycleSteps):
     """Stages whose mark fails in a way of one's choice."""
 
-    def __init__(self, desk: Desk, error: Exception) -> None:
-        super().__init__(desk)
+    def __init__(self, context: TradingContext, error: Exception) -> None:
+        super().__init__(context)
         self._error = error
 
     async def mark(self, portfolio_id: int):  # type: ignore[no-untyped-def]  # never returns
@@ -181,13 +187,13 @@ class Broken(LocalStages):
     ("failure", "kind", "text"),
     [
         (InvariantBroken("cash is not the ledger's"), InvariantBroken, "cash is not the ledger's"),
-        (ZeroDivisionError("secret"), StageUnavailable, "The paper-trading service failed: Something is broken"),
+        (ZeroDivisionError("secret"), StepUnavailable, "The paper-trading service failed: Something is broken"),
     ],
 )
 async def test_what_is_broken_in_a_service_is_an_error_here(
-    desk: Desk, failure: Exception, kind: type[PrescientError], text: str
+    context: TradingContext, failure: Exception, kind: type[PrescientError], text: str
 ) -> None:
-    app = create_app("paper-trading", desk, Broken(desk, failure), DoorPolicy())
+    app = create_app("paper-trading", context, Broken(context, failure), AccessPolicy())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost:8003") as client:
         answer = await client.post("/paper-trading/mark", json={"portfolio_id": 1})
     async with answering(answer.status_code, answer.content) as url:
@@ -226,11 +232,11 @@ def answering(status: int, body: bytes) -> Answering:
 
 
 async def caught_from(url: str) -> PrescientError:
-    stages = HttpStages(events_url=url, markets_url=url, strategy_url=url, paper_trading_url=url)
+    cycle_steps = HttpCycleSteps(events_url=url, markets_url=url, strategy_url=url, paper_trading_url=url)
     try:
-        return await caught(stages.mark(1))
+        return await caught(cycle_steps.mark(1))
     finally:
-        await stages.close()
+        await cycle_steps.close()
 
 
 @pytest.mark.parametrize("status", [200, 404, 502, 301])
@@ -239,16 +245,16 @@ async def test_something_else_on_the_port_is_named(status: int, body: bytes) -> 
     server = answering(status, body)
     async with server as url:
         error = await caught_from(url)
-    assert type(error) is StageUnavailable
+    assert type(error) is StepUnavailable
     assert "is not our paper-trading service" in str(error)
     assert f"status {status}" in str(error)
     assert server.asked == 1
 
 
-async def test_a_service_that_is_away_is_named_with_the_cure(desk: Desk) -> None:
+async def test_a_service_that_is_away_is_named_with_the_cure(context: TradingContext) -> None:
     url = f"http://127.0.0.1:{free_port()}"
     error = await caught_from(url)
-    assert type(error) is StageUnavailable
+    assert type(error) is StepUnavailable
     for part in ("paper-trading", url, "prescient serve paper-trading", "prescient status"):
         assert part in str(error)
 
@@ -265,42 +271,44 @@ async def test_a_lost_answer_is_not_asked_for_again() -> None:
     server = await asyncio.start_server(cut, "127.0.0.1", 0)
     async with server:
         error = await caught_from(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    assert (type(error), asked) == (StageUnavailable, 1)
+    assert (type(error), asked) == (StepUnavailable, 1)
 
 
-async def test_a_controller_alone_runs_the_line_over_its_neighbours(desk: Desk, stages: HttpStages) -> None:
-    app = create_app("controller", desk, stages, DoorPolicy())
+async def test_a_controller_alone_runs_the_line_over_its_neighbours(
+    context: TradingContext, cycle_steps: HttpCycleSteps
+) -> None:
+    app = create_app("controller", context, cycle_steps, AccessPolicy())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost:8004") as client:
         body = (await client.get("/trading/run-full-cycle")).json()
     assert (body["status"], len(body["steps"]), len(body["portfolios"])) == ("completed", 7, 3)
     assert body["execution_summary"]["trades_executed"] >= 4
 
 
-async def test_a_neighbour_that_is_away_ends_the_cycle_with_503_and_its_id(desk: Desk) -> None:
-    async with serving(desk, ("events", "markets", "strategy")) as urls:
-        stages = stages_at({**urls, "paper-trading": f"http://127.0.0.1:{free_port()}"})
-        app = create_app("controller", desk, stages, DoorPolicy())
+async def test_a_neighbour_that_is_away_ends_the_cycle_with_503_and_its_id(context: TradingContext) -> None:
+    async with serving(context, ("events", "markets", "strategy")) as urls:
+        cycle_steps = stages_at({**urls, "paper-trading": f"http://127.0.0.1:{free_port()}"})
+        app = create_app("controller", context, cycle_steps, AccessPolicy())
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost:8004") as client:
             answer = await client.get("/trading/run-full-cycle")
             body = answer.json()
             shown = (await client.get(f"/trading/cycles/{body['cycle_id']}")).json()
-        await stages.close()
+        await cycle_steps.close()
     assert (answer.status_code, body["code"]) == (503, "service_unavailable")
     assert (shown["status"], [step["verb"] for step in shown["steps"]]) == (
         "failed",
         ["collect", "filter", "screen", "decide"],
     )
-    assert await desk.store.trades(None, 10) == []
+    assert await context.store.trades(None, 10) == []
 
 
-async def test_health_is_truly_asked(desk: Desk) -> None:
+async def test_health_is_truly_asked(context: TradingContext) -> None:
     nobody = f"http://127.0.0.1:{free_port()}"
-    async with serving(desk, ("events", "markets")) as urls, answering(200, b"{}") as silent_url:
+    async with serving(context, ("events", "markets")) as urls, answering(200, b"{}") as silent_url:
         health = HttpHealth(
             {"events": urls["events"], "markets": urls["markets"], "strategy": silent_url, "paper_trading": nobody}
         )
         before = await health()
-        await desk.store.close()
+        await context.store.close()
         after = await health()
         await health.close()
     assert {name: item.online for name, item in before.items()} == {

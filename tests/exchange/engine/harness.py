@@ -12,7 +12,7 @@ from practice_exchange.engine.markets import MarketSpec
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import ExchangeRules, Order, OrderRequest, OrderState, Placed
 from practice_exchange.engine.rejections import Rejection
-from practice_exchange.engine.settlement import Fate, TradeStatus
+from practice_exchange.engine.settlement import SettlementPolicy, TradeStatus
 
 NOW_MS = 1_790_000_000_000
 MARKET, YES, NO = "m", "yes", "no"
@@ -21,18 +21,18 @@ SPORTS = FeeSchedule(rate_micro=50_000, rebate_rate_micro=150_000)
 Number = str | int | Decimal
 
 
-class Floor:
+class EngineHarness:
     """One exchange with one market and a clock that the test moves."""
 
     def __init__(
         self,
         fees: FeeSchedule = NO_FEES,
         tick: Number = "0.01",
-        fate: Fate | None = None,
+        settlement_policy: SettlementPolicy | None = None,
         rules: ExchangeRules | None = None,
         **terms: int | bool | str,
     ) -> None:
-        self.exchange = Exchange(rules, fate)
+        self.exchange = Exchange(rules, settlement_policy)
         self.exchange.list_market(MarketSpec(MARKET, (YES, NO), tick_micro=parse_micro(tick), fees=fees, **terms))  # type: ignore[arg-type]  # terms are the spec's other fields
         self.now_ms = NOW_MS
         self.number = 0

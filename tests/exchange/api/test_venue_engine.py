@@ -12,7 +12,7 @@ from practice_exchange.app.exchange import PracticeExchange
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.engine.events import MarketStage
 from practice_exchange.engine.orders import Order, OrderRequest, OrderState, Placed
-from practice_exchange.venue.venue_engine import BOTTOMLESS_MICRO, EngineBook, Floor
+from practice_exchange.venue.venue_engine import BOTTOMLESS_MICRO, EngineBook, VenueEngine
 from practice_exchange.world.book import UnifiedBook
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import DAY_MS
@@ -30,8 +30,8 @@ class User:
 
     def __init__(self, events: int = 60) -> None:
         self.world = World(7, events, START)
-        self.floor = Floor(self.world, lambda: self.world.now_ms)
-        self.floor.engine.deposit(USER, FUNDS)
+        self.venue_engine = VenueEngine(self.world, lambda: self.world.now_ms)
+        self.venue_engine.engine.deposit(USER, FUNDS)
         self.count = 0
 
     def place(
@@ -42,27 +42,27 @@ class User:
         made, taken = (dollars, shares) if side is Side.BUY else (shares, dollars)
         order_type = more.pop("order_type", OrderType.GTC)
         order_id = f"order {self.count}"
-        self.floor.enter(market)
+        self.venue_engine.enter(market)
         request = OrderRequest(order_id, USER, "key", market.token_ids[outcome], side, order_type, made, taken, **more)
-        answer = self.floor.place(request)
+        answer = self.venue_engine.place(request)
         assert isinstance(answer, Placed), answer
-        order = self.floor.engine.order(order_id)
+        order = self.venue_engine.engine.order(order_id)
         assert order is not None
         return order
 
     def step(self, **span: float) -> None:
         self.world.step(self.world.now + timedelta(**span))
-        self.floor.attend()
+        self.venue_engine.advance()
 
     def check(self) -> None:
         """Nothing is lost or made: dollars in accounts, behind shares, taken as fees and lost to rounding are all there were."""
-        core = self.floor.engine.core
+        core = self.venue_engine.engine.core
         held = sum(account.collateral.balance_micro for account in core.accounts.values())
         locked = sum(market.state.locked_micro for market in core.markets.values())
         assert held + locked + core.fees_micro + core.rounding_micro == FUNDS + 2 * BOTTOMLESS_MICRO
         for market in self.world.register.markets.values():
             if isinstance(market.book, EngineBook):
-                bids, asks = self.floor.engine.levels(market.token_ids[0])
+                bids, asks = self.venue_engine.engine.levels(market.token_ids[0])
                 assert market.book.sides(0) == (
                     [(level.price_micro, level.size_micro) for level in reversed(bids)],
                     [(level.price_micro, level.size_micro) for level in reversed(asks)],
@@ -77,7 +77,7 @@ def test_a_market_enters_the_engine_with_the_very_levels_that_it_showed() -> Non
     user = User()
     for market in list(user.world.register.markets.values())[:200]:
         shown = levels(market.book)
-        user.floor.enter(market)
+        user.venue_engine.enter(market)
         assert levels(market.book) == shown or market.closed
     user.check()
 
@@ -111,9 +111,9 @@ def test_a_resting_order_waits_behind_the_makers_and_is_filled_by_a_taker_of_the
     got = market.book.take(False, 15_000_000, bid)
     assert (got.size_micro, got.last_price_micro) == (15_000_000, bid)
     assert order.matched_micro == 15_000_000 and order.status is OrderState.LIVE
-    assert user.floor.trades_of[USER] == order.trade_ids
+    assert user.venue_engine.trades_of[USER] == order.trade_ids
     user.step(seconds=30)
-    assert user.floor.engine.account(USER).holding(market.token_ids[0]).balance_micro >= 15_000_000
+    assert user.venue_engine.engine.account(USER).holding(market.token_ids[0]).balance_micro >= 15_000_000
     user.check()
 
 
@@ -124,7 +124,7 @@ def test_a_fresh_quote_that_crosses_a_resting_order_fills_it_at_its_own_price() 
     order = user.place(market, bid, 20)
     market.book.quote([bid - 50_000], [30_000_000], [bid - 20_000], [50_000_000])
     assert order.status is OrderState.MATCHED and order.trade_ids is not None
-    trade = user.floor.engine.trade(order.trade_ids[0])
+    trade = user.venue_engine.engine.trade(order.trade_ids[0])
     assert trade is not None and [maker.price_micro for maker in trade.makers if maker.account_id == USER] == [bid]
     assert (market.book.best_ask_micro, market.book.ask_sizes[-1]) == (bid - 20_000, 30_000_000)
     user.check()
@@ -147,11 +147,11 @@ def test_days_of_trading_beside_the_world_keep_every_dollar() -> None:
     assert sum(order.status is OrderState.MATCHED for order in orders) > 100
     rested = [order for order in orders if order.matched_micro and order.created_ms < order.closed_ms]
     assert rested, "no resting order was ever filled by the world"
-    core = user.floor.engine.core
+    core = user.venue_engine.engine.core
     shown = sum(len(market.book.bid_prices) + len(market.book.ask_prices) for market in markets)
     assert len(core.orders) < len(orders) + shown + 2 * len(core.trades), "quotes that are gone are kept"
     user.step(days=31)
-    user.floor.tidy()
+    user.venue_engine.tidy()
     assert not [
         order for order in core.orders.values() if order.closed_ms and order.closed_ms < user.world.now_ms - 30 * DAY_MS
     ]
@@ -162,14 +162,14 @@ def test_a_delay_of_milliseconds_passes_within_the_call_and_one_of_seconds_does_
     user = User(300)
     trading = [m for m in user.world.register.markets.values() if m.trading and m.book.ask_prices]
     short = next(market for market in trading if market.taker_delay and market.book.ask_sizes[-1] > 20_000_000)
-    before_ms = user.floor.now_ms
+    before_ms = user.venue_engine.now_ms
     assert user.place(short, short.book.best_ask_micro, 10).status is OrderState.MATCHED
-    assert user.floor.now_ms == before_ms + 50
+    assert user.venue_engine.now_ms == before_ms + 50
     long = next(market for market in trading if market.seconds_delay and market.book.ask_sizes[-1] > 20_000_000)
     order = user.place(long, long.book.best_ask_micro, 10)
     assert order.status is OrderState.DELAYED
     user.world.step(user.world.now + timedelta(seconds=long.seconds_delay + 1))
-    user.floor.attend()
+    user.venue_engine.advance()
     assert order.status in (OrderState.MATCHED, OrderState.LIVE)
     user.check()
 
@@ -181,7 +181,7 @@ def test_a_market_that_ends_takes_no_orders_and_pays_out_when_it_is_resolved() -
         key=lambda market: market.end_ms,
     )
     order = user.place(market, market.tick_micro, 100)
-    stage = user.floor.engine.market(market.condition_id).state
+    stage = user.venue_engine.engine.market(market.condition_id).state
     while not market.closed:
         user.step(hours=1)
         assert stage.stage is not MarketStage.OPEN or market.trading

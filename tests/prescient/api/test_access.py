@@ -10,11 +10,11 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from prescient.api.access import DoorPolicy
+from prescient.api.access import AccessPolicy
 from prescient.api.app import SERVICES, SHARED, create_app
 from prescient.api.strict_routes import StrictRoute, reads
-from prescient.ports import Desk
-from prescient.trading.stages import LocalStages
+from prescient.ports import TradingContext
+from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.api.conftest import Clients
 
 # What hostile pages, extensions and browsers ahead of their user can make a browser send; none of it may do anything.
@@ -93,10 +93,10 @@ async def ask(client: httpx.AsyncClient, method: str, path: str, headers: dict[s
     return await client.request(method, path.replace("{portfolio_id}", "1"), headers=headers, **place)
 
 
-async def everything(desk: Desk) -> tuple[Any, ...]:
+async def everything(context: TradingContext) -> tuple[Any, ...]:
     """All that a request could have changed, in the store and at the venue."""
-    store = desk.store
-    asked = list(desk.market_data.asked)  # type: ignore[attr-defined]  # the small world counts what it is asked
+    store = context.store
+    asked = list(context.market_data.asked)  # type: ignore[attr-defined]  # the small world counts what it is asked
     return (
         await store.portfolios(),
         await store.positions(None),
@@ -114,7 +114,7 @@ async def everything(desk: Desk) -> tuple[Any, ...]:
 
 @pytest.mark.parametrize(("service", "method", "path"), changing())
 async def test_no_hostile_request_has_any_effect(
-    clients: Clients, portfolio_id: int, desk: Desk, service: str, method: str, path: str
+    clients: Clients, portfolio_id: int, context: TradingContext, service: str, method: str, path: str
 ) -> None:
     assert len(HOSTILE) >= 12
     # Something to change must be there: a position, and a signal that waits for its order.
@@ -128,16 +128,16 @@ async def test_no_hostile_request_has_any_effect(
         leg = BODIES["/paper-trading/orders"] | {"outcome": outcome, "price": price}
         assert (await clients["paper-trading"].post("/paper-trading/orders", json=leg)).json()["status"] == "FILLED"
     path = path.replace("{order_id}", placed.json()["order_id"])
-    before = await everything(desk)
+    before = await everything(context)
     for what, headers in HOSTILE.items():
         answer = await ask(clients[service], method, path, headers)
         assert answer.status_code in (403, 421), what
         assert answer.json()["code"] in ("cross_site_refused", "prefetch_refused", "host_not_allowed")
-        assert await everything(desk) == before, what
+        assert await everything(context) == before, what
     # The same request is one that works, so that the refusals above prove something.
     friendly = await ask(clients[service], method, path, {})
     assert friendly.status_code == 200, friendly.text
-    assert await everything(desk) != before
+    assert await everything(context) != before
 
 
 @pytest.mark.parametrize("headers", FRIENDLY.values(), ids=FRIENDLY.keys())
@@ -158,8 +158,8 @@ async def test_reading_is_allowed_from_a_link_but_not_under_a_foreign_name(clien
         assert (await clients["events"].get(path, headers={"Host": "evil.example"})).status_code == 421
 
 
-async def test_two_hosts_are_refused(desk: Desk) -> None:
-    app = create_app("events", desk, LocalStages(desk), DoorPolicy())
+async def test_two_hosts_are_refused(context: TradingContext) -> None:
+    app = create_app("events", context, LocalCycleSteps(context), AccessPolicy())
     sent = await raw_request(app, [(b"host", b"localhost"), (b"host", b"evil.example")])
     assert sent[0]["status"] == 421
 
@@ -207,15 +207,15 @@ async def test_a_large_body_is_refused_before_it_is_parsed(clients: Clients, siz
         assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
-async def test_a_body_that_never_ends_is_given_up(desk: Desk) -> None:
-    app = create_app("events", desk, LocalStages(desk), DoorPolicy(body_receive_s=0.05))
+async def test_a_body_that_never_ends_is_given_up(context: TradingContext) -> None:
+    app = create_app("events", context, LocalCycleSteps(context), AccessPolicy(body_receive_s=0.05))
     sent = await raw_request(app, [(b"host", b"localhost"), (b"transfer-encoding", b"chunked")], [b"{"])
     assert sent[0]["status"] == 408
-    assert await desk.store.events_page(1, 0) == []
+    assert await context.store.events_page(1, 0) == []
 
 
-async def test_websockets_are_refused(desk: Desk) -> None:
-    app = create_app("events", desk, LocalStages(desk), DoorPolicy())
+async def test_websockets_are_refused(context: TradingContext) -> None:
+    app = create_app("events", context, LocalCycleSteps(context), AccessPolicy())
     assert await raw_request(app, [(b"host", b"localhost")], kind="websocket") == [
         {"type": "websocket.close", "code": 1008}
     ]
@@ -239,10 +239,10 @@ async def test_every_answer_carries_the_security_headers_and_no_cors(clients: Cl
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-async def test_with_a_token_only_health_is_open(desk: Desk) -> None:
-    policy = DoorPolicy(token="s3cret-token")
+async def test_with_a_token_only_health_is_open(context: TradingContext) -> None:
+    policy = AccessPolicy(token="s3cret-token")
     assert "s3cret-token" not in repr(policy)
-    app = create_app("events", desk, LocalStages(desk), policy)
+    app = create_app("events", context, LocalCycleSteps(context), policy)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost:8000") as client:
         assert (await client.get("/health")).status_code == 200
         for path in ("/events", "/docs", "/openapi.json", "/nothing"):
@@ -266,8 +266,8 @@ def test_a_route_must_say_whether_it_changes_something() -> None:
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_the_app_has_the_marked_routes_and_no_others(service: str, desk: Desk) -> None:
-    app = create_app(service, desk, LocalStages(desk), DoorPolicy())
+def test_the_app_has_the_marked_routes_and_no_others(service: str, context: TradingContext) -> None:
+    app = create_app(service, context, LocalCycleSteps(context), AccessPolicy())
     included = {id(route.original_router) for route in app.routes if hasattr(route, "original_router")}
     others = [route for route in app.routes if not hasattr(route, "original_router")]
     assert included == {id(router) for router in (*SERVICES[service].routers, *SHARED)}

@@ -15,7 +15,7 @@ import msgspec
 from polymarket_kit.errors import PrescientError
 from polymarket_kit.values import micro_to_text, parse_micro
 from prescient.domain.cycle import StepReport
-from prescient.domain.errors import StageUnavailable
+from prescient.domain.errors import StepUnavailable
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Step
 
@@ -51,7 +51,7 @@ class _Problem(msgspec.Struct):
     portfolio_id: int | None = None
 
 
-class HttpStages:
+class HttpCycleSteps:
     """Asks four services at their base URLs (``http://127.0.0.1:8000`` and so on). Close it when done."""
 
     def __init__(self, *, events_url: str, markets_url: str, strategy_url: str, paper_trading_url: str) -> None:
@@ -118,7 +118,7 @@ class HttpStages:
         try:
             return _report_of(msgspec.json.decode(body, type=_Answer).report)
         except msgspec.MsgspecError as error:
-            raise StageUnavailable(_not_ours(service, url, status)) from error
+            raise StepUnavailable(_not_ours(service, url, status)) from error
 
 
 def _event_fields(limits: EventFilter) -> dict[str, str]:
@@ -155,9 +155,9 @@ def _amount(name: str, value: float) -> tuple[str, int]:
     return name, int(value)
 
 
-def _away(service: str, url: str, error: Exception) -> StageUnavailable:
+def _away(service: str, url: str, error: Exception) -> StepUnavailable:
     kind = "did not answer in time" if isinstance(error, TimeoutError) else "does not answer"
-    return StageUnavailable(
+    return StepUnavailable(
         f"The {service} service at {url} {kind} ({type(error).__name__}). Start it: `prescient serve {service}`, or all "
         "with `prescient up`; `prescient status` shows what runs."
     )
@@ -175,10 +175,10 @@ def _error_of(service: str, url: str, status: int, body: bytes) -> PrescientErro
     try:
         problem = msgspec.json.decode(body, type=_Problem)
     except msgspec.MsgspecError:
-        return StageUnavailable(_not_ours(service, url, status))
+        return StepUnavailable(_not_ours(service, url, status))
     kind = next((found for found in _kinds(PrescientError) if found.code == problem.code), None)
     if kind is None:
-        return StageUnavailable(f"The {service} service failed: {problem.detail}")
+        return StepUnavailable(f"The {service} service failed: {problem.detail}")
     error = kind.__new__(kind)
     # The constructors compose the message from parts; here it has been composed already.
     Exception.__init__(error, problem.detail)
