@@ -14,7 +14,9 @@ from prescient.adapters.ids import SequenceIds
 from prescient.adapters.memory import MemoryStore
 from prescient.adapters.paper import PaperVenue
 from prescient.domain.market import Event, Market, MarketState, OrderBook, Outcome, PricePoint, Resolution, TradingRules
-from prescient.ports import EventPage, Store, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.market_data import EventPage
+from prescient.ports.store import Store
 from prescient.strategies import BUILT_IN
 
 START = datetime(2026, 5, 17, 6, 5, tzinfo=UTC)

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from prescient.adapters.paper import PaperVenue
 from prescient.domain.market import OrderBook
 from prescient.domain.stream import BookSeen, StreamEvent
-from prescient.ports import MarketData, Store, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.market_data import MarketData
+from prescient.ports.store import Store
 from tests.fakes import StaticMarketData, context_over
 
 

@@ -17,17 +17,14 @@ if TYPE_CHECKING:
 
     from prescient.adapters.postgres.server.embedded import EmbeddedPostgres
     from prescient.adapters.postgres.server.types import ConnectionInfo
+    from prescient.domain.records import ComponentHealth
     from prescient.paper_matching.queue import QueueModel
-    from prescient.ports import (
-        Clock,
-        ComponentHealth,
-        CycleSteps,
-        MarketData,
-        MarketStream,
-        Store,
-        Strategy,
-        TradingContext,
-    )
+    from prescient.ports.clock import Clock
+    from prescient.ports.context import TradingContext
+    from prescient.ports.market_data import MarketData, MarketStream
+    from prescient.ports.steps import CycleSteps
+    from prescient.ports.store import Store
+    from prescient.ports.strategy import Strategy
     from prescient.settings import Settings
 
 POLYMARKET_GAMMA_URL = "https://gamma-api.polymarket.com"
@@ -49,7 +46,7 @@ async def open_context(settings: Settings, *, venue_wanted: bool = True) -> Asyn
     from prescient.adapters.ids import SystemIds
     from prescient.adapters.paper import PaperVenue
     from prescient.adapters.recent import RecentMarketData
-    from prescient.ports import TradingContext
+    from prescient.ports.context import TradingContext
 
     async with AsyncExitStack() as stack:
         clock, source = await _open_clock(settings, stack) if venue_wanted else (_system_clock(), settings.source)

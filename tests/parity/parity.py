@@ -32,7 +32,7 @@ from prescient.domain.portfolio import NewPortfolio
 from prescient.domain.signal import Signal
 from prescient.domain.stream import BookSeen, LevelSeen, PrintSeen, StreamEvent, TickSeen
 from prescient.paper_matching.queue import QueueModel
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.orders import approve_intent, book_answer
 from prescient.trading.resting import hear, restore, send, sweep
 from tests.exchange.api.conftest import START

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import aiohttp
 import msgspec
 
-from prescient.ports import ComponentHealth
+from prescient.domain.records import ComponentHealth
 
 # A service that waits for its database says so after three seconds; this must be longer.
 HEALTH_S = 4.0

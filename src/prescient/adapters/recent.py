@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequen
 from typing import Generic, TypeVar
 
 from prescient.domain.market import MarketState, OrderBook, PricePoint, TradingRules
-from prescient.ports import Clock, EventPage, MarketData
+from prescient.ports.clock import Clock
+from prescient.ports.market_data import EventPage, MarketData
 
 # Well below the five seconds that a decision's book may be old.
 MAX_AGE_S = 2.0

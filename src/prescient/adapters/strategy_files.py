@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
+import ast
 import os
 from pathlib import Path
+from types import ModuleType
+
+import structlog
 
 from polymarket_kit.errors import PrescientError
-from prescient.ports import Parameter, Strategy
+from prescient import strategy as public
+from prescient.ports.strategy import Parameter, Strategy
+
+log = structlog.get_logger(__name__)
 
 REQUIRED = ("name", "description", "parameters", "history_hours", "decide")
 HISTORY_HOURS_MAX = 24 * 90
@@ -27,12 +33,16 @@ def load_strategies(paths: str) -> list[Strategy]:
 def _load(path: Path) -> Strategy:
     if not path.is_file():
         raise StrategyFileError(f"Strategy file {path} does not exist. Correct PRESCIENT_STRATEGIES.")
-    spec = importlib.util.spec_from_file_location(f"prescient_user_strategy_{path.stem}", path)
-    if spec is None or spec.loader is None:
+    if path.suffix != ".py":
         raise StrategyFileError(f"Strategy file {path} is not a Python file. Its name must end in .py.")
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType(f"prescient_user_strategy_{path.stem}")
+    module.__file__ = str(path)
     try:
-        spec.loader.exec_module(module)
+        tree = ast.parse(path.read_bytes(), filename=str(path))
+        _use_public_names(path, tree)
+        exec(compile(tree, str(path), "exec"), module.__dict__)  # noqa: S102 # the user's own file, as any import
+    except StrategyFileError:
+        raise
     except Exception as error:
         raise StrategyFileError(f"Strategy file {path} does not load: {type(error).__name__}: {error}") from error
     strategy: Strategy | None = getattr(module, "STRATEGY", None)
@@ -51,3 +61,29 @@ def _load(path: Path) -> Strategy:
     if not isinstance(parameters, tuple) or not all(isinstance(parameter, Parameter) for parameter in parameters):
         raise StrategyFileError(f"STRATEGY in {path}: parameters must be a tuple of Parameter, () for none.")
     return strategy
+
+
+def _use_public_names(path: Path, tree: ast.Module) -> None:
+    """Take names that the file imports from inside the product from the public module instead, and say so.
+
+    Raises StrategyFileError for a name that the public module does not have.
+    """
+    for node in ast.walk(tree):
+        module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+        if not isinstance(node, ast.ImportFrom) or not _is_inside(module):
+            continue
+        names = ", ".join(alias.name for alias in node.names)
+        unknown = [alias.name for alias in node.names if alias.name not in public.__all__]
+        if unknown:
+            raise StrategyFileError(
+                f"Strategy file {path}, line {node.lineno}: {', '.join(unknown)} cannot be imported from {module}. "
+                f"Strategies import from prescient.strategy, which has: {', '.join(public.__all__)}."
+            )
+        log.warning("strategy imports from an old path", file=str(path), line=node.lineno, old=module, names=names)
+        log.warning("write this instead", line=f"from {public.__name__} import {names}")
+        node.module = public.__name__
+
+
+def _is_inside(module: str) -> bool:
+    package = module.partition(".")[0]
+    return package in ("prescient", "polymarket_kit") and module != public.__name__

@@ -27,7 +27,9 @@ from prescient.api.background import Running
 from prescient.api.controller import COMPONENTS
 from prescient.api.dependencies import HealthOf, Hook, ServiceInfo
 from prescient.api.errors import add_handlers
-from prescient.ports import ComponentHealth, CycleSteps, TradingContext
+from prescient.domain.records import ComponentHealth
+from prescient.ports.context import TradingContext
+from prescient.ports.steps import CycleSteps
 from prescient.settings import (
     PORT_CONTROLLER,
     PORT_EVENTS,

@@ -20,7 +20,7 @@ from prescient.api.responses import Answer
 from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import CycleAlreadyRunning
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.cycle import as_it_ended, start_cycle
 from prescient.trading.explain import Explained, explain
 

@@ -11,7 +11,9 @@ from fastapi import Depends, Request
 from prescient import __version__
 from prescient.domain.cycle import StepReport
 from prescient.domain.errors import NotFoundError
-from prescient.ports import ComponentHealth, CycleSteps, TradingContext
+from prescient.domain.records import ComponentHealth
+from prescient.ports.context import TradingContext
+from prescient.ports.steps import CycleSteps
 
 HealthOf = Callable[[], Awaitable[dict[str, ComponentHealth]]]
 # A coroutine function without arguments: something to do before serving, or for as long as the service runs.

@@ -19,7 +19,8 @@ from prescient.domain.errors import NotFoundError
 from prescient.domain.market import Event
 from prescient.domain.screening import EventFilter, screen_event
 from prescient.domain.signal import Step
-from prescient.ports import CycleSteps, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.steps import CycleSteps
 
 router = APIRouter(route_class=StrictRoute, tags=["events"])
 

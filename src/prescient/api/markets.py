@@ -15,7 +15,8 @@ from prescient.api.responses import Answer, BookAnswer, MarketAnswer, MarketSnap
 from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.errors import NotFoundError
 from prescient.domain.market import Market
-from prescient.ports import CycleSteps, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.steps import CycleSteps
 
 router = APIRouter(route_class=StrictRoute, tags=["markets"])
 

@@ -16,7 +16,7 @@ from prescient.api.responses import Answer, StageAnswer, StepAnswer
 from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.errors import NoActivePortfolios
 from prescient.domain.portfolio import PortfolioStatus
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.execute import execute_signals
 from prescient.trading.mark import update_prices
 from prescient.worker.price_updater import HEARTBEAT, is_alive

@@ -16,7 +16,7 @@ from prescient.api.portfolio_responses import SnapshotAnswer
 from prescient.api.responses import Answer
 from prescient.api.strict_routes import StrictRoute, reads
 from prescient.domain.portfolio import Portfolio
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 
 router = APIRouter(route_class=StrictRoute, tags=["trading"])
 

@@ -10,7 +10,7 @@ from polymarket_kit.model import Level
 from polymarket_kit.values import micro_to_number
 from prescient.domain.cycle import STEP_NAMES, StepReport
 from prescient.domain.market import Event, Market, OrderBook
-from prescient.ports import MarketSnapshot
+from prescient.domain.records import MarketSnapshot
 
 MICRO_SUFFIX, DOLLAR_SUFFIX = "_micro", "_usd"
 

@@ -16,7 +16,7 @@ from prescient.api.inputs import Form, Id, LimitText, ListLimit, PortfolioId, Po
 from prescient.api.responses import Answer, StepAnswer, dollars
 from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.signal import Signal
-from prescient.ports import Parameter, Strategy
+from prescient.ports.strategy import Parameter, Strategy
 from prescient.trading.strategy_config import COMMON
 
 router = APIRouter(route_class=StrictRoute, tags=["strategy"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prescient.ports import Strategy
+from prescient.ports.strategy import Strategy
 from prescient.strategies.complete_set import CompleteSet
 from prescient.strategies.majority import Majority
 from prescient.strategies.momentum import Momentum

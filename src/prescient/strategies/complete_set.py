@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from polymarket_kit.fees import taker_fee
-from polymarket_kit.model import Side
-from polymarket_kit.values import MICRO, micro_to_text, multiply_up, parse_micro
-from prescient.domain.signal import MarketView, Pass, Proposal
-from prescient.ports import Parameter
+from prescient.strategy import (
+    MICRO,
+    MarketView,
+    Parameter,
+    Pass,
+    Proposal,
+    Side,
+    micro_to_text,
+    multiply_up,
+    parse_micro,
+    taker_fee,
+)
 
 
 class CompleteSet:

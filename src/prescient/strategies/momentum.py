@@ -7,11 +7,7 @@ from itertools import pairwise
 from math import erf, log, sqrt
 from typing import Any
 
-from polymarket_kit.model import Side
-from polymarket_kit.values import MICRO, micro_to_text
-from prescient.domain.market import PricePoint
-from prescient.domain.signal import MarketView, Pass, Proposal
-from prescient.ports import Parameter
+from prescient.strategy import MICRO, MarketView, Parameter, Pass, PricePoint, Proposal, Side, micro_to_text
 
 POINTS_MIN = 6
 # Prices this close to 0 or 1 have no meaningful log-odds.

@@ -19,7 +19,7 @@ from prescient import wiring
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import CASH, RESERVED, USD
 from prescient.domain.portfolio import Portfolio
-from prescient.ports import Store
+from prescient.ports.store import Store
 from prescient.settings import SERVICE_PORTS, Settings
 from prescient.supervisor.home import Home
 from prescient.tcp_ports import answers

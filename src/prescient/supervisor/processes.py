@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from prescient.api.dependencies import HealthOf
-    from prescient.ports import CycleSteps, TradingContext
+    from prescient.ports.context import TradingContext
+    from prescient.ports.steps import CycleSteps
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from polymarket_kit.errors import InvalidRequest
 from polymarket_kit.values import MICRO
 from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
 from prescient.domain.schedule import parse_schedule
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.strategy_config import check
 
 NAME_LENGTH_MAX = 100

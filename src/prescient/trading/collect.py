@@ -6,7 +6,7 @@ from prescient.domain.cycle import StepReport
 from prescient.domain.market import Event
 from prescient.domain.screening import EventFilter, screen_event
 from prescient.domain.signal import Decision, Step
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 
 
 async def collect_events(context: TradingContext, cycle_id: str) -> StepReport:

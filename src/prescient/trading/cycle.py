@@ -10,7 +10,9 @@ from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus, StepR
 from prescient.domain.errors import NoActivePortfolios, PortfolioNotActive
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.signal import Step
-from prescient.ports import Clock, CycleSteps, Store
+from prescient.ports.clock import Clock
+from prescient.ports.steps import CycleSteps
+from prescient.ports.store import Store
 
 # A cycle that broke off did so among the latest trades of its portfolios.
 TRADES_LOOKED_AT = 10_000

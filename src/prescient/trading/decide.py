@@ -17,7 +17,8 @@ from prescient.domain.market import Market, OrderBook, PricePoint
 from prescient.domain.portfolio import Portfolio
 from prescient.domain.screening import MarketFilter
 from prescient.domain.signal import Decision, MarketView, Pass, Proposal, Signal, Step
-from prescient.ports import Strategy, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.strategy import Strategy
 from prescient.trading.proposals import STRATEGY_ERROR, ask_strategy, printable
 from prescient.trading.strategy_config import complete
 

@@ -14,7 +14,7 @@ from prescient.domain.cycle import StepReport
 from prescient.domain.market import TradingRules
 from prescient.domain.order import ApprovedOrder, Refused, Rejected, Submission, Trade
 from prescient.domain.signal import Decision, Signal, Step
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.decide import strategy_of
 from prescient.trading.orders import approve, book_answer, sell_back
 from prescient.trading.recover import executing, resolve_orders

@@ -11,7 +11,7 @@ from polymarket_kit.values import micro_to_text
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.errors import NotFoundError
 from prescient.domain.signal import Decision
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.cycle import as_it_ended
 
 DECISIONS_SHOWN_MAX = 500

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 
 from prescient.domain.cycle import StepReport
 from prescient.domain.screening import EventFilter, MarketFilter
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.collect import collect_events, filter_events
 from prescient.trading.decide import decide_signals
 from prescient.trading.execute import execute_signals

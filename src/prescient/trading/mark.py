@@ -11,7 +11,7 @@ from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.portfolio import Mark, PortfolioStatus, Position
 from prescient.domain.signal import Step
 from prescient.paper_matching.book import walk
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.screen import save_books
 from prescient.trading.sets import merge_all
 from prescient.trading.settle import settle_resolved

@@ -8,6 +8,7 @@ from typing import Any
 from polymarket_kit.model import OrderType, Side
 from polymarket_kit.values import MICRO, parse_micro
 from prescient.domain import risk
+from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken, PositionMoved
 from prescient.domain.ledger import Transfer, release, reservation
 from prescient.domain.ledger import fills as fill_transfers
@@ -27,7 +28,7 @@ from prescient.domain.order import (
 from prescient.domain.portfolio import Position
 from prescient.domain.rules import MARKET_AMOUNT_STEP_MICRO, floor_to, worst_price
 from prescient.domain.signal import Signal
-from prescient.ports import Booking, TradingContext
+from prescient.ports.context import TradingContext
 
 BOOKING_ATTEMPTS_MAX = 5
 # Out at any price: the set's profit is gone, the open risk must not stay. The amount is the leg's own shares.

@@ -12,7 +12,7 @@ from polymarket_kit.values import MICRO, MICRO_MAX
 from prescient.domain.market import Market
 from prescient.domain.rules import MARKET_AMOUNT_STEP_MICRO
 from prescient.domain.signal import MarketView, Pass, Proposal
-from prescient.ports import Strategy
+from prescient.ports.strategy import Strategy
 
 log = structlog.get_logger(__name__)
 

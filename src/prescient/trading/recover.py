@@ -13,7 +13,8 @@ import structlog
 from prescient.domain.errors import ExecutionRunning, InvariantBroken, VenueUnavailable
 from prescient.domain.order import RESTING_STATUSES, Accepted, ApprovedOrder, Unknown
 from prescient.domain.signal import Signal
-from prescient.ports import Store, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.store import Store
 from prescient.trading.orders import book_answer, sell_back
 
 log = structlog.get_logger(__name__)

@@ -18,7 +18,8 @@ from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Signal
 from prescient.domain.stream import StreamEvent
-from prescient.ports import RestingVenue, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.venue import RestingVenue
 from prescient.trading.orders import approve_intent, book_answer, book_matched
 
 # Orders that no cycle decided on stand under this name.

@@ -8,7 +8,7 @@ from prescient.domain.cycle import StepReport
 from prescient.domain.market import Market, MarketFigures
 from prescient.domain.screening import Drop, EventFilter, MarketFilter, screen_market
 from prescient.domain.signal import Decision, Step
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.collect import passing_events
 
 SNAPSHOT_SOURCE = "cycle"

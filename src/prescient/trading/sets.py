@@ -15,7 +15,7 @@ from prescient.domain.errors import ConflictError, NotFoundError, PositionMoved
 from prescient.domain.ledger import USD, swapped
 from prescient.domain.market import Market
 from prescient.domain.portfolio import Position
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.orders import free_shares
 from prescient.trading.settle import is_final
 

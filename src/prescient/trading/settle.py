@@ -7,7 +7,7 @@ from prescient.domain.errors import InvariantBroken, PositionMoved
 from prescient.domain.ledger import settlement
 from prescient.domain.market import MarketState, Resolution
 from prescient.domain.portfolio import Position
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 
 ATTEMPTS_MAX = 5
 # Shares bought before a resolution but booked after its payout are paid apart, under a number of their own.

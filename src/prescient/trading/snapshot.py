@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prescient.domain.cycle import StepReport
 from prescient.domain.signal import Step
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 
 
 async def take_snapshot(context: TradingContext, cycle_id: str, portfolio_id: int) -> StepReport:

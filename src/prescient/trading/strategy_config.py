@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from polymarket_kit.errors import InvalidRequest
-from prescient.ports import Parameter, Strategy
+from prescient.ports.strategy import Parameter, Strategy
 
 TEXT_LENGTH_MAX = 100
 LIST_LENGTH_MAX = 100

@@ -12,7 +12,8 @@ import structlog
 from polymarket_kit.errors import PrescientError
 from prescient.domain.cycle import StepReport
 from prescient.domain.errors import StoreUnavailable, VenueUnavailable
-from prescient.ports import Lease, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.store import Lease
 from prescient.trading.mark import update_prices
 from prescient.trading.recover import recover
 

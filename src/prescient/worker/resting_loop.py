@@ -11,7 +11,8 @@ import asyncio
 import structlog
 
 from polymarket_kit.errors import PrescientError
-from prescient.ports import Lease, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.store import Lease
 from prescient.trading.resting import cancel_stranded, hear, mend, restore, sweep
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,8 @@ import structlog
 
 from prescient.domain.errors import StoreUnavailable
 from prescient.domain.portfolio import PortfolioStatus
-from prescient.ports import Clock, Lease, Store
+from prescient.ports.clock import Clock
+from prescient.ports.store import Lease, Store
 from prescient.worker.scheduler import Answer, Due, Scheduler
 
 log = structlog.get_logger(__name__)

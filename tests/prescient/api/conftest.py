@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 from prescient.api.access import AccessPolicy
 from prescient.api.app import SERVICES, create_app
 from prescient.api.controller import COMPONENTS
-from prescient.ports import ComponentHealth, TradingContext
+from prescient.domain.records import ComponentHealth
+from prescient.ports.context import TradingContext
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.api.world import SmallMarketData, small_context
 

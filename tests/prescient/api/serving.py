@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from prescient.api.access import AccessPolicy
 from prescient.api.app import create_app
 from prescient.api.serve import serve_apps
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.conftest import free_port
 

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from prescient.api.access import AccessPolicy
 from prescient.api.app import SERVICES, SHARED, create_app
 from prescient.api.strict_routes import StrictRoute, reads
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.api.conftest import Clients
 

@@ -13,7 +13,8 @@ from prescient.api.access import AccessPolicy
 from prescient.api.app import create_app
 from prescient.domain.cycle import CycleRequest
 from prescient.domain.errors import InvariantBroken
-from prescient.ports import ComponentHealth, TradingContext
+from prescient.domain.records import ComponentHealth
+from prescient.ports.context import TradingContext
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.api.conftest import PORTFOLIO, Clients
 from tests.prescient.api.world import NOW, SmallMarketData

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from tests.prescient.api.conftest import Clients
 from tests.prescient.api.world import SmallMarketData
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from prescient.api.app import SERVICES
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from tests.prescient.api.conftest import Clients
 from tests.prescient.api.test_access import everything, routes_of
 

@@ -26,7 +26,8 @@ from prescient.domain.errors import (
     VenueUnavailable,
 )
 from prescient.domain.screening import EventFilter, MarketFilter
-from prescient.ports import CycleSteps, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.steps import CycleSteps
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.local_steps import LocalCycleSteps

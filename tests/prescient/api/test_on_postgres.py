@@ -11,7 +11,7 @@ import pytest
 from prescient.adapters.postgres.store.store import open_store
 from prescient.api.access import AccessPolicy
 from prescient.api.app import SERVICES, create_app
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.api.conftest import PORTFOLIO, all_online
 from tests.prescient.api.world import SmallMarketData, small_context

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from polymarket_kit.values import MICRO
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from tests.prescient.api.conftest import Clients
 from tests.prescient.api.test_access import HOSTILE, everything
 from tests.prescient.api.world import NOW, SmallMarketData, event, market

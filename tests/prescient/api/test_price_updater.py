@@ -17,7 +17,7 @@ from prescient.adapters.memory import MemoryStore
 from prescient.adapters.memory.tables import Tables
 from prescient.domain.cycle import CycleRequest
 from prescient.domain.errors import StoreUnavailable
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.local_steps import LocalCycleSteps

@@ -18,7 +18,7 @@ from prescient.api.protocol import DeadlineProtocol
 from prescient.api.serve import ServiceDidNotStart, holder_of, serve_apps
 from prescient.domain.cycle import CycleRequest
 from prescient.domain.errors import StoreUnavailable
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.tcp_ports import PortTaken
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.conftest import free_port

@@ -10,7 +10,7 @@ import pytest
 from polymarket_kit.model import Payout
 from polymarket_kit.values import MICRO
 from prescient.domain.market import MarketState, Resolution
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from tests.prescient.api.conftest import PORTFOLIO, Clients
 from tests.prescient.api.world import NOW, SmallMarketData
 

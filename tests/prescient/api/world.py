@@ -15,7 +15,9 @@ from prescient.adapters.memory import MemoryStore
 from prescient.adapters.paper import PaperVenue
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import Event, Market, MarketState, OrderBook, Outcome, PricePoint, Resolution, TradingRules
-from prescient.ports import Clock, EventPage, TradingContext
+from prescient.ports.clock import Clock
+from prescient.ports.context import TradingContext
+from prescient.ports.market_data import EventPage
 from prescient.strategies import BUILT_IN
 from tests.streams import FedStream
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from prescient.adapters.memory import MemoryStore
-from prescient.ports import Store
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import House
 
 

@@ -9,7 +9,7 @@ from polymarket_kit.values import MICRO
 from prescient.domain.order import OrderStatus, Refused
 from prescient.domain.portfolio import NewPortfolio
 from prescient.domain.stream import PrintSeen, StreamEvent
-from prescient.ports import Store
+from prescient.ports.store import Store
 from prescient.trading.resting import LimitForm, PlacedOrder, hear, place_limit, restore
 from tests.fakes import START, StaticMarketData, binary_market
 from tests.prescient.contract.store_examples import pages

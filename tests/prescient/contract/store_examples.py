@@ -9,6 +9,7 @@ from typing import Any
 
 from polymarket_kit.model import FeeSchedule, Level, OrderType, Side
 from polymarket_kit.values import MICRO, multiply_up
+from prescient.domain.booking import Booking
 from prescient.domain.cycle import CycleRequest
 from prescient.domain.ledger import fills as fill_transfers
 from prescient.domain.ledger import release, reservation, settlement
@@ -16,7 +17,8 @@ from prescient.domain.market import Event, Market, OrderBook, Outcome
 from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, OrderStatus, Trade
 from prescient.domain.portfolio import NewPortfolio, Portfolio, Position
 from prescient.domain.signal import Signal
-from prescient.ports import Booking, EventPage, Store
+from prescient.ports.market_data import EventPage
+from prescient.ports.store import Store
 
 NOW = datetime(2026, 5, 17, 12, 30, 15, 123456, tzinfo=UTC)
 USD = MICRO

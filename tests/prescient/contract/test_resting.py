@@ -13,7 +13,8 @@ from prescient.domain.ledger import CASH, RESERVED, USD
 from prescient.domain.order import Accepted, OrderStatus, Refused
 from prescient.domain.portfolio import NewPortfolio, PortfolioStatus
 from prescient.domain.stream import GapSeen, LevelSeen, MarketResolvedSeen, TickSeen
-from prescient.ports import Store, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.store import Store
 from prescient.trading.orders import book_matched
 from prescient.trading.recover import recover
 from prescient.trading.resting import (

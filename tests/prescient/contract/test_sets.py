@@ -14,7 +14,8 @@ from prescient.domain.ledger import USD, swapped
 from prescient.domain.market import Market, MarketState, Resolution
 from prescient.domain.order import OrderStatus
 from prescient.domain.portfolio import NewPortfolio, Position
-from prescient.ports import Store, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.store import Store
 from prescient.trading.mark import mark_positions
 from prescient.trading.resting import LimitForm, PlacedOrder, place_limit, restore
 from prescient.trading.sets import NotConvertible, NothingToMerge, convert_no_shares, merge_all, merge_sets

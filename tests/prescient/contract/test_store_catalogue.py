@@ -10,7 +10,9 @@ import pytest
 
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import Event, Resolution
-from prescient.ports import Collected, EventPage, MarketSnapshot, Store
+from prescient.domain.records import Collected, MarketSnapshot
+from prescient.ports.market_data import EventPage
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import NOW, USD, book, event, later, market, pages
 
 

@@ -18,7 +18,7 @@ from prescient.domain.errors import (
 )
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Step
-from prescient.ports import Store
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import NOW, House, cycle_request, funded, later
 
 

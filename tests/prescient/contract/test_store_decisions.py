@@ -9,7 +9,7 @@ from typing import Any
 
 from prescient.domain.cycle import CycleStatus
 from prescient.domain.signal import Decision, Step
-from prescient.ports import Store
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import NOW, book, cycle_request, event, funded, later, market, pages
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prescient.domain.errors import StoreUnavailable
-from prescient.ports import Store
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import NOW, House, later
 
 

@@ -15,12 +15,12 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from polymarket_kit.model import Side
 from prescient.adapters.memory import MemoryStore
+from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import balances, release, reservation
 from prescient.domain.order import ApprovedOrder, OrderStatus
 from prescient.domain.portfolio import Mark
 from prescient.domain.signal import Signal
-from prescient.ports import Booking
 from tests.prescient.contract.store_examples import USD, fill, filled, funded, intent_of, later, settled, signal
 
 TOKENS = st.sampled_from(["yes", "no", "other"])

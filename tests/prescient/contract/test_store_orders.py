@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 
 from polymarket_kit.model import Side
+from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import release, reservation
 from prescient.domain.order import ApprovedOrder, Consumption, OrderStatus, Refused
-from prescient.ports import Booking, Store
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import (
     NOW,
     USD,

@@ -14,7 +14,7 @@ from prescient.domain.errors import ConflictError, PortfolioNotActive, Portfolio
 from prescient.domain.ledger import reservation
 from prescient.domain.order import ApprovedOrder
 from prescient.domain.portfolio import Mark, NewPortfolio, PortfolioStatus
-from prescient.ports import Store
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import (
     NOW,
     USD,

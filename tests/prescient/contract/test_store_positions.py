@@ -9,10 +9,11 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from polymarket_kit.model import Side
+from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import settlement
 from prescient.domain.portfolio import Mark
-from prescient.ports import Booking, Store
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import (
     NO,
     NOW,

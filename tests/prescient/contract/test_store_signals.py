@@ -9,7 +9,7 @@ import pytest
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound
 from prescient.domain.ledger import reservation
 from prescient.domain.order import ApprovedOrder, Refused
-from prescient.ports import Store
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import NOW, USD, funded, intent_of, later, reserved, signal, trace
 
 

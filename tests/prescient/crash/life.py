@@ -16,7 +16,8 @@ from prescient.adapters.memory import MemoryStore
 from prescient.adapters.postgres.store.store import open_store
 from prescient.domain.cycle import CycleStatus
 from prescient.domain.signal import Step
-from prescient.ports import Store, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.store import Store
 from prescient.trading.recover import recover
 from prescient.trading.settle import is_final
 from tests.prescient.faults.house import House, check_books

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from tests.prescient.crash.life import Life, die
 from tests.prescient.faults.house import Tripwire
 

@@ -21,7 +21,7 @@ from prescient.adapters.postgres.store.store import open_store
 from prescient.domain.ledger import RESERVED, USD
 from prescient.domain.order import RESTING_STATUSES
 from prescient.domain.stream import PrintSeen
-from prescient.ports import Store
+from prescient.ports.store import Store
 from prescient.trading.recover import recover
 from prescient.trading.resting import restore, sweep
 from tests.fakes import START

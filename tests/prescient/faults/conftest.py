@@ -8,7 +8,7 @@ import pytest
 
 from prescient.adapters.memory import MemoryStore
 from prescient.adapters.postgres.store.store import open_store
-from prescient.ports import Store
+from prescient.ports.store import Store
 
 
 @pytest.fixture

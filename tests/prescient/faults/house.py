@@ -22,7 +22,8 @@ from prescient.adapters.recent import RecentMarketData
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD
 from prescient.domain.screening import MarketFilter
-from prescient.ports import Store, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.store import Store
 from prescient.strategies import BUILT_IN
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle

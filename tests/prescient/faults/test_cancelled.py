@@ -7,7 +7,7 @@ import asyncio
 from polymarket_kit.values import MICRO
 from prescient.adapters.postgres.store.store import open_store
 from prescient.domain.portfolio import NewPortfolio
-from prescient.ports import Store
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import NOW, reserved, signal
 from tests.prescient.faults.house import check_books
 

@@ -14,7 +14,8 @@ from prescient.domain.errors import ConflictError, InvariantBroken, StoreUnavail
 from prescient.domain.ledger import reservation
 from prescient.domain.order import ApprovedOrder
 from prescient.domain.portfolio import NewPortfolio
-from prescient.ports import Claim, Store
+from prescient.domain.records import Claim
+from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import (
     NOW,
     USD,

@@ -17,7 +17,7 @@ from prescient.adapters.postgres.store.store import open_store
 from prescient.domain.cycle import CycleStatus
 from prescient.domain.errors import StoreUnavailable
 from prescient.domain.signal import Step
-from prescient.ports import Store
+from prescient.ports.store import Store
 from prescient.trading.mark import update_prices
 from tests.postgres_fixture import PostgresServer
 from tests.prescient.faults.house import CATALOGUE, House, Tripwire, check_books

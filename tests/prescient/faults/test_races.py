@@ -17,7 +17,9 @@ from prescient.domain.errors import CycleAlreadyRunning, ExecutionRunning, Idemp
 from prescient.domain.market import Market, MarketState, OrderBook, Resolution
 from prescient.domain.portfolio import Mark, Position
 from prescient.domain.signal import MarketView, Pass, Proposal, Step
-from prescient.ports import Parameter, Store, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.store import Store
+from prescient.ports.strategy import Parameter
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.execute import execute_signals

@@ -15,7 +15,8 @@ from polymarket_kit.values import MICRO
 from prescient.adapters.strategy_files import StrategyFileError, load_strategies
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.signal import MarketView, Pass, Proposal, Step
-from prescient.ports import Parameter, TradingContext
+from prescient.ports.context import TradingContext
+from prescient.ports.strategy import Parameter
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.explain import explain

@@ -12,7 +12,7 @@ from prescient.adapters.polymarket.messages.http import HttpResponse
 from prescient.domain.cycle import CycleStatus
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.signal import Step
-from prescient.ports import Store
+from prescient.ports.store import Store
 from tests.prescient.faults.house import BOOKS, CATALOGUE, HISTORY, RULES, STATES, FaultyTransport, House, check_books
 
 FAULTS = ("429", "500", "html", "half", "nothing")

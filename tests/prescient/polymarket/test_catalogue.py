@@ -13,7 +13,7 @@ from prescient.adapters.polymarket import PolymarketData
 from prescient.adapters.polymarket.data import PAGES_MAX
 from prescient.adapters.polymarket.messages.http import HttpResponse
 from prescient.domain.errors import VenueUnavailable
-from prescient.ports import EventPage
+from prescient.ports.market_data import EventPage
 from tests.prescient.messages.recorded import read
 from tests.prescient.polymarket.fake_venue import (
     Asked,

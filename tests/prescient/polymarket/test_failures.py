@@ -14,7 +14,7 @@ from prescient.adapters.polymarket import AiohttpTransport, PolymarketData
 from prescient.adapters.polymarket.client import RequestRefused, RetryPolicy
 from prescient.adapters.polymarket.messages.http import HttpResponse, TransportFailed
 from prescient.domain.errors import VenueUnavailable
-from prescient.ports import MarketData
+from prescient.ports.market_data import MarketData
 from tests.conftest import free_port
 from tests.prescient.polymarket.fake_venue import LocalTransport, Script, book_object, json_answer, never, served
 

@@ -13,8 +13,9 @@ import pytest
 
 from prescient.adapters.postgres.store.catalogue_upsert import CATALOGUE_LOCK
 from prescient.adapters.postgres.store.store import PostgresStore, open_store
+from prescient.domain.records import Collected
 from prescient.domain.signal import Decision, Step
-from prescient.ports import Collected, EventPage
+from prescient.ports.market_data import EventPage
 from tests.prescient.contract.store_examples import NOW, book, event, later, market, pages
 
 

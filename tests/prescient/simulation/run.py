@@ -31,7 +31,7 @@ from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import OWN_ACCOUNTS
 from prescient.domain.portfolio import Position
 from prescient.domain.signal import Step
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.strategies import BUILT_IN
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle

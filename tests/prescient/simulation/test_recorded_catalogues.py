@@ -21,7 +21,7 @@ from prescient.adapters.polymarket import PolymarketData
 from prescient.domain.cycle import CycleRequest, CycleStatus
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Step
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.strategies import BUILT_IN
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle

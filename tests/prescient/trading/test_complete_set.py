@@ -11,7 +11,7 @@ from polymarket_kit.values import MICRO
 from prescient.domain.market import OrderBook
 from prescient.domain.order import ApprovedOrder, Rejected, Submission
 from prescient.domain.signal import Step
-from prescient.ports import Venue
+from prescient.ports.venue import Venue
 from tests.fakes import StaticMarketData, binary_market, context_over
 from tests.prescient.trading.test_cycle import portfolio_of, run
 

@@ -18,7 +18,7 @@ from prescient.domain.market import Market, TradingRules
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.screening import MarketFilter
 from prescient.domain.signal import Step
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.explain import explain

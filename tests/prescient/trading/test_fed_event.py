@@ -18,7 +18,7 @@ from prescient.domain.cycle import CycleReport
 from prescient.domain.ledger import CASH, FEES, SHARES, VENUE
 from prescient.domain.screening import MarketFilter
 from prescient.domain.signal import Step
-from prescient.ports import TradingContext
+from prescient.ports.context import TradingContext
 from tests.fakes import StaticMarketData, context_over
 from tests.prescient.trading.test_cycle import portfolio_of, run
 

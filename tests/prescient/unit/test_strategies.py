@@ -143,3 +143,38 @@ def test_a_strategy_file_that_cannot_be_used_is_named(tmp_path: Path, text: str 
         path.write_text(text, encoding="utf-8")
     with pytest.raises(StrategyFileError, match=complaint):
         load_strategies(str(path))
+
+
+OLD_PATHS = """
+from prescient.domain.market import Side
+from prescient.domain.signal import MarketView, Pass, Proposal
+from prescient.domain.values import MICRO
+from prescient.ports import Parameter
+
+
+class Old:
+    name, description, parameters, history_hours = "old", "imports as it did before", (Parameter("x", "number", 1, ""),), 0
+
+    def decide(self, view: MarketView, config: dict) -> list[Proposal] | Pass:
+        return Pass("never", str(MICRO), Side.BUY.value)
+
+
+STRATEGY = Old()
+"""
+
+
+def test_a_file_with_old_paths_loads_and_is_told_the_new_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "old.py"
+    path.write_text(OLD_PATHS)
+    (strategy,) = load_strategies(str(path))
+    assert strategy.decide(view(), {}) == Pass("never", "1000000", "BUY")
+    assert "from prescient.strategy import MarketView, Pass, Proposal" in capsys.readouterr().out
+
+
+def test_a_name_that_is_not_public_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    path = tmp_path / "deep.py"
+    path.write_text("from prescient.adapters.ids import SystemIds\n")
+    with pytest.raises(StrategyFileError, match=r"line 1: SystemIds cannot be imported .* prescient\.strategy"):
+        load_strategies(str(path))

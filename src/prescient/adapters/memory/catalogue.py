@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from polymarket_kit.model import Level
 from prescient.adapters.memory.tables import DecisionBatch, SnapshotRow, StoreBase, Tables
 from prescient.domain.market import Event, Market, MarketFigures, OrderBook
+from prescient.domain.records import Collected
 from prescient.domain.signal import Decision
-from prescient.ports import Collected, EventPage
+from prescient.ports.market_data import EventPage
 
 
 class CatalogueMethods(StoreBase):

@@ -18,6 +18,7 @@ from prescient.adapters.memory.tables import (
     write_position,
     write_transfers,
 )
+from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import SHARES, Transfer
 from prescient.domain.order import (
@@ -32,7 +33,6 @@ from prescient.domain.order import (
 )
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Signal
-from prescient.ports import Booking
 
 
 class SignalMethods(StoreBase):

@@ -22,7 +22,8 @@ from prescient.domain.errors import (
 )
 from prescient.domain.ledger import opening
 from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
-from prescient.ports import Claim, Lease
+from prescient.domain.records import Claim
+from prescient.ports.store import Lease
 
 INTERRUPTED = "The process that ran this cycle ended or lost the database. What it booked stays booked, whole."
 # Whoever holds a lease in this process needs turns to get on, not time.

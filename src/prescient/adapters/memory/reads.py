@@ -7,7 +7,7 @@ from itertools import islice
 
 from prescient.adapters.memory.tables import StoreBase
 from prescient.domain.market import Event, Market
-from prescient.ports import MarketSnapshot
+from prescient.domain.records import MarketSnapshot
 
 
 class ReadMethods(StoreBase):

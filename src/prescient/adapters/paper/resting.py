@@ -17,7 +17,8 @@ from prescient.domain.resting import RestingOrder
 from prescient.domain.rules import EXPIRES_EARLY_S
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, StreamEvent
 from prescient.paper_matching.queue import LevelKey, MarketQueue, Outcome, QueueModel
-from prescient.ports import Clock, MarketStream
+from prescient.ports.clock import Clock
+from prescient.ports.market_data import MarketStream
 
 CANCELED = "canceled on request"
 SELF_MATCH = "order would have matched another order of the same portfolio"

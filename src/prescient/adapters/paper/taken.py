@@ -7,7 +7,7 @@ from polymarket_kit.values import MICRO
 from prescient.domain.order import Consumption
 from prescient.paper_matching.book import with_level
 from prescient.paper_matching.queue import LevelKey
-from prescient.ports import Store
+from prescient.ports.store import Store
 
 MEMORY_SIDES_MAX = 20_000
 

@@ -20,7 +20,9 @@ from prescient.domain.order import Accepted, ApprovedOrder, Consumption, OrderSt
 from prescient.domain.rules import check_crossing, check_limit_order, check_taker_order
 from prescient.paper_matching.book import Walk, book_side, walk, with_taken, without_own
 from prescient.paper_matching.queue import QueueModel
-from prescient.ports import Clock, MarketData, MarketStream, Store
+from prescient.ports.clock import Clock
+from prescient.ports.market_data import MarketData, MarketStream
+from prescient.ports.store import Store
 
 # The venue holds marketable orders of flagged markets for 50 ms (since 2026-08-17) and cannot be asked to cancel them.
 TAKER_DELAY_S = 0.05

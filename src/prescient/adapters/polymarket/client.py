@@ -19,7 +19,7 @@ from polymarket_kit.messages.pages import MalformedMessage, printable
 from prescient.adapters.polymarket.limits import Rate, TokenBucket
 from prescient.adapters.polymarket.messages.http import HttpResponse, HttpTransport, TransportFailed
 from prescient.domain.errors import VenueUnavailable
-from prescient.ports import Clock
+from prescient.ports.clock import Clock
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)

@@ -28,7 +28,8 @@ from prescient.adapters.polymarket.rules_cache import RulesCache
 from prescient.adapters.polymarket.transport import AiohttpTransport, is_loopback
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import MarketState, OrderBook, PricePoint, Resolution, TradingRules
-from prescient.ports import Clock, EventPage, Gather
+from prescient.ports.clock import Clock, Gather
+from prescient.ports.market_data import EventPage
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)

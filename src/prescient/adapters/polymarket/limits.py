@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prescient.ports import Clock
+from prescient.ports.clock import Clock
 
 
 @dataclass(frozen=True, slots=True)

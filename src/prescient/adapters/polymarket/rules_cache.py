@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from prescient.domain.market import TradingRules
-from prescient.ports import Clock
+from prescient.ports.clock import Clock
 
 ENTRIES_MAX = 20_000
 

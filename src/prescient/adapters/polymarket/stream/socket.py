@@ -16,7 +16,7 @@ from prescient.adapters.polymarket.messages.stream_messages import subscription,
 from prescient.adapters.polymarket.stream.assets import Asset, StreamLimits
 from prescient.adapters.polymarket.stream.book_tracker import OrderBookTracker
 from prescient.adapters.polymarket.transport import LOOPBACK_HOSTS
-from prescient.ports import Clock
+from prescient.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
 PING, PONG = b"PING", b"PONG"

@@ -18,7 +18,7 @@ from prescient.adapters.polymarket.stream.socket import StreamSocket
 from prescient.adapters.polymarket.stream.watch import Books, StreamWatch
 from prescient.domain.market import OrderBook
 from prescient.domain.stream import StreamEvent
-from prescient.ports import Clock
+from prescient.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
 SECOND_MS = 1_000

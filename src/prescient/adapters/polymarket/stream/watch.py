@@ -14,7 +14,7 @@ from prescient.adapters.polymarket.stream.assets import MOVED, POLLED, RESUBSCRI
 from prescient.adapters.polymarket.stream.book_tracker import OrderBookTracker
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import OrderBook
-from prescient.ports import Clock
+from prescient.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
 Books = Callable[[Sequence[str]], Awaitable[dict[str, OrderBook]]]

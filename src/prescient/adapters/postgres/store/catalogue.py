@@ -24,7 +24,8 @@ from prescient.adapters.postgres.store.catalogue_rows import (
 from prescient.adapters.postgres.store.catalogue_upsert import CATALOGUE_LOCK, prepare, write_page
 from prescient.adapters.postgres.store.partitions import append_rows
 from prescient.domain.market import Event, Market, MarketFigures, OrderBook
-from prescient.ports import Collected, EventPage
+from prescient.domain.records import Collected
+from prescient.ports.market_data import EventPage
 
 _EVENT = ", ".join(EVENT_COLUMNS)
 _MARKET = ", ".join(f"markets.{name}" for name in MARKET_COLUMNS)

@@ -24,7 +24,7 @@ from prescient.domain.errors import (
     NotFoundError,
     PortfolioNotFound,
 )
-from prescient.ports import Claim
+from prescient.domain.records import Claim
 
 INTERRUPTED = "The process that ran this cycle ended or lost the database. What it booked stays booked, whole."
 TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from prescient.adapters.postgres.lock_session import LockSession
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.tables import heartbeats, leases
-from prescient.ports import Lease
+from prescient.ports.store import Lease
 
 ASK_AGAIN_S = 0.05
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.catalogue_rows import EVENT_COLUMNS, MARKET_COLUMNS, event_of, market_of
 from prescient.domain.market import Event, Market
-from prescient.ports import MarketSnapshot
+from prescient.domain.records import MarketSnapshot
 
 _EVENT = ", ".join(EVENT_COLUMNS)
 _MARKET = ", ".join(MARKET_COLUMNS)

@@ -21,6 +21,7 @@ from prescient.adapters.postgres.store.money import (
 from prescient.adapters.postgres.store.resting import keep_place
 from prescient.adapters.postgres.store.rows import ORDER, TRADE, order_of, trade_of
 from prescient.adapters.postgres.store.tables import consumption, fills, orders, trades
+from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound
 from prescient.domain.ledger import Transfer
 from prescient.domain.order import (
@@ -33,7 +34,6 @@ from prescient.domain.order import (
     Refused,
     Trade,
 )
-from prescient.ports import Booking
 
 FINAL = sorted(status.value for status in TERMINAL_STATUSES)
 
