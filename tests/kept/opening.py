@@ -1,4 +1,4 @@
-"""The doors of the program through which the tests open what it has kept; when packages or tables move, this file follows."""
+"""The program's own ways in, through which the tests open what it has kept; when packages or tables move, this file follows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from prescient.ports import Store
+from prescient.ports.store import Store
 from prescient.settings import Settings
 from prescient.wiring import open_store
 
