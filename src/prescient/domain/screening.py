@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from polymarket_kit.values import MICRO, micro_to_text
 from prescient.domain.market import Event, Market, MarketFigures
+from prescient.domain.reasons import Reason
 
 USD = MICRO
 
@@ -40,31 +41,31 @@ class Drop(NamedTuple):
 def screen_event(event: Event, limits: EventFilter) -> Drop | None:
     """Return None if the event goes on, else why not. The first reason found is the one recorded."""
     if not event.active or event.closed:
-        return Drop("event_not_active")
+        return Drop(Reason.EVENT_NOT_ACTIVE)
     if event.liquidity_micro < limits.event_min_liquidity_micro:
-        return Drop("event_liquidity_low", micro_to_text(event.liquidity_micro), "event_min_liquidity")
+        return Drop(Reason.EVENT_LIQUIDITY_LOW, micro_to_text(event.liquidity_micro), "event_min_liquidity")
     if event.volume_micro < limits.event_min_volume_micro:
-        return Drop("event_volume_low", micro_to_text(event.volume_micro), "event_min_volume")
+        return Drop(Reason.EVENT_VOLUME_LOW, micro_to_text(event.volume_micro), "event_min_volume")
     return None
 
 
 def screen_market(market: Market | MarketFigures, limits: MarketFilter) -> Drop | None:
     """Return None if the market goes on, else why not."""
     if not market.tradable:
-        return Drop("market_not_tradable", _closed_gate(market))
+        return Drop(Reason.MARKET_NOT_TRADABLE, _closed_gate(market))
     if market.placeholder:
-        return Drop("market_placeholder")
+        return Drop(Reason.MARKET_PLACEHOLDER)
     if market.liquidity_micro < limits.min_liquidity_micro:
-        return Drop("liquidity_low", micro_to_text(market.liquidity_micro), "min_liquidity")
+        return Drop(Reason.LIQUIDITY_LOW, micro_to_text(market.liquidity_micro), "min_liquidity")
     if market.volume_micro < limits.min_volume_micro:
-        return Drop("volume_low", micro_to_text(market.volume_micro), "min_volume")
+        return Drop(Reason.VOLUME_LOW, micro_to_text(market.volume_micro), "min_volume")
     conviction = market.conviction_micro
     if conviction is None:
-        return Drop("price_missing")
+        return Drop(Reason.PRICE_MISSING)
     if conviction < limits.min_market_conviction_micro:
-        return Drop("conviction_low", micro_to_text(conviction), "min_market_conviction")
+        return Drop(Reason.CONVICTION_LOW, micro_to_text(conviction), "min_market_conviction")
     if conviction > limits.max_market_conviction_micro:
-        return Drop("conviction_high", micro_to_text(conviction), "max_market_conviction")
+        return Drop(Reason.CONVICTION_HIGH, micro_to_text(conviction), "max_market_conviction")
     return None
 
 

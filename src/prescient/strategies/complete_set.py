@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from prescient.domain.reasons import Reason
 from prescient.strategy import (
     MICRO,
     MarketView,
@@ -37,14 +38,14 @@ class CompleteSet:
         for outcome in view.market.outcomes:
             book = view.books.get(outcome.token_id)
             if book is None or not book.asks:
-                return Pass("no_ask" if book else "no_book")
+                return Pass(Reason.NO_ASK if book else Reason.NO_BOOK)
             asks.append((outcome.token_id, book.asks[0]))
         if len(asks) != 2:
-            return Pass("not_binary", str(len(asks)))
+            return Pass(Reason.NOT_BINARY, str(len(asks)))
         cost = sum(ask.price_micro + taker_fee(view.market.fees, MICRO, ask.price_micro) for _, ask in asks)
         edge = MICRO - cost
         if edge < max(parse_micro(config["min_edge_usd"]), 1):
-            return Pass("set_too_dear", micro_to_text(cost), "min_edge_usd")
+            return Pass(Reason.SET_TOO_DEAR, micro_to_text(cost), "min_edge_usd")
         size = min(ask.size_micro for _, ask in asks)
         dearest = max(ask.price_micro for _, ask in asks)
         # The portfolio's trade size pays for the whole set, so each leg gets the shares that it buys of both.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from prescient.domain.reasons import Reason
 from prescient.strategy import (
     MICRO,
     Market,
@@ -33,10 +34,10 @@ class Majority:
     def decide(self, view: MarketView, config: dict[str, Any]) -> Sequence[Proposal] | Pass:
         likely = self._likely(view.market)
         if likely is None:
-            return Pass("no_majority", micro_to_text(view.market.conviction_micro or 0))
+            return Pass(Reason.NO_MAJORITY, micro_to_text(view.market.conviction_micro or 0))
         book = view.books.get(likely.token_id)
         if book is None or not book.asks:
-            return Pass("no_ask" if book else "no_book")
+            return Pass(Reason.NO_ASK if book else Reason.NO_BOOK)
         score = self._score(likely, book)
         reason = f"{likely.name} is above 50 %: catalogue {_text(likely.price_micro)}, ask {_text(book.best_ask_micro)}"
         return [Proposal(likely.token_id, Side.BUY, score, book.asks[0].price_micro, reason)]

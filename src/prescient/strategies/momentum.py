@@ -7,6 +7,7 @@ from itertools import pairwise
 from math import erf, log, sqrt
 from typing import Any
 
+from prescient.domain.reasons import Reason
 from prescient.strategy import MICRO, MarketView, Parameter, Pass, PricePoint, Proposal, Side, micro_to_text
 
 POINTS_MIN = 6
@@ -36,13 +37,13 @@ class Momentum:
                 score = upward_probability(history)
                 best = max(best, (score, outcome.token_id)) if best else (score, outcome.token_id)
         if best is None:
-            return Pass("history_short", str(longest), "min_history_points")
+            return Pass(Reason.HISTORY_SHORT, str(longest), "min_history_points")
         score, token_id = best
         if score <= 0.5:
-            return Pass("no_upward_drift", f"{score:.4f}")
+            return Pass(Reason.NO_UPWARD_DRIFT, f"{score:.4f}")
         book = view.books.get(token_id)
         if book is None or not book.asks:
-            return Pass("no_ask" if book else "no_book")
+            return Pass(Reason.NO_ASK if book else Reason.NO_BOOK)
         first, last = view.history[token_id][0], view.history[token_id][-1]
         reason = f"24 h drift from {micro_to_text(first.price_micro)} to {micro_to_text(last.price_micro)}, score {score:.4f}"
         return [Proposal(token_id, Side.BUY, int(score * MICRO), book.asks[0].price_micro, reason)]

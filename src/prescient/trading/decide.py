@@ -15,6 +15,7 @@ from polymarket_kit.values import MICRO, micro_to_text, parse_micro
 from prescient.domain.cycle import StepReport
 from prescient.domain.market import Market, OrderBook, PricePoint
 from prescient.domain.portfolio import Portfolio
+from prescient.domain.reasons import Reason
 from prescient.domain.screening import MarketFilter
 from prescient.domain.signal import Decision, MarketView, Pass, Proposal, Signal, Step
 from prescient.ports.context import TradingContext
@@ -81,7 +82,7 @@ async def decide_signals(context: TradingContext, cycle_id: str, portfolio_id: i
             _record(report, decisions, view.market, judged)
             continue
         signals += _signals(context, look, cycle_id, view, judged)
-        code = Decision(Step.DECIDE, "market", view.market.market_id, True, "signal", portfolio_id=portfolio_id)
+        code = Decision(Step.DECIDE, "market", view.market.market_id, True, Reason.SIGNAL, portfolio_id=portfolio_id)
         decisions.append(code)
     report.count_out = len(signals)
     await context.store.save_signals(signals)
@@ -110,9 +111,9 @@ def _before_books(look: _Look, market: Market) -> Pass | None:
         wanted = {text.lower() for text in look.config["market_types"]}
         tags = {tag.lower() for tag in look.tags_by_event.get(market.event_id, ())}
         if not wanted & tags:
-            return Pass("market_type_not_wanted", ",".join(sorted(tags))[:100], "strategy_config.market_types")
+            return Pass(Reason.MARKET_TYPE_NOT_WANTED, ",".join(sorted(tags))[:100], "strategy_config.market_types")
     if market.condition_id in look.held_conditions and not look.config["add_to_positions"]:
-        return Pass("already_held", "", "strategy_config.add_to_positions")
+        return Pass(Reason.ALREADY_HELD, "", "strategy_config.add_to_positions")
     return None
 
 
@@ -164,13 +165,13 @@ def _judge(look: _Look, view: MarketView) -> Sequence[Proposal] | Pass:
     floor = parse_micro(look.config["min_confidence"])
     weakest = min(proposal.score_micro for proposal in proposals)
     if weakest < floor:
-        return Pass("score_low", micro_to_text(weakest), "strategy_config.min_confidence")
+        return Pass(Reason.SCORE_LOW, micro_to_text(weakest), "strategy_config.min_confidence")
     if len(proposals) == 1 and proposals[0].side is Side.BUY:
         price = proposals[0].reference_price_micro
         if price < look.limits.min_market_conviction_micro:
-            return Pass("fresh_price_low", micro_to_text(price), "min_market_conviction")
+            return Pass(Reason.FRESH_PRICE_LOW, micro_to_text(price), "min_market_conviction")
         if price > look.limits.max_market_conviction_micro:
-            return Pass("fresh_price_high", micro_to_text(price), "max_market_conviction")
+            return Pass(Reason.FRESH_PRICE_HIGH, micro_to_text(price), "max_market_conviction")
     return proposals
 
 

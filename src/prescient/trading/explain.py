@@ -10,51 +10,13 @@ from polymarket_kit.errors import InvalidRequest
 from polymarket_kit.values import micro_to_text
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.errors import NotFoundError
+from prescient.domain.reasons import text_of
 from prescient.domain.signal import Decision
 from prescient.ports.context import TradingContext
 from prescient.trading.cycle import as_it_ended
 
 DECISIONS_SHOWN_MAX = 500
 CYCLES_LOOKED_AT = 50
-
-# What each code means for a person; {number} is the number that decided, {setting} the setting.
-TEXTS: dict[str, str] = {
-    "event_not_active": "the event is not active any more",
-    "event_liquidity_low": "the event's liquidity of ${number} is below {setting}",
-    "event_volume_low": "the event's volume of ${number} is below {setting}",
-    "market_not_tradable": "the venue does not take orders on it: {number}",
-    "market_placeholder": "it is a placeholder whose meaning can still change",
-    "liquidity_low": "its liquidity of ${number} is below {setting}",
-    "volume_low": "its volume of ${number} is below {setting}",
-    "price_missing": "the catalogue has no price for it",
-    "conviction_low": "its highest outcome price {number} is below {setting}",
-    "conviction_high": "its highest outcome price {number} is above {setting}",
-    "kept": "it passed the market filter",
-    "market_type_not_wanted": "its tags ({number}) are not among {setting}",
-    "already_held": "the portfolio holds this market already ({setting} is off)",
-    "no_majority": "no outcome is above 50 % (highest {number})",
-    "no_book": "the venue has no order book for it",
-    "no_ask": "nobody sells in its order book",
-    "score_low": "the strategy's score {number} is below {setting}",
-    "fresh_price_low": "the price at which one could buy now, {number}, is below {setting}",
-    "fresh_price_high": "the price at which one could buy now, {number}, is above {setting}",
-    "history_short": "only {number} points of price history, fewer than {setting}",
-    "no_upward_drift": "no outcome drifts upward (best score {number})",
-    "not_binary": "it has {number} outcomes, not two",
-    "set_too_dear": "a complete set costs {number} with fees; the profit is below {setting}",
-    "strategy_error": "the strategy itself failed: {number} ({setting})",
-    "signal": "the strategy wanted it",
-    "insufficient_cash": "the trade costs more than the cash available (${number}); lower {setting}",
-    "too_many_trades": "the cycle's orders were used up after {number} ({setting})",
-    "group_leg_failed": "another leg of the same set was not filled",
-    "not_filled": "nothing was offered within the price limit: {number}",
-    "outcome_unknown": "the venue's answer was lost; it is asked again before the next order: {number}",
-    "below_minimum": "the order was below the venue's minimum: {number}",
-    "market_closed": "the market closed between decision and order",
-    "market_not_found": "the venue does not know the market any more",
-    "filled": "traded for ${number}",
-    "partially_filled": "traded in part, for ${number}; the book held no more within the price limit",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +81,7 @@ async def explain(
 
 def in_words(decision: Decision, request: CycleRequest | None = None) -> str:
     """Say one decision in plain words with its number, its setting and, where the cycle's request holds it, its value."""
-    text = TEXTS.get(decision.code, decision.code.replace("_", " ") + (": {number}" if decision.number else ""))
+    text = text_of(decision.code, decision.number)
     setting = decision.setting or "the limit"
     value = None if request is None else _value_of(decision.setting, request)
     if value is not None:

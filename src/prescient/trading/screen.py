@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 from prescient.domain.cycle import StepReport
 from prescient.domain.market import Market, MarketFigures
+from prescient.domain.reasons import Reason
 from prescient.domain.screening import Drop, EventFilter, MarketFilter, screen_market
 from prescient.domain.signal import Decision, Step
 from prescient.ports.context import TradingContext
 from prescient.trading.collect import passing_events
 
 SNAPSHOT_SOURCE = "cycle"
-KEPT = Drop("kept")
+KEPT = Drop(Reason.KEPT)
 # Looked at in one go, a few milliseconds; then everybody else has a turn.
 STRETCH_MARKETS = 1_000
 
