@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-
 # Before a reason for which a leg of a set, bought alone, could not be sold again.
 SELL_BACK_PREFIX = "unwind_"
 
