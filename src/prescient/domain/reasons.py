@@ -88,7 +88,9 @@ class Reason(StrEnum):
 def text_of(code: str, number: str) -> str:
     """The text of a code, with a plain reading for one that only a user's strategy knows."""
     if code.startswith(SELL_BACK_PREFIX):
-        return f"the other leg of its set could not be sold back: {text_of(code.removeprefix(SELL_BACK_PREFIX), number)}"
+        return (
+            f"the other leg of its set could not be sold back: {text_of(code.removeprefix(SELL_BACK_PREFIX), number)}"
+        )
     known = Reason._value2member_map_.get(code)
     if isinstance(known, Reason):
         return known.text

@@ -9,13 +9,9 @@ from polymarket_kit.errors import PrescientError
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus, StepReport
 from prescient.domain.errors import NoActivePortfolios, PortfolioNotActive
 from prescient.domain.portfolio import PortfolioStatus
-from prescient.domain.signal import Step
 from prescient.ports.clock import Clock
 from prescient.ports.steps import CycleSteps
 from prescient.ports.store import Store
-
-# A cycle that broke off did so among the latest trades of its portfolios.
-TRADES_LOOKED_AT = 10_000
 
 Progress = Callable[[StepReport], Awaitable[None]]
 
@@ -85,22 +81,3 @@ async def with_portfolios(store: Store, request: CycleRequest) -> CycleRequest:
     if not active:
         raise NoActivePortfolios
     return replace(request, portfolio_ids=tuple(portfolio.portfolio_id for portfolio in active), all_active=True)
-
-
-async def as_it_ended(store: Store, report: CycleReport) -> CycleReport:
-    """Add to a cycle that broke off in the middle of its orders what it had traded by then; others stay as they are."""
-    if report.status not in (CycleStatus.FAILED, CycleStatus.INTERRUPTED):
-        return report
-    reached = {step.portfolio_id for step in report.steps if step.step is Step.EXECUTE}
-    for portfolio_id in report.request.portfolio_ids:
-        if portfolio_id in reached:
-            continue
-        trades = [
-            trade for trade in await store.trades(portfolio_id, TRADES_LOOKED_AT) if trade.cycle_id == report.cycle_id
-        ]
-        if trades:
-            step = StepReport(Step.EXECUTE, portfolio_id, count_out=len(trades))
-            step.amounts["amount_micro"] = sum(trade.amount_micro for trade in trades)
-            step.amounts["fee_micro"] = sum(trade.fee_micro for trade in trades)
-            report.steps.append(step)
-    return report

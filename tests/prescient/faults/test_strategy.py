@@ -19,8 +19,8 @@ from prescient.ports.context import TradingContext
 from prescient.ports.strategy import Parameter
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
-from prescient.trading.explain import explain
 from prescient.trading.local_steps import LocalCycleSteps
+from prescient.trading.reports.explain import explain
 from tests.fakes import StaticMarketData, binary_market, context_over
 
 BAD_MARKET = "m2"

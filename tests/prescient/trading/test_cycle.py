@@ -21,9 +21,9 @@ from prescient.domain.signal import Step
 from prescient.ports.context import TradingContext
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
-from prescient.trading.explain import explain
 from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.mark import mark_positions
+from prescient.trading.reports.explain import explain
 from tests.fakes import StaticMarketData, binary_market, context_over
 
 pytestmark = pytest.mark.asyncio

@@ -13,7 +13,7 @@ from prescient.domain.errors import NotFoundError
 from prescient.domain.reasons import text_of
 from prescient.domain.signal import Decision
 from prescient.ports.context import TradingContext
-from prescient.trading.cycle import as_it_ended
+from prescient.trading.reports.cycles import as_it_ended
 
 DECISIONS_SHOWN_MAX = 500
 CYCLES_LOOKED_AT = 50
