@@ -83,6 +83,10 @@ class Cycles(Protocol):
         """Mark cycles whose process is gone as interrupted; returns their ids. A living process's cycle is left alone."""
 
 
+class PortfolioCycles(Portfolios, Cycles, Protocol):
+    """What running a cycle asks of the store itself; its steps ask for the rest."""
+
+
 class Catalogue(Protocol):
     """Events and markets as they were collected, which of them passed the screen, and how their books looked."""
 

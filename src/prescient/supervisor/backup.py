@@ -19,7 +19,7 @@ from prescient import wiring
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import CASH, RESERVED, USD
 from prescient.domain.portfolio import Portfolio
-from prescient.ports.store import Store
+from prescient.ports.store import History
 from prescient.settings import SERVICE_PORTS, Settings
 from prescient.supervisor.home import Home
 from prescient.tcp_ports import answers
@@ -183,7 +183,7 @@ async def _check_books(settings: Settings, database: str, source: str) -> int:
         await store.close()
 
 
-async def balance_off_micro(store: Store, portfolio: Portfolio) -> int:
+async def balance_off_micro(store: History, portfolio: Portfolio) -> int:
     """By how many micro-dollars a portfolio's balance is above what its ledger says; 0 when the books are right."""
     ledger = await store.ledger_balances(portfolio.portfolio_id)
     return portfolio.cash_micro - ledger.get((CASH, USD), 0) - ledger.get((RESERVED, USD), 0)

@@ -11,7 +11,7 @@ from prescient.domain.errors import NoActivePortfolios, PortfolioNotActive
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.ports.clock import Clock
 from prescient.ports.steps import CycleSteps
-from prescient.ports.store import Store
+from prescient.ports.store import PortfolioCycles, Portfolios
 
 Progress = Callable[[StepReport], Awaitable[None]]
 
@@ -29,7 +29,9 @@ async def run_cycle(cycle_steps: CycleSteps, request: CycleRequest, progress: Pr
         await progress(await cycle_steps.snapshot(request.cycle_id, portfolio_id))
 
 
-async def start_cycle(store: Store, cycle_steps: CycleSteps, clock: Clock, request: CycleRequest) -> CycleReport:
+async def start_cycle(
+    store: PortfolioCycles, cycle_steps: CycleSteps, clock: Clock, request: CycleRequest
+) -> CycleReport:
     """Claim, run and close one cycle; asked twice with one key it runs once.
 
     Raises NoActivePortfolios, PortfolioNotFound, PortfolioNotActive, CycleAlreadyRunning, IdempotencyKeyReused, and
@@ -69,7 +71,7 @@ def _why(error: BaseException) -> str:
     return "Stopped while it ran; what was booked is whole." if stopped else f"{type(error).__name__}: see the log"
 
 
-async def with_portfolios(store: Store, request: CycleRequest) -> CycleRequest:
+async def with_portfolios(store: Portfolios, request: CycleRequest) -> CycleRequest:
     """Resolve "all active portfolios", or check the ones that were named."""
     if request.portfolio_ids:
         for portfolio_id in request.portfolio_ids:

@@ -7,7 +7,7 @@ from polymarket_kit.values import MICRO
 from prescient.domain.order import Consumption
 from prescient.paper_matching.book import with_level
 from prescient.paper_matching.queue import LevelKey
-from prescient.ports.store import Store
+from prescient.ports.store import Orders
 
 MEMORY_SIDES_MAX = 20_000
 
@@ -15,7 +15,7 @@ MEMORY_SIDES_MAX = 20_000
 class Taken:
     """What was taken by (first token, side). One instance per installation."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Orders) -> None:
         self._store = store
         self._memory: dict[tuple[str, str], Consumption] = {}
         self._first_tokens: dict[str, str] = {}
