@@ -18,6 +18,7 @@ from prescient.adapters.clock import SystemClock
 from prescient.adapters.polymarket.messages.clob import decode_books
 from prescient.adapters.polymarket.stream.assets import StreamLimits
 from prescient.adapters.polymarket.stream.stream import PolymarketStream
+from prescient.backoff import Backoff
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import OrderBook
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, PrintSeen, StreamEvent
@@ -27,8 +28,7 @@ SHORT = StreamLimits(
     ping_every_s=0.1,
     pong_dead_s=0.35,
     connect_timeout_s=1.0,
-    backoff_first_s=0.02,
-    backoff_most_s=0.1,
+    backoff=Backoff(first_s=0.02, most_s=0.1),
     steady_s=0.5,
     check_every_s=0.02,
     quiet_s=0.12,
@@ -37,7 +37,7 @@ SHORT = StreamLimits(
     snapshot_wait_s=0.15,
     rest_timeout_s=1.0,
     poll_s=0.06,
-    poll_retry_s=0.5,
+    poll_backoff=Backoff(first_s=0.5, most_s=900.0),
     doubts_within_s=2.0,
     future_s=None,
 )

@@ -156,7 +156,7 @@ def test_doubts_of_one_token_ask_rest_ever_more_seldom() -> None:
         bench.tracker.doubt(asset, "test", bench.now_s)
         assert asset.due_s is not None
         waits.append(asset.due_s - bench.now_s)
-    assert waits[0] == 0.0 and waits == sorted(waits) and waits[-1] == StreamLimits().backoff_most_s
+    assert waits[0] == 0.0 and waits == sorted(waits) and waits[-1] == StreamLimits().backoff.most_s
     # Long after, a doubt is the first one again.
     bench.tracker.doubt(asset, "test", bench.now_s + 1_000)
     assert asset.due_s == bench.now_s + 1_000

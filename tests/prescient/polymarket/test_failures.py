@@ -13,6 +13,7 @@ from prescient.adapters.gather import ConcurrentGather
 from prescient.adapters.polymarket import AiohttpTransport, PolymarketData
 from prescient.adapters.polymarket.client import RequestRefused, RetryPolicy
 from prescient.adapters.polymarket.messages.http import HttpResponse, TransportFailed
+from prescient.backoff import Backoff
 from prescient.domain.errors import VenueUnavailable
 from prescient.ports.market_data import MarketData
 from tests.conftest import free_port
@@ -91,7 +92,7 @@ async def test_nobody_there(clock: SimulatedClock) -> None:
 
 async def test_the_back_off_is_capped_and_jitter_shortens_it(script: Script, clock: SimulatedClock) -> None:
     script.on(BOOKS, json_answer({}, 500))
-    policy = RetryPolicy(attempts=8, first_s=1, most_s=5)
+    policy = RetryPolicy(attempts=8, backoff=Backoff(first_s=1, most_s=5))
     data = PolymarketData(
         gamma_url="http://v",
         clob_url="http://v/clob",

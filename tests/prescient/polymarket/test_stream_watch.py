@@ -96,7 +96,7 @@ async def test_an_hour_without_rest_is_no_busy_loop_and_no_gap(watched: Watched)
     assert len(watched.asked) - before <= HOUR_S / 10 and not watched.gaps()
     assert watched.oldest_evidence_s() > HOUR_S - 60
     watched.fails = False
-    await watched.clock.run(watched.limits.backoff_most_s + 2)
+    await watched.clock.run(watched.limits.backoff.most_s + 2)
     assert watched.oldest_evidence_s() < 10 and not watched.gaps()
 
 

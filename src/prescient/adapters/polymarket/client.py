@@ -18,6 +18,7 @@ import structlog
 from polymarket_kit.messages.pages import MalformedMessage, printable
 from prescient.adapters.polymarket.limits import Rate, TokenBucket
 from prescient.adapters.polymarket.messages.http import HttpResponse, HttpTransport, TransportFailed
+from prescient.backoff import Backoff
 from prescient.domain.errors import VenueUnavailable
 from prescient.ports.clock import Clock
 
@@ -41,11 +42,10 @@ class RequestRefused(VenueUnavailable):
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Exponential back-off with full jitter: before attempt n sleep a random part of ``first_s x 2^n``, at most ``most_s``."""
+    """Exponential back-off with full jitter: each pause is a random part of what ``backoff`` says."""
 
     attempts: int = 5
-    first_s: float = 0.5
-    most_s: float = 20.0
+    backoff: Backoff = Backoff(first_s=0.5, most_s=20.0)
     # The longest wait that the venue can ask for with Retry-After.
     asked_most_s: float = 60.0
 
@@ -88,24 +88,34 @@ class VenueClient:
         Raises RequestRefused for a definite no, and VenueUnavailable when every attempt failed.
         """
         bucket = self._bucket(question, rate)
-        last = ""
-        for attempt in range(self._retry.attempts):
+
+        async def once() -> T:
             await bucket.acquire()
             try:
                 return await self._attempt(question, read)
             except _Failure as failure:
-                last = str(failure)
                 self.counts["failed attempts"] += 1
                 if failure.wait_s:
                     bucket.pause(failure.wait_s)
-                log.warning("venue_retry", question=str(question), attempt=attempt + 1, cause=last)
-            if attempt + 1 < self._retry.attempts:
-                await self._clock.sleep(self._backoff_s(attempt))
-        host = urlsplit(question.url).netloc
-        raise VenueUnavailable(
-            f"{host} did not answer {question} after {self._retry.attempts} attempts; the last: {last}. "
-            "Check the network connection, a proxy or firewall in between, and the venue's own status page."
-        )
+                raise
+
+        def log_retry(attempts: int, error: BaseException) -> None:
+            log.warning("venue_retry", question=str(question), attempt=attempts, cause=str(error))
+
+        try:
+            return await self._retry.backoff.retry(
+                once,
+                attempts=self._retry.attempts,
+                retry_on=lambda error: isinstance(error, _Failure),
+                # Full jitter, so that callers refused together do not come back together.
+                sleep=lambda pause_s: self._clock.sleep(self._jitter() * pause_s),
+                on_retry=log_retry,
+            )
+        except _Failure as last:
+            raise VenueUnavailable(
+                f"{urlsplit(question.url).netloc} did not answer {question} after {self._retry.attempts} attempts; the last: "
+                f"{last}. Check the network connection, a proxy or firewall in between, and the venue's own status page."
+            ) from last
 
     async def _attempt(self, question: VenueRequest, read: Callable[[bytes], T]) -> T:
         self.counts["requests"] += 1
@@ -145,9 +155,6 @@ class VenueClient:
         if rate not in self._buckets:
             self._buckets[rate] = TokenBucket(rate, self._clock)
         return self._buckets[rate]
-
-    def _backoff_s(self, attempt: int) -> float:
-        return self._jitter() * min(self._retry.most_s, self._retry.first_s * 2.0**attempt)
 
     def _asked_wait_s(self, response: HttpResponse) -> float:
         """Return what Retry-After asks for, in seconds or as a date, within our bound; 0 when it says nothing."""

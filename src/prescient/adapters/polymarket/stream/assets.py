@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from prescient.adapters.polymarket.stream.live_book import StreamBook
+from prescient.backoff import Backoff
 from prescient.domain.market import OrderBook
 from prescient.domain.stream import BookSeen
 
@@ -26,8 +27,7 @@ class StreamLimits:
     ping_every_s: float = 10.0
     pong_dead_s: float = 30.0
     connect_timeout_s: float = 10.0
-    backoff_first_s: float = 0.5
-    backoff_most_s: float = 30.0
+    backoff: Backoff = Backoff(first_s=0.5, most_s=30.0)
     # A connection that delivered for this long owes nothing to the failures before it.
     steady_s: float = 30.0
     # Sockets with 500 tokens and more silently get no first books.
@@ -44,8 +44,7 @@ class StreamLimits:
     rest_timeout_s: float = 10.0
     rest_tokens_max: int = 1_000
     poll_s: float = 5.0
-    poll_retry_s: float = 60.0
-    poll_retry_most_s: float = 900.0
+    poll_backoff: Backoff = Backoff(first_s=60.0, most_s=900.0)
     absent_most_s: float = 300.0
     # So many doubts within this time, and the asset climbs the ladder.
     doubts_max: int = 3
@@ -106,11 +105,11 @@ class Asset:
         "need_ms",
         "negative_risk",
         "owed",
+        "polls",
         "polls_until_s",
         "proved_s",
         "recovery_level",
         "resolved",
-        "retry_s",
         "socket",
         "suspect_first_s",
         "suspect_s",
@@ -150,7 +149,8 @@ class Asset:
         self.suspect_s: float | None = None
         self.suspect_first_s, self.need_ms = 0.0, 0
         self.recovery_level, self.climbed_s = STREAMED, 0.0
-        self.polls_until_s, self.retry_s = 0.0, 0.0
+        # How often in a row REST stood in for its stream, and until when it does now.
+        self.polls, self.polls_until_s = 0, 0.0
         # The last change of the frame at hand that names this token.
         self.latest: object = None
 

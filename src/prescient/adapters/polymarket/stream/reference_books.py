@@ -50,7 +50,7 @@ class StreamBooks:
         asset.attempts += 1
         if book.time_ms < asset.floor_ms and asset.attempts <= OLD_ANSWERS_MAX:
             self.counts["old answers"] += 1
-            asset.due_s = now_s + self._limits.backoff_first_s * asset.attempts
+            asset.due_s = now_s + self._limits.backoff.first_s * asset.attempts
             return
         asset.last_trade_micro = book.last_trade_micro or asset.last_trade_micro
         self.load(asset, book, now_s)
@@ -104,6 +104,5 @@ class StreamBooks:
         asset.doubt_s = now_s
         self.counts["doubts"] += 1
         self.gap([asset], reason)
-        wait_s = 0.0 if asset.doubts == 1 else self._limits.backoff_first_s * 2.0 ** min(asset.doubts, 10)
-        asset.due_s = now_s + min(wait_s, self._limits.backoff_most_s)
+        asset.due_s = now_s + (self._limits.backoff.pause_s(asset.doubts) if asset.doubts > 1 else 0.0)
         self._on_doubt()

@@ -149,8 +149,7 @@ class StreamSocket:
 
     def _pause_s(self, failures: int) -> float:
         """Full jitter, so that sockets lost together do not come back together."""
-        most = min(self._limits.backoff_most_s, self._limits.backoff_first_s * 2.0 ** min(failures, 16))
-        return most * (0.1 + 0.9 * self._jitter())
+        return self._limits.backoff.pause_s(failures + 1) * (0.1 + 0.9 * self._jitter())
 
     async def _connect_and_stay(self) -> None:
         try:

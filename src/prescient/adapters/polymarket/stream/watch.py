@@ -12,6 +12,7 @@ import structlog
 
 from prescient.adapters.polymarket.stream.assets import MOVED, POLLED, RESUBSCRIBED, STREAMED, Asset, StreamLimits
 from prescient.adapters.polymarket.stream.book_tracker import OrderBookTracker
+from prescient.backoff import Backoff
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import OrderBook
 from prescient.ports.clock import Clock
@@ -117,8 +118,7 @@ class StreamWatch:
         now_s = self._timer.monotonic_s()
         self._failures = self._failures + 1 if books is None else 0
         if self._failures:
-            wait_s = self._limits.backoff_first_s * 2.0 ** min(self._failures, 16)
-            self._resume_s = now_s + min(wait_s, self._limits.backoff_most_s)
+            self._resume_s = now_s + self._limits.backoff.pause_s(self._failures + 1)
         for asset in assets:
             # It may have been let go, or followed anew, meanwhile.
             if self._tracker.assets.get(asset.token_id) is not asset:
@@ -174,7 +174,7 @@ class StreamWatch:
             asset.due_s = now_s + self._backoff_s(asset.absences)
 
     def _backoff_s(self, attempts: int) -> float:
-        return min(self._limits.absent_most_s, self._limits.quiet_s * 2.0 ** min(attempts, 16))
+        return Backoff(self._limits.quiet_s, self._limits.absent_most_s).pause_s(attempts + 1)
 
     # --- stalls
 
@@ -220,15 +220,13 @@ class StreamWatch:
         socket = asset.socket
         if socket is None or not socket.connected or socket.stalls < STALLS_MAX:
             return
-        wait_s = self._limits.poll_retry_s * 2.0 ** min(socket.stalls - STALLS_MAX, 16)
-        if now_s - socket.began_s >= min(wait_s, self._limits.poll_retry_most_s):
+        if now_s - socket.began_s >= self._limits.poll_backoff.pause_s(socket.stalls - STALLS_MAX + 1):
             socket.stalls += 1
             socket.restart("it is still silent while books change")
 
     def _poll(self, asset: Asset, book: OrderBook, now_s: float) -> None:
-        most_s = self._limits.poll_retry_most_s
-        asset.retry_s = min(most_s, asset.retry_s * 2 or self._limits.poll_retry_s)
-        asset.polls_until_s = now_s + asset.retry_s
+        asset.polls += 1
+        asset.polls_until_s = now_s + self._limits.poll_backoff.pause_s(asset.polls)
         self._tracker.load_answer(asset, book, now_s)
 
     def _settle_down(self, asset: Asset, now_s: float) -> None:
@@ -243,7 +241,7 @@ class StreamWatch:
                 # Between the last look by REST and the first change, others may have gone by.
                 self._tracker.gap([asset], "its stream delivers again")
                 asset.due_s = None
-            asset.recovery_level, asset.retry_s = STREAMED, 0.0
+            asset.recovery_level, asset.polls = STREAMED, 0
         elif asset.recovery_level == POLLED and now_s >= asset.polls_until_s:
             asset.recovery_level, asset.climbed_s = MOVED, now_s
             self._tracker.gap([asset], "its stream is tried again")
