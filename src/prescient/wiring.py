@@ -49,7 +49,7 @@ async def open_context(settings: Settings, *, venue_wanted: bool = True) -> Asyn
     from prescient.ports.context import TradingContext
 
     async with AsyncExitStack() as stack:
-        clock, source = await _open_clock(settings, stack) if venue_wanted else (_system_clock(), settings.source)
+        clock, source = await _open_clock(settings, stack) if venue_wanted else (system_clock(), settings.source)
         market_data = _market_data(settings, clock)
         stack.push_async_callback(market_data.close)
         store = await open_store(settings, source=source if venue_wanted else None)
@@ -159,7 +159,7 @@ async def open_stream(settings: Settings, clock: Clock) -> AsyncIterator[MarketS
     witness = _market_data(settings, clock)
     limits = StreamLimits() if settings.venue == "polymarket" else StreamLimits(future_s=None)
     stream = PolymarketStream(
-        url=stream_url(settings), books=witness.books, clock=clock, timer=_system_clock(), limits=limits
+        url=stream_url(settings), books=witness.books, clock=clock, timer=system_clock(), limits=limits
     )
     try:
         yield stream
@@ -231,7 +231,7 @@ def client_program(name: str) -> Path:
 async def _open_clock(settings: Settings, stack: AsyncExitStack) -> tuple[Clock, str]:
     """The clock, and the source of markets: the practice exchange itself says which world it plays."""
     if settings.venue != "practice":
-        return _system_clock(), settings.source
+        return system_clock(), settings.source
     from prescient.adapters.practice_clock import PracticeClock
 
     clock = PracticeClock(f"{practice_url(settings)}/practice/time")
@@ -240,7 +240,8 @@ async def _open_clock(settings: Settings, stack: AsyncExitStack) -> tuple[Clock,
     return clock, clock.source or settings.source
 
 
-def _system_clock() -> Clock:
+def system_clock() -> Clock:
+    """The machine's own clock, which paces what happens in our time whatever the clock of the world says."""
     from prescient.adapters.clock import SystemClock
 
     return SystemClock()

@@ -19,7 +19,8 @@ from prescient.domain.portfolio import PortfolioStatus
 from prescient.ports.context import TradingContext
 from prescient.trading.execute import execute_signals
 from prescient.trading.mark import update_prices
-from prescient.worker.price_updater import HEARTBEAT, is_alive
+from prescient.worker import price_updater
+from prescient.worker.leased_loop import is_alive
 
 router = APIRouter(route_class=StrictRoute, tags=["paper trading"])
 
@@ -103,7 +104,7 @@ class SnapshotTaken(Answer):
 @reads
 async def status(context: TheContext, info: TheInfo) -> StatusAnswer:
     """Whether the price updater really runs, and what is held."""
-    beat = await context.store.heartbeat(HEARTBEAT)
+    beat = await context.store.heartbeat(price_updater.NAME)
     time, detail = beat if beat else (None, {})
     active = await context.store.portfolios(PortfolioStatus.ACTIVE)
     positions = await context.store.positions(None)

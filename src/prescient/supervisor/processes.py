@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from prescient.api.dependencies import HealthOf
     from prescient.ports.context import TradingContext
     from prescient.ports.steps import CycleSteps
+    from prescient.worker.leased_loop import LeasedLoop
 
 log = structlog.get_logger(__name__)
 
@@ -87,16 +88,9 @@ def _app(settings: Settings, name: str, context: TradingContext, cycle_steps: Cy
     from prescient.api.access import AccessPolicy
     from prescient.api.app import create_app
     from prescient.api.dependencies import ServiceInfo
-    from prescient.worker.price_updater import PriceUpdater, recover_patiently
-    from prescient.worker.resting_loop import RestingLoop
+    from prescient.worker.price_updater import recover_patiently
 
     trades = name == "paper-trading"
-    updater = PriceUpdater(
-        context,
-        interval_s=settings.price_update_interval_s,
-        decisions_keep_days=settings.decisions_keep_days,
-        snapshots_keep_days=settings.snapshots_keep_days,
-    )
     return create_app(
         name,
         context,
@@ -105,12 +99,26 @@ def _app(settings: Settings, name: str, context: TradingContext, cycle_steps: Cy
         info=ServiceInfo(settings.price_update_interval_s),
         health_of=health if name == "controller" else None,
         before_serving=[partial(recover_patiently, context)] if trades else (),
-        background=[updater.run, RestingLoop(context).run]
-        if trades and context.resting
-        else [updater.run]
-        if trades
-        else (),
+        background=[loop.run for loop in _paper_trading_loops(settings, context)] if trades else (),
     )
+
+
+def _paper_trading_loops(settings: Settings, context: TradingContext) -> list[LeasedLoop]:
+    """The background loops of the Paper trading service; one more goes here."""
+    from prescient.worker.price_updater import PriceUpdater
+    from prescient.worker.resting_loop import RestingLoop
+
+    loops: list[LeasedLoop] = [
+        PriceUpdater(
+            context,
+            interval_s=settings.price_update_interval_s,
+            decisions_keep_days=settings.decisions_keep_days,
+            snapshots_keep_days=settings.snapshots_keep_days,
+        )
+    ]
+    if context.resting is not None:
+        loops.append(RestingLoop(context, wiring.system_clock()))
+    return loops
 
 
 async def _work(settings: Settings, stop: asyncio.Event) -> None:
@@ -119,7 +127,8 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
     async with wiring.open_context(settings) as context:
         tune_garbage_collection()
         controller_url = f"http://{HOST}:{settings.port('controller')}"
-        await _until(stop, Worker(context.store, context.clock, ask_controller(controller_url)).run())
+        worker = Worker(context.store, context.clock, ask_controller(controller_url), wiring.system_clock())
+        await _until(stop, worker.run())
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

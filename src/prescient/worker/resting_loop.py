@@ -1,7 +1,6 @@
-"""The owner of resting orders: hears the stream, books what it does to them, and tends to them; one process, found by lease.
+"""The owner of resting orders: follows the market stream, books what it does to them, ends them. Runs in Paper trading.
 
-It runs for as long as the Paper trading service does. Whatever goes wrong, all is taken over from the store again: with a
-gap, so that nothing is credited that was not seen.
+After any failure the orders are restored from the store with a gap, so that no trade that was not seen is credited.
 """
 
 from __future__ import annotations
@@ -10,89 +9,68 @@ import asyncio
 
 import structlog
 
-from polymarket_kit.errors import PrescientError
+from prescient.backoff import Backoff
+from prescient.ports.clock import Clock
 from prescient.ports.context import TradingContext
-from prescient.ports.store import Lease
 from prescient.trading.resting import cancel_stranded, hear, mend, restore, sweep
+from prescient.worker.leased_loop import LeasedLoop
 
 log = structlog.get_logger(__name__)
 
-LEASE = "resting_orders"
+NAME = "resting_orders"
 STANDBY_S = 5.0
-BACK_OFF_FIRST_S = 0.5
-BACK_OFF_MOST_S = 30.0
+PAUSE_S = 0.5
+BACKOFF_MOST_S = 30.0
 SWEEP_S = 1.0
-# Every so many sweeps: markets that have closed, orders that were lost, markets in which nothing rests any more.
-SWEEPS_PER_ROUND = 20
+# Every so many sweeps: markets that have closed, orders that were lost, markets without resting orders.
+SWEEPS_PER_RECONCILIATION = 20
 
 
-class LeaseLost(PrescientError):
-    """Another process owns what rests by now."""
+class RestingLoop(LeasedLoop):
+    """Owns the resting orders while it has the lease: a round lasts until something goes wrong.
 
-    code = "lease_lost"
-
-
-class RestingLoop:
-    """Owns what rests while it has the lease. ``run`` ends only when it is cancelled."""
+    ``timer`` is the machine's clock: queues move in our time, whatever the clock of the world says.
+    """
 
     def __init__(
         self,
         context: TradingContext,
+        timer: Clock,
         *,
         sweep_s: float = SWEEP_S,
         standby_s: float = STANDBY_S,
-        back_off_s: float = BACK_OFF_FIRST_S,
+        pause_s: float = PAUSE_S,
     ) -> None:
+        super().__init__(
+            NAME,
+            context.store,
+            context.clock,
+            interval_s=pause_s,
+            standby_s=standby_s,
+            backoff=Backoff(2 * pause_s, BACKOFF_MOST_S),
+            timer=timer,
+        )
         self._context = context
         self._sweep_s = sweep_s
-        self._standby_s = standby_s
-        self._back_off_s = back_off_s
-        self._lease: Lease | None = None
-        self._failures = 0
 
     async def run(self) -> None:
-        """Own and tend to what rests, for ever; without a stream there is nothing to do."""
-        if self._context.resting is None or self._context.stream is None:
-            return
-        try:
-            while True:
-                pause_s = await self._attempt()
-                await asyncio.sleep(pause_s)
-        finally:
-            self._context.resting.release()
-            if self._lease is not None:
-                await self._let_go(self._lease)
+        """Own the resting orders until cancelled; returns at once where there is no stream."""
+        if self._context.resting is not None and self._context.stream is not None:
+            await super().run()
 
-    async def _attempt(self) -> float:
-        """Own what rests until something goes wrong; returns how long to wait before the next attempt, in seconds."""
+    async def round(self) -> None:
+        """Restore the resting orders and own them until something goes wrong."""
+        assert self._context.resting is not None
         try:
-            if not await self._has_lease():
-                return self._standby_s
+            count = await restore(self._context)
+            if count:
+                log.info("resting orders restored", orders=count)
             await self._own()
-        except Exception as error:  # whatever it was, what rests is taken over anew
-            self._failures += 1
-            pause_s = min(self._back_off_s * float(2 ** min(self._failures, 16)), BACK_OFF_MOST_S)
-            if isinstance(error, PrescientError):
-                log.warning("resting orders must wait", error=str(error), code=error.code, retry_s=pause_s)
-            else:
-                log.exception("resting orders must wait", retry_s=pause_s, exc_info=error)
-            return pause_s
         finally:
-            assert self._context.resting is not None
             self._context.resting.release()
-        return self._back_off_s
-
-    async def _has_lease(self) -> bool:
-        if self._lease is not None and await self._lease.held():
-            return True
-        self._lease = await self._context.store.lease(LEASE)
-        return self._lease is not None
 
     async def _own(self) -> None:
-        count = await restore(self._context)
-        if count:
-            log.info("resting orders taken over", orders=count)
-        tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._tend())]
+        tasks = [asyncio.create_task(self._follow_stream()), asyncio.create_task(self._maintain())]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
@@ -102,32 +80,24 @@ class RestingLoop:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _hear(self) -> None:
+    async def _follow_stream(self) -> None:
         assert self._context.stream is not None
         async for event in self._context.stream.events():
             await hear(self._context, event)
 
-    async def _tend(self) -> None:
-        """End what has expired and keep the places in the queues, every second; look further now and then."""
+    async def _maintain(self) -> None:
+        """End expired orders and save queue positions every second; reconcile every twenty."""
         resting = self._context.resting
         assert resting is not None
-        rounds = 0
+        sweeps = 0
         while True:
-            await asyncio.sleep(self._sweep_s)
+            await self._timer.sleep(self._sweep_s)
             await sweep(self._context)
-            self._failures = 0
-            rounds += 1
-            if rounds % SWEEPS_PER_ROUND:
+            self.made_progress()
+            sweeps += 1
+            if sweeps % SWEEPS_PER_RECONCILIATION:
                 continue
-            if not await self._has_lease():
-                raise LeaseLost("Another process keeps resting orders now; this one stands by.")
+            await self.check_lease()
             await cancel_stranded(self._context)
             await mend(self._context)
             await resting.tidy()
-
-    async def _let_go(self, lease: Lease) -> None:
-        try:
-            await lease.release()
-        except PrescientError as error:
-            # The lease ends with this process's connection in any case.
-            log.warning("lease not released", error=str(error))

@@ -1,4 +1,4 @@
-"""Which portfolio's slot is due, and what becomes of it: plain steps without a clock, a network or a database."""
+"""Which portfolio's slot is due, and what has become of it: no clock, no network, no database."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 import structlog
 
 from polymarket_kit.errors import InvalidRequest
+from prescient.backoff import Backoff
 from prescient.domain.portfolio import Portfolio
 from prescient.domain.schedule import parse_schedule
 from prescient.worker.schedules import latest_slot
 
 log = structlog.get_logger(__name__)
 
-FIRST_PAUSE_S = 1.0
-PAUSE_MAX_S = 60.0
+BACKOFF = Backoff(first_s=1.0, most_s=60.0)
 ATTEMPTS_MAX = 12
 
 
 class Answer(StrEnum):
-    """What the controller said to a request for a cycle."""
+    """How the controller answered a request for a cycle."""
 
-    # It ran, or was refused for good, or ran before under this key.
+    # It ran, was refused for good, or had run before under this key.
     DONE = "done"
-    # Away, or the portfolio is busy with another cycle: the same slot may be asked for again.
+    # It is unreachable, or the portfolio is busy with another cycle: the same slot is requested again.
     LATER = "later"
 
 
@@ -54,7 +54,7 @@ class _Handled:
 
 
 class Scheduler:
-    """Remembers for each portfolio the last slot that was dealt with. Of missed slots only the latest is made up for."""
+    """Keeps the last slot dealt with for each portfolio. Of several missed slots only the latest is run."""
 
     def __init__(self) -> None:
         self._handled: dict[int, _Handled] = {}
@@ -79,28 +79,28 @@ class Scheduler:
         return sorted(found, key=lambda due: due.slot)
 
     def settle(self, due: Due, answer: Answer, monotonic_s: float) -> None:
-        """Take note of the answer: done, or another try after a pause that doubles; after twelve tries the slot is given up."""
+        """Record the answer: done, or another attempt after a pause that doubles; after twelve the slot is given up."""
         known = self._handled.get(due.portfolio_id)
         if known is None:
             return
         known.attempts += 1
         if answer is Answer.LATER and known.attempts < ATTEMPTS_MAX:
-            known.next_try_s = monotonic_s + min(FIRST_PAUSE_S * 2 ** (known.attempts - 1), PAUSE_MAX_S)
+            known.next_try_s = monotonic_s + BACKOFF.pause_s(known.attempts)
             return
         if answer is Answer.LATER:
             log.error("scheduled cycle given up", portfolio_id=due.portfolio_id, key=due.key, attempts=known.attempts)
         known.slot, known.attempts, known.next_try_s = due.slot, 0, 0.0
 
-    def memory(self) -> dict[str, Any]:
-        """What must survive a restart, as plain JSON."""
+    def dump_state(self) -> dict[str, Any]:
+        """Return what must survive a restart, as plain JSON."""
         return {
             str(portfolio_id): {"schedule": known.text, "slot": known.slot.isoformat()}
             for portfolio_id, known in self._handled.items()
         }
 
-    def dump_state(self, memory: dict[str, Any]) -> None:
-        """Take up what an earlier process wrote; a slot that passed while nobody ran is then made up for, once."""
-        for portfolio_id, stored in memory.items():
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Load what an earlier process saved; of the slots that passed while none ran, the latest is then due."""
+        for portfolio_id, stored in state.items():
             slot = datetime.fromisoformat(stored["slot"])
             self._handled[int(portfolio_id)] = _Handled(str(stored["schedule"]), slot)
 
@@ -108,6 +108,6 @@ class Scheduler:
         try:
             return latest_slot(parse_schedule(portfolio.schedule), now)
         except InvalidRequest as error:
-            # Written past our checks, by hand in SQL: this portfolio waits, the others go on.
+            # Written past our checks, by hand in SQL: this portfolio is skipped, the others go on.
             log.warning("schedule not understood", portfolio_id=portfolio.portfolio_id, detail=str(error))
             return None

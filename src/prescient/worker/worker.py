@@ -1,23 +1,25 @@
-"""The worker's loop: once a second it asks which slots are due and lets the controller run them, one after the other."""
+"""The worker's loop: once a second it looks which slots are due and lets the controller run them, one after the other."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
 import aiohttp
 import structlog
 
-from prescient.domain.errors import StoreUnavailable
+from prescient.backoff import Backoff
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.ports.clock import Clock
-from prescient.ports.store import Lease, Store
+from prescient.ports.store import Store
+from prescient.worker.leased_loop import LeasedLoop
 from prescient.worker.scheduler import Answer, Due, Scheduler
 
 log = structlog.get_logger(__name__)
 
+# The name of both the lease and the heartbeat.
 NAME = "worker"
 TICK_S = 1.0
+BACKOFF_MOST_S = 10.0
 BEAT_INTERVAL_S = 10.0
 # A whole cycle over the venue's full catalogue takes a minute or two; this is for one that hangs.
 CYCLE_TIMEOUT_S = 900.0
@@ -26,67 +28,48 @@ CONFLICTS_THAT_PASS = frozenset({"cycle_running"})
 Ask = Callable[[Due], Awaitable[Answer]]
 
 
-class Worker:
-    """One of these works at a time: whoever holds the lease. The others wait for their turn."""
+class Worker(LeasedLoop):
+    """Looks at the schedules once a second of ``timer``, which is the machine's clock; slots are the world's time."""
 
-    def __init__(self, store: Store, clock: Clock, ask: Ask) -> None:
+    def __init__(self, store: Store, clock: Clock, ask: Ask, timer: Clock) -> None:
+        super().__init__(
+            NAME,
+            store,
+            clock,
+            interval_s=TICK_S,
+            standby_s=TICK_S,
+            backoff=Backoff(TICK_S, BACKOFF_MOST_S),
+            timer=timer,
+        )
         self._store = store
-        self._clock = clock
         self._ask = ask
         self._scheduler = Scheduler()
-        self._lease: Lease | None = None
         self._next_beat_s = 0.0
 
-    async def run(self) -> None:
-        """Work until cancelled. A database that is away is waited for."""
-        try:
-            while True:
-                await self._tick_safely()
-                await asyncio.sleep(TICK_S)
-        finally:
-            if self._lease is not None:
-                await self._lease.release()
-
-    async def tick(self) -> None:
-        """Look once: take the lease if it is free, run what is due, tell that we live."""
-        if not await self._in_charge():
-            return
-        portfolios = await self._store.portfolios(PortfolioStatus.ACTIVE)
-        now, monotonic_s = self._clock.now(), self._clock.monotonic_s()
-        for due in self._scheduler.due(portfolios, now, monotonic_s):
-            answer = await self._ask(due)
-            self._scheduler.settle(due, answer, self._clock.monotonic_s())
-            self._next_beat_s = 0.0
-        await self._beat()
-
-    async def _tick_safely(self) -> None:
-        try:
-            await self.tick()
-        except StoreUnavailable as error:
-            log.warning("database away", detail=str(error))
-        except Exception:
-            # One bad row or a passing fault must not end all schedules; the next look is a second away.
-            log.exception("looking at schedules failed")
-
-    async def _in_charge(self) -> bool:
-        if self._lease is not None and await self._lease.held():
-            return True
-        self._lease = await self._store.lease(NAME)
-        if self._lease is None:
-            return False
+    async def taken_over(self) -> None:
+        """Load which slots the process before us dealt with."""
         beat = await self._store.heartbeat(NAME)
         self._scheduler = Scheduler()
+        self._next_beat_s = 0.0
         if beat is not None:
-            self._scheduler.dump_state(beat[1].get("slots", {}))
-        log.info("worker in charge of schedules")
-        return True
+            self._scheduler.load_state(beat[1].get("slots", {}))
 
-    async def _beat(self) -> None:
-        now_s = self._clock.monotonic_s()
+    async def round(self) -> None:
+        """Run what is due, and save what was dealt with in the heartbeat."""
+        portfolios = await self._store.portfolios(PortfolioStatus.ACTIVE)
+        now, monotonic_s = self._clock.now(), self._timer.monotonic_s()
+        for due in self._scheduler.due(portfolios, now, monotonic_s):
+            answer = await self._ask(due)
+            self._scheduler.settle(due, answer, self._timer.monotonic_s())
+            self._next_beat_s = 0.0
+        await self._beat_at_times()
+
+    async def _beat_at_times(self) -> None:
+        now_s = self._timer.monotonic_s()
         if now_s < self._next_beat_s:
             return
+        await self.beat({"slots": self._scheduler.dump_state()})
         self._next_beat_s = now_s + BEAT_INTERVAL_S
-        await self._store.beat(NAME, self._clock.now(), {"slots": self._scheduler.memory()})
 
 
 def ask_controller(controller_url: str) -> Ask:
@@ -109,12 +92,12 @@ def ask_controller(controller_url: str) -> Ask:
         if status < 400:
             # The same slot asked again gets its first run back, also one that broke off.
             whole = body.get("status") == "completed"
-            tell = log.info if whole else log.warning
-            said = "scheduled cycle ran" if whole else "scheduled cycle broke off"
-            tell(said, cycle_id=body.get("cycle_id"), message=body.get("message"), **about)
+            write = log.info if whole else log.warning
+            event = "scheduled cycle completed" if whole else "scheduled cycle interrupted"
+            write(event, cycle_id=body.get("cycle_id"), message=body.get("message"), **about)
             return Answer.DONE
         again = status == 503 or body.get("code") in CONFLICTS_THAT_PASS
-        log.warning("scheduled cycle refused", status=status, detail=body.get("detail"), tried_again=again, **about)
+        log.warning("scheduled cycle refused", status=status, detail=body.get("detail"), retried=again, **about)
         return Answer.LATER if again else Answer.DONE
 
     return ask

@@ -21,7 +21,8 @@ from prescient.ports.context import TradingContext
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.local_steps import LocalCycleSteps
-from prescient.worker.price_updater import HEARTBEAT, LEASE, PriceUpdater, is_alive, recover_patiently
+from prescient.worker.leased_loop import is_alive
+from prescient.worker.price_updater import NAME, PriceUpdater, recover_patiently
 from tests.prescient.api.world import NOW, SmallMarketData, small_context
 
 Log = list[MutableMapping[str, Any]]
@@ -87,7 +88,7 @@ def rounds(market_data: SmallMarketData) -> int:
 
 
 async def detail(context: TradingContext) -> dict[str, Any]:
-    beat = await context.store.heartbeat(HEARTBEAT)
+    beat = await context.store.heartbeat(NAME)
     assert beat is not None
     return beat[1]
 
@@ -103,7 +104,7 @@ async def test_it_says_that_it_started_and_runs_every_interval(
         assert rounds(market_data) == 1
         await clock.run(601)
         assert rounds(market_data) == 4
-        beat = await context.store.heartbeat(HEARTBEAT)
+        beat = await context.store.heartbeat(NAME)
         assert beat is not None
         assert beat[0] == NOW + timedelta(seconds=900)
         assert beat[1] == {
@@ -114,7 +115,7 @@ async def test_it_says_that_it_started_and_runs_every_interval(
             "interval_s": 300,
         }
         assert not task.done()
-    assert await context.store.lease(LEASE) is not None, "the lease was not given back"
+    assert await context.store.lease(NAME) is not None, "the lease was not given back"
 
 
 async def test_it_names_its_own_interval(context: TradingContext, clock: SimulatedClock, logged: Log) -> None:
@@ -133,7 +134,7 @@ async def test_only_one_updates_and_the_other_takes_over(
         async with running(other):
             await clock.run(1000)
             assert (rounds(market_data), rounds(other_data)) == (4, 0)
-            assert [line["event"] for line in logged].count("Another process updates prices; standing by") == 1
+            assert [line["event"] for line in logged].count("another process holds the lease; standing by") == 1
             await store.close()
             await clock.run(15)
             assert rounds(other_data) == 1
@@ -179,7 +180,7 @@ async def test_a_round_that_fails_is_tried_again_sooner_and_then_later(
                 "bug": "ZeroDivisionError: see the log",
             }[kind]
         )
-        assert [line["event"] for line in logged].count("price update failed") == 11
+        assert [line["event"] for line in logged].count("round failed") == 11
         data.away = False
         await clock.run(300)
         healed = await detail(context)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from polymarket_kit.model import OrderType
+from prescient.adapters.clock import SystemClock
 from prescient.adapters.memory import MemoryStore
 from prescient.domain.errors import StoreUnavailable
 from prescient.domain.stream import PrintSeen
@@ -22,7 +23,9 @@ WITHIN_S = 5.0
 @asynccontextmanager
 async def looping(floor: Floor) -> AsyncIterator[None]:
     """The loop in its task, until the test is done with it."""
-    task = asyncio.create_task(RestingLoop(floor.context, sweep_s=0.01, standby_s=0.02, back_off_s=0.01).run())
+    task = asyncio.create_task(
+        RestingLoop(floor.context, SystemClock(), sweep_s=0.01, standby_s=0.02, pause_s=0.005).run()
+    )
     try:
         yield
     finally:
@@ -164,4 +167,4 @@ async def test_a_print_during_a_restart_is_not_credited(floor: Floor) -> None:
 
 async def test_without_a_stream_it_has_nothing_to_do(floor: Floor) -> None:
     object.__setattr__(floor.context, "stream", None)
-    await asyncio.wait_for(RestingLoop(floor.context).run(), 1)
+    await asyncio.wait_for(RestingLoop(floor.context, SystemClock()).run(), 1)

@@ -42,7 +42,10 @@ class Stand:
         self.clock = SimulatedClock(START)
         self.store = MemoryStore()
         self.controller = Controller()
-        self.worker = Worker(self.store, self.clock, self.controller)
+        self.worker = self.another()
+
+    def another(self) -> Worker:
+        return Worker(self.store, self.clock, self.controller, self.clock)
 
     async def add(self, schedule: str, name: str = "scheduled") -> int:
         new = NewPortfolio(name, "majority", 1_000 * MICRO, schedule=schedule)
@@ -51,13 +54,12 @@ class Stand:
     async def pass_minutes(self, minutes: int, *, looks: int = 1) -> None:
         for _ in range(looks):
             self.clock.advance(minutes * 60 / looks)
-            await self.worker.tick()
+            await self.worker.attempt()
 
     async def restart(self) -> None:
-        assert self.worker._lease is not None
-        await self.worker._lease.release()
-        self.worker = Worker(self.store, self.clock, self.controller)
-        await self.worker.tick()
+        await self.worker.release()
+        self.worker = self.another()
+        await self.worker.attempt()
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ async def stand() -> Stand:
 
 async def test_each_slot_runs_once_under_its_own_key(stand: Stand) -> None:
     number = await stand.add("every 60m")
-    await stand.worker.tick()
+    await stand.worker.attempt()
     assert stand.controller.keys == [], "a new schedule begins with its next slot"
     await stand.pass_minutes(125, looks=125)
     assert stand.controller.keys == [
@@ -86,7 +88,7 @@ async def test_portfolios_without_schedule_or_at_rest_are_left_alone(stand: Stan
 
 async def test_missed_slots_are_made_up_for_once_even_after_a_restart(stand: Stand) -> None:
     number = await stand.add("every 60m")
-    await stand.worker.tick()
+    await stand.worker.attempt()
     stand.clock.advance(5 * 3600)
     await stand.restart()
     assert stand.controller.keys == [f"schedule:{number}:2026-05-17T11:00:00Z"]
@@ -97,7 +99,7 @@ async def test_missed_slots_are_made_up_for_once_even_after_a_restart(stand: Sta
 
 async def test_a_changed_schedule_begins_with_its_next_slot(stand: Stand) -> None:
     number = await stand.add("every 7d")
-    await stand.worker.tick()
+    await stand.worker.attempt()
     await stand.store.change_portfolio(number, {"schedule": "0 * * * *"}, stand.clock.now())
     await stand.pass_minutes(50, looks=50)
     assert stand.controller.asked == []
@@ -107,12 +109,12 @@ async def test_a_changed_schedule_begins_with_its_next_slot(stand: Stand) -> Non
 
 async def test_a_controller_away_is_asked_again_with_growing_pauses_and_at_last_let_be(stand: Stand) -> None:
     await stand.add("every 1d")
-    await stand.worker.tick()
+    await stand.worker.attempt()
     stand.controller.answer = Answer.LATER
     stand.clock.advance(86_400)
     for _ in range(1200):
         stand.clock.advance(1)
-        await stand.worker.tick()
+        await stand.worker.attempt()
     assert len(stand.controller.asked) == ATTEMPTS_MAX
     assert len(set(stand.controller.keys)) == 1
     stand.controller.answer = Answer.DONE
@@ -123,7 +125,7 @@ async def test_a_controller_away_is_asked_again_with_growing_pauses_and_at_last_
 async def test_a_schedule_broken_by_hand_stops_no_other(stand: Stand) -> None:
     broken = await stand.add("every 1m", "broken")
     good = await stand.add("every 1m", "good")
-    await stand.worker.tick()
+    await stand.worker.attempt()
     await stand.store.change_portfolio(broken, {"schedule": "whenever"}, stand.clock.now())
     await stand.pass_minutes(1)
     assert [due.portfolio_id for due in stand.controller.asked] == [good]
@@ -131,17 +133,17 @@ async def test_a_schedule_broken_by_hand_stops_no_other(stand: Stand) -> None:
 
 async def test_of_two_workers_one_works(stand: Stand) -> None:
     await stand.add("every 1m")
-    other = Worker(stand.store, stand.clock, stand.controller)
-    await stand.worker.tick()
-    await other.tick()
+    other = stand.another()
+    await stand.worker.attempt()
+    await other.attempt()
     stand.clock.advance(60)
-    await stand.worker.tick()
-    await other.tick()
+    await stand.worker.attempt()
+    await other.attempt()
     assert len(stand.controller.asked) == 1
 
 
 async def test_the_worker_gives_a_sign_of_life(stand: Stand) -> None:
-    await stand.worker.tick()
+    await stand.worker.attempt()
     beat = await stand.store.heartbeat("worker")
     assert beat is not None and beat[0] == START
 
