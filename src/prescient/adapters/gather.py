@@ -10,7 +10,11 @@ Task = Callable[[], Awaitable[Any]]
 
 
 class ConcurrentGather:
-    """Runs at most ``limit`` tasks at a time. The first error cancels the others, waits for them and is raised."""
+    """Runs at most ``limit`` tasks at a time. After the first error none is begun; those under way end, then it is raised.
+
+    A task that is cut off may have sent something whose answer nobody reads, so only the caller's own cancellation cuts
+    them off.
+    """
 
     async def __call__(self, tasks: Sequence[Task], limit: int) -> list[Any]:
         _check(limit)
@@ -19,27 +23,23 @@ class ConcurrentGather:
 
         async def bounded(task: Task) -> Any:
             async with places:
+                if errors:
+                    return None
                 try:
                     return await task()
-                except Exception as error:
+                except BaseException as error:
                     errors.append(error)
                     raise
 
         running = [asyncio.ensure_future(bounded(task)) for task in tasks]
-        if not running:
-            return []
         try:
-            await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
-        finally:
-            # Reached with tasks still running after an error, or when the caller itself was cancelled.
-            for future in running:
-                future.cancel()
             results = await asyncio.gather(*running, return_exceptions=True)
+        except asyncio.CancelledError:
+            # ``gather`` has cancelled them; what they do to end in order is waited for.
+            await asyncio.wait(running)
+            raise
         if errors:
             raise errors[0]
-        cancelled = next((result for result in results if isinstance(result, BaseException)), None)
-        if cancelled is not None:
-            raise cancelled
         return results
 
 

@@ -66,7 +66,7 @@ async def test_no_more_than_the_limit_run_at_once() -> None:
 async def test_the_first_error_is_raised_as_it_is_and_nothing_runs_on(gather: Gather) -> None:
     room = Room()
     tasks = [
-        partial(room.visit, 0, 1),
+        partial(room.visit, 0, 50),
         partial(room.visit, 1, 50),
         partial(room.visit, 2, 3, KeyError("first")),
         partial(room.visit, 3, 4, ValueError("second")),
@@ -79,6 +79,19 @@ async def test_the_first_error_is_raised_as_it_is_and_nothing_runs_on(gather: Ga
     await asyncio.sleep(0.01)
     assert room.finished == finished
     assert 4 not in room.finished
+
+
+async def test_an_error_cuts_off_nothing_that_is_under_way() -> None:
+    room = Room()
+    tasks = [
+        partial(room.visit, 0, 3, KeyError("first")),
+        partial(room.visit, 1, 50),
+        partial(room.visit, 2, 60),
+        partial(room.visit, 3, 1),
+    ]
+    with pytest.raises(KeyError, match="first"):
+        await ConcurrentGather()(tasks, 3)
+    assert (room.finished, room.cancelled) == ([1, 2], [])
 
 
 async def test_cancelling_the_caller_cancels_its_tasks() -> None:
