@@ -14,12 +14,12 @@ from time import perf_counter
 
 from polymarket_kit.model import FeeSchedule, OrderType, Side
 from polymarket_kit.values import MICRO
+from practice_exchange.app.process import tune_garbage_collection
 from practice_exchange.engine.markets import MarketSpec
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import OrderRequest, OrderState, Placed
 from practice_exchange.engine.settlement import TradeStatus
 from practice_exchange.engine.snapshot import load, save
-from prescient.supervisor.gc_tuning import EXCHANGE_YOUNG_OBJECTS, tune_garbage_collection
 
 SEED = 7
 ACCOUNTS = 50
@@ -250,7 +250,7 @@ def timed(part: Callable[[], None]) -> float:
 
 def main() -> None:
     # As in the process that serves it: by Python's own thresholds a fifth of the time goes into looking for garbage.
-    tune_garbage_collection(EXCHANGE_YOUNG_OBJECTS)
+    tune_garbage_collection()
     seconds = timed(lambda: kinds(f"{MARKETS} markets without fees", FeeSchedule(), 100_000))
     seconds += timed(lambda: kinds(f"{MARKETS} markets with fees and rebates", FEES, 100_000))
     seconds += timed(curve)
