@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from math import gcd
+
 from polymarket_kit.model import FeeSchedule
 from polymarket_kit.values import MICRO
 
 # The venue rounds a fee to five decimals of a dollar; a fee below the smallest, 0.00001, is not charged.
 FEE_STEP_MICRO = 10
+# A fee as (factor, half, divisor): steps = (size x factor + half) // divisor, and none below a whole step.
+FeeTerms = tuple[int, int, int]
 
 
 def taker_fee(fees: FeeSchedule, size_micro: int, price_micro: int) -> int:
@@ -18,15 +22,19 @@ def taker_fee(fees: FeeSchedule, size_micro: int, price_micro: int) -> int:
     assert size_micro >= 0 and 0 <= price_micro <= MICRO
     if fees.rate_micro == 0:
         return 0
-    curve: int = (price_micro * (MICRO - price_micro)) ** fees.exponent
-    numerator = size_micro * fees.rate_micro * curve
-    denominator: int = MICRO * (MICRO * MICRO) ** fees.exponent
-    if numerator < denominator * FEE_STEP_MICRO:
-        return 0
-    steps = (2 * numerator + denominator * FEE_STEP_MICRO) // (2 * denominator * FEE_STEP_MICRO)
-    fee = steps * FEE_STEP_MICRO
+    factor, half, divisor = fee_terms(fees, price_micro)
+    exact = size_micro * factor
+    fee = (exact + half) // divisor * FEE_STEP_MICRO if exact >= divisor else 0
     assert fee >= 0
     return fee
+
+
+def fee_terms(fees: FeeSchedule, price_micro: int) -> FeeTerms:
+    """Return all of the formula but the size, as one fraction in lowest terms, for whoever keeps it by price."""
+    factor = 2 * fees.rate_micro * (price_micro * (MICRO - price_micro)) ** fees.exponent
+    half = MICRO * (MICRO * MICRO) ** fees.exponent * FEE_STEP_MICRO
+    common = gcd(factor, half)
+    return factor // common, half // common, 2 * half // common
 
 
 def worst_fee(fees: FeeSchedule, amount_micro: int) -> int:

@@ -10,14 +10,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from polymarket_kit.messages.order_amounts import (
-    ROUNDING,
-    SIZE_STEP_MICRO,
-    Amounts,
     limit_amounts,
     market_amounts,
     price_of_amounts,
 )
 from polymarket_kit.model import Side
+from polymarket_kit.rules import ROUNDING, SIZE_STEP_MICRO, Amounts
 from polymarket_kit.values import MICRO
 from tests.kit.official import first_client_limit, first_client_market, second_client_limit, second_client_market
 

@@ -12,10 +12,10 @@ from datetime import timedelta
 from typing import Any
 
 from polymarket_kit.model import Level, OrderType, Side
+from polymarket_kit.rejections import Rejection
 from polymarket_kit.values import MICRO
 from practice_exchange.engine.events import Event, LevelChanged, TickChanged, TradeEvent
 from practice_exchange.engine.orders import OrderRequest, Placed
-from practice_exchange.engine.rejections import Rejection
 from practice_exchange.engine.settlement import TradeStatus
 from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.world.book import Take

@@ -6,41 +6,17 @@ cent on one size in seventeen (16.90 becomes 16.89); tests name each difference.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from polymarket_kit.model import Side
+from polymarket_kit.rules import (
+    MARKET_MAKER_STEP_MICRO,
+    MARKET_TAKER_DECIMALS_MAX,
+    ROUNDING,
+    SIZE_STEP_MICRO,
+    Amounts,
+    Rounding,
+    on_grid,
+)
 from polymarket_kit.values import MICRO, MICRO_MAX, micro_to_text
-
-# Sizes of limit orders, and what market orders give: two decimals, at every tick.
-SIZE_STEP_MICRO = 10_000
-# What market orders take: the venue refuses more than four decimals, at every tick.
-MARKET_TAKER_DECIMALS_MAX = 4
-
-
-class Rounding(NamedTuple):
-    """How many decimals price, size and dollars have at a tick."""
-
-    price: int
-    size: int
-    amount: int
-
-
-# By tick, in micro-dollars.
-ROUNDING = {
-    100_000: Rounding(1, 2, 3),
-    10_000: Rounding(2, 2, 4),
-    5_000: Rounding(3, 2, 5),
-    2_500: Rounding(4, 2, 6),
-    1_000: Rounding(3, 2, 5),
-    100: Rounding(4, 2, 6),
-}
-
-
-class Amounts(NamedTuple):
-    """What an order gives and what it takes. A BUY gives dollars and takes shares, a SELL the other way round."""
-
-    maker_micro: int
-    taker_micro: int
 
 
 def limit_amounts(side: Side, price_micro: int, size_micro: int, tick_micro: int) -> Amounts:
@@ -51,7 +27,7 @@ def limit_amounts(side: Side, price_micro: int, size_micro: int, tick_micro: int
     that the venue does not have, and for a size that leaves nothing or is out of range.
     """
     check_price(price_micro, tick_micro)
-    shares = _rounded_down(size_micro, "size")
+    shares = _rounded_down(size_micro, SIZE_STEP_MICRO, "size")
     dollars = shares * price_micro // MICRO
     return Amounts(dollars, shares) if side == Side.BUY else Amounts(shares, dollars)
 
@@ -65,7 +41,7 @@ def market_amounts(side: Side, price_micro: int, amount_micro: int, tick_micro: 
     Raises ValueError as for a limit order, and when what is taken rounds to nothing.
     """
     check_price(price_micro, tick_micro)
-    given = _rounded_down(amount_micro, "amount")
+    given = _rounded_down(amount_micro, MARKET_MAKER_STEP_MICRO, "amount")
     step = 10 ** (6 - min(ROUNDING[tick_micro].amount, MARKET_TAKER_DECIMALS_MAX))
     # The venue's rule rounds up four places further first. No quotient by a grid price, whose denominator is below
     # 10,000, lies so close under the next step that this would carry it there, so one rounding down is the same.
@@ -87,19 +63,15 @@ def price_of_amounts(side: Side, amounts: Amounts, tick_micro: int) -> int | Non
     if shares <= 0:
         return None
     price, rest = divmod(dollars * MICRO, shares)
-    return None if rest or not _on_grid(price, tick_micro) else price
+    return None if rest or not on_grid(price, tick_micro) else price
 
 
 def check_price(price_micro: int, tick_micro: int) -> None:
     """Raise ValueError unless a price lies on the grid, between one tick and one less a tick, both included."""
     _rounding(tick_micro)
-    if not _on_grid(price_micro, tick_micro):
+    if not on_grid(price_micro, tick_micro):
         price, tick, last = (micro_to_text(micro) for micro in (price_micro, tick_micro, MICRO - tick_micro))
         raise ValueError(f"price {price} is not on this market's grid: multiples of {tick} from {tick} to {last}")
-
-
-def _on_grid(price_micro: int, tick_micro: int) -> bool:
-    return price_micro % tick_micro == 0 and tick_micro <= price_micro <= MICRO - tick_micro
 
 
 def _rounding(tick_micro: int) -> Rounding:
@@ -109,8 +81,8 @@ def _rounding(tick_micro: int) -> Rounding:
     return rounding
 
 
-def _rounded_down(amount_micro: int, name: str) -> int:
-    rounded = amount_micro // SIZE_STEP_MICRO * SIZE_STEP_MICRO
+def _rounded_down(amount_micro: int, step_micro: int, name: str) -> int:
+    rounded = amount_micro // step_micro * step_micro
     if not 0 < rounded <= MICRO_MAX:
         raise ValueError(f"{name} {micro_to_text(amount_micro)} must be at least 0.01 and within the venue's range")
     return rounded

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from polymarket_kit.rejections import Rejection
 from polymarket_kit.signing.eip712 import checksum_address
 from polymarket_kit.signing.order_signing import POLYGON
 from polymarket_kit.values import MICRO
@@ -18,7 +19,6 @@ from practice_exchange.clob.trading_routes import FUNDS_MICRO, TradingSide
 from practice_exchange.data.routes import DataRoutes
 from practice_exchange.data.routes_v2 import NewerDataRoutes
 from practice_exchange.data.select import Selector
-from practice_exchange.engine.rejections import Rejection
 from practice_exchange.venue.market_lookup import MarketLookup
 from practice_exchange.venue.positions import Positions
 from practice_exchange.venue.records import Kind, Record, Records

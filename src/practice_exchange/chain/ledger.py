@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from polymarket_kit.rejections import Rejection
 from polymarket_kit.values import MICRO
 from practice_exchange.chain.calldata import (
     Action,
@@ -22,7 +23,6 @@ from practice_exchange.chain.calldata import (
 )
 from practice_exchange.chain.draft import Draft, balance_of, conversion
 from practice_exchange.engine.accounts import COLLATERAL
-from practice_exchange.engine.rejections import Rejection
 from practice_exchange.venue.approvals import Approvals
 from practice_exchange.venue.records import Kind, Record, Records
 from practice_exchange.venue.venue_engine import VenueEngine

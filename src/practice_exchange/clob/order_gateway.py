@@ -9,19 +9,20 @@ import msgspec
 
 from polymarket_kit.messages.order_messages import CancelAnswer, CancelMarketBody, CancelOrderBody, SendOrderAnswer
 from polymarket_kit.messages.orders import OrderMalformed, PostedOrder, decode_order, split_orders
+from polymarket_kit.rejections import (
+    INVALID_ORDER_ID,
+    INVALID_PAYLOAD,
+    MARKET_CLOSED,
+    MARKET_NOT_FOUND,
+    Rejection,
+    too_many_orders,
+)
 from polymarket_kit.signing.eip712 import SignatureInvalid, checksum_address
 from polymarket_kit.signing.order_signing import EXCHANGES, ExchangeContract, SignatureType, contract_for, verify_order
 from polymarket_kit.signing.wallets import owns_wallet
 from practice_exchange.clob.order_render import Renderer, refused
 from practice_exchange.engine.matching import CANCELS_MAX
 from practice_exchange.engine.orders import OrderRequest, Placed
-from practice_exchange.engine.rejections import (
-    INVALID_ORDER_ID,
-    INVALID_PAYLOAD,
-    NO_ORDERBOOK,
-    Rejection,
-    too_many_orders,
-)
 from practice_exchange.venue.accounts import ApiKey, wallets_of
 from practice_exchange.venue.approvals import Approvals
 from practice_exchange.venue.balances import BalanceCache
@@ -95,8 +96,10 @@ class OrderGateway:
         if refusal is not None:
             return refusal
         found = self._world.register.tokens.get(str(posted.order.token_id))
-        if found is None or found[0].closed or not found[0].order_book_enabled:
-            return NO_ORDERBOOK
+        if found is None or not found[0].order_book_enabled:
+            return MARKET_NOT_FOUND
+        if found[0].closed:
+            return MARKET_CLOSED
         contract = contract_for(posted.order.token_id, found[0].negative_risk, self._chain_id)
         try:
             order_id = verify_order(posted.order, posted.signature, contract, key.address)

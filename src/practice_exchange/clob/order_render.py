@@ -7,9 +7,9 @@ from collections.abc import Callable
 from uuid import UUID
 
 from polymarket_kit.messages.order_messages import MakerOrderMessage, OpenOrderMessage, SendOrderAnswer, TradeMessage
+from polymarket_kit.rejections import Rejection
 from polymarket_kit.values import MICRO, micro_to_text
 from practice_exchange.engine.orders import Order, Placed
-from practice_exchange.engine.rejections import Rejection
 from practice_exchange.engine.settlement import MakerFill, Trade
 from practice_exchange.web.responses import Answer, json_answer
 from practice_exchange.world.state import MarketState

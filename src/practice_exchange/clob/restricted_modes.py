@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from polymarket_kit.rejections import Rejection
 from practice_exchange.engine.lifecycle import refuse_cancel, refuse_order
 from practice_exchange.engine.orders import Mode
-from practice_exchange.engine.rejections import Rejection
 from practice_exchange.venue.venue_engine import VenueEngine
 
 POSTS = frozenset({"POST /order", "POST /orders"})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from polymarket_kit.rejections import Rejection, allowance_too_small, balance_too_small
 from practice_exchange.engine.orders import Order, OrderState, Restriction
-from practice_exchange.engine.rejections import Rejection, allowance_too_small, balance_too_small
 
 LIVE, DELAYED = OrderState.LIVE, OrderState.DELAYED
 OPEN_SLACK = 64

@@ -1,51 +1,29 @@
-"""The checks of an order that need no book and no account: amounts, precision, grid, expiration."""
+"""A request becomes an order of the engine, if what it says by itself is within the rules (see ``polymarket_kit.rules``)."""
 
 from __future__ import annotations
 
-from polymarket_kit.model import OrderType, Side
-from polymarket_kit.values import MICRO_MAX
-from practice_exchange.engine.markets import GRIDS, Market
-from practice_exchange.engine.orders import POINT_MICRO, POINTS, SIZE_STEP_MICRO, ExchangeRules, Order, OrderRequest
-from practice_exchange.engine.rejections import (
-    INVALID_EXPIRATION,
-    INVALID_PAYLOAD,
-    Rejection,
-    amount_precision,
-    price_off_grid,
-)
+from polymarket_kit.model import Side
+from polymarket_kit.rejections import Rejection
+from polymarket_kit.rules import Amounts, limit_expires_ms, market_price, refuse_limit, refuse_market
+from practice_exchange.engine.markets import Market
+from practice_exchange.engine.orders import POINT_MICRO, POINTS, ExchangeRules, Order, OrderRequest
 
 BUY = Side.BUY
-GTD = OrderType.GTD
-# Decimals of dollars by tick, for limit orders: the price's decimals and the two of a size.
-DOLLAR_DECIMALS = {100_000: 3, 10_000: 4, 5_000: 5, 2_500: 6, 1_000: 5, 100: 6}
-# Market orders, whatever the tick: what is given has two decimals, what is taken four.
-MARKET_MAKER_STEP_MICRO = 10_000
-MARKET_TAKER_STEP_MICRO = 100
 
 
-def limit_expiry(request: OrderRequest, now_ms: int, rules: ExchangeRules) -> int:
-    """When an order with an expiration leaves the book, or 0 for an expiration that the venue refuses."""
-    expiration_ms = request.expiration_s * 1000
-    if request.order_type is not GTD or expiration_ms < now_ms + rules.expiration_ahead_ms:
-        return 0
-    return expiration_ms - rules.expires_early_ms
+def limit_expiry(request: OrderRequest, now_ms: int, rules: ExchangeRules) -> int | Rejection:
+    """When an order with an expiration leaves the book, or the refusal of an expiration that it may not have."""
+    return limit_expires_ms(
+        request.order_type, request.expiration_s, now_ms, rules.expiration_ahead_ms, rules.expires_early_ms
+    )
 
 
-def refuse_limit(request: OrderRequest, dollars_micro: int, shares_micro: int, tick_points: int) -> Rejection:
-    """Say what is wrong with a limit order's amounts, in the venue's words.
-
-    The price is computed from the two amounts, as the venue does, and must be on the grid exactly. The grid comes
-    before the precision: that is the refusal seen for amounts that break both.
-    """
-    if not (0 < dollars_micro <= MICRO_MAX and 0 < shares_micro <= MICRO_MAX):
-        return INVALID_PAYLOAD
-    points, rest = divmod(dollars_micro * POINTS, shares_micro)
-    tick_micro = tick_points * POINT_MICRO
-    if rest or points not in GRIDS[tick_points]:
-        return price_off_grid(request.order_id, dollars_micro, shares_micro, tick_micro)
-    assert shares_micro % SIZE_STEP_MICRO
-    decimals = DOLLAR_DECIMALS[tick_micro]
-    return amount_precision("buy", decimals, 2) if request.side is BUY else amount_precision("sell", 2, decimals)
+def refusal_of_limit(request: OrderRequest, tick_micro: int) -> Rejection:
+    """Say what is wrong with a limit order's amounts, of which ``place_limit`` has seen that something is."""
+    amounts = Amounts(request.maker_amount_micro, request.taker_amount_micro)
+    refusal = refuse_limit(request.order_id, request.side, amounts, tick_micro)
+    assert refusal is not None
+    return refusal
 
 
 def admit_market(
@@ -55,32 +33,28 @@ def admit_market(
 
     Its price is computed as for a limit order, and taken to the next grid price inside its limit.
     """
-    if request.expiration_s:
-        return INVALID_EXPIRATION
-    if request.post_only:
-        return INVALID_PAYLOAD
-    buys = request.side is BUY
-    made, taken = request.maker_amount_micro, request.taker_amount_micro
-    dollars, shares = (made, taken) if buys else (taken, made)
-    if not (0 < dollars <= MICRO_MAX and 0 < shares <= MICRO_MAX):
-        return INVALID_PAYLOAD
-    if made % MARKET_MAKER_STEP_MICRO or taken % MARKET_TAKER_STEP_MICRO:
-        return amount_precision("market buy" if buys else "market sell", 2, 4)
-    tick = market.tick_points
-    points = market_points(request.side, dollars, shares, tick)
-    if points not in market.grid:
-        return price_off_grid(request.order_id, dollars, shares, tick * POINT_MICRO)
+    side, tick_micro = request.side, market.state.tick_micro
+    amounts = Amounts(request.maker_amount_micro, request.taker_amount_micro)
+    refusal = refuse_market(
+        request.order_id, side, amounts, tick_micro, request.expiration_s, post_only=request.post_only
+    )
+    if refusal is not None:
+        return refusal
+    buys = side is BUY
+    dollars, shares = amounts.dollars_and_shares(side)
+    price_micro = market_price(side, dollars, shares, tick_micro)
+    points = price_micro // POINT_MICRO
     return Order(
         request.order_id,
         account_id,
         request.owner,
         market.condition_id,
         market.token_ids[token_index],
-        request.side,
+        side,
         request.order_type,
         token_index if buys else 1 - token_index,
         points if buys else POINTS - points,
-        points * POINT_MICRO,
+        price_micro,
         shares,
         dollars if buys else 0,
         now_ms,
@@ -88,14 +62,3 @@ def admit_market(
         False,
         0,
     )
-
-
-def market_points(side: Side, dollars_micro: int, shares_micro: int, tick_points: int) -> int:
-    """The worst grid price inside a market order's own limit: down for a BUY, up for a SELL.
-
-    An order whose shares were rounded up has a limit a hair below the price that was meant, and never fills there.
-    """
-    scaled, step = dollars_micro * POINTS, shares_micro * tick_points
-    if side is BUY:
-        return scaled // step * tick_points
-    return -(-scaled // step) * tick_points

@@ -7,6 +7,7 @@ from enum import IntEnum
 from heapq import heapify, heappop, heappush
 
 from polymarket_kit.model import Side
+from polymarket_kit.order_ends import OrderEnd
 from practice_exchange.engine.accounts import Account, Holding
 from practice_exchange.engine.events import Event, LevelChanged, OrderChange, OrderEvent
 from practice_exchange.engine.markets import Market
@@ -20,6 +21,7 @@ AGENDA_SLACK = 1_024
 BUY = Side.BUY
 LIVE = OrderState.LIVE
 CANCELLATION = OrderChange.CANCELLATION
+UNDER_FUNDED = OrderState(OrderEnd.UNDER_FUNDED.status)
 
 
 class Due(IntEnum):
@@ -171,4 +173,4 @@ def cover(core: Core, account: Account, asset: str, now_ms: int) -> None:
     while newest_last and holding.overdrawn:
         order = newest_last.pop()
         if order.status is LIVE and core.reserved_holding(order) is holding:
-            take_off(core, order, OrderState.CANCELED_NOT_ENOUGH_BALANCE, now_ms)
+            take_off(core, order, UNDER_FUNDED, now_ms)

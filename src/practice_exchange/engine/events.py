@@ -8,8 +8,8 @@ from typing import NamedTuple
 import msgspec
 
 from polymarket_kit.model import Side
+from polymarket_kit.rejections import Rejection
 from practice_exchange.engine.orders import POINT_MICRO, POINTS, Order, OrderState, Placed
-from practice_exchange.engine.rejections import Rejection
 from practice_exchange.engine.settlement import Trade, TradeStatus
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from polymarket_kit.model import FeeSchedule, Payout
+from polymarket_kit.order_ends import OrderEnd
+from polymarket_kit.rejections import CANCEL_ONLY, DISABLED, RESTARTING, Rejection, post_only_mode
+from polymarket_kit.rules import TICKS_MICRO
 from polymarket_kit.values import MICRO
 from practice_exchange.engine.core import Core, Due, end_delayed, take_off
 from practice_exchange.engine.events import MarketChanged, MarketStage, TickChanged
 from practice_exchange.engine.markets import Market, MarketSpec, MarketState, state_of
-from practice_exchange.engine.orders import POINT_MICRO, TICKS_MICRO, Mode, OrderState
+from practice_exchange.engine.orders import POINT_MICRO, Mode, OrderState
 from practice_exchange.engine.positions import redeem_vault
-from practice_exchange.engine.rejections import CANCEL_ONLY, DISABLED, RESTARTING, Rejection, post_only_mode
 
-OFF_GRID = "order price breaks the new minimum tick size"
+GAME_START, MARKET_CLOSED = OrderState(OrderEnd.GAME_START.status), OrderState(OrderEnd.MARKET_CLOSED.status)
+RESOLUTION, NEW_TICK = OrderState(OrderEnd.RESOLUTION.status), OrderState(OrderEnd.NEW_TICK.status)
 
 
 def list_market(core: Core, spec: MarketSpec) -> Market:
@@ -70,9 +73,7 @@ def suspend_market(core: Core, condition_id: str, now_ms: int) -> None:
     _to_stage(core, market, MarketStage.WAITING, now_ms)
 
 
-def close_market(
-    core: Core, condition_id: str, now_ms: int, status: OrderState = OrderState.CANCELED_MARKET_NOT_FOUND
-) -> None:
+def close_market(core: Core, condition_id: str, now_ms: int, status: OrderState = MARKET_CLOSED) -> None:
     """End trading: the book is cleared and gone, shares stay until resolution. Closing twice changes nothing."""
     market = core.markets[condition_id]
     if market.state.stage in (MarketStage.CLOSED, MarketStage.RESOLVED):
@@ -103,7 +104,7 @@ def resolve_market(core: Core, payout: Payout, now_ms: int) -> None:
         others = (other.state for other in core.markets.values() if other.state.spec.event_id == event_id)
         if payouts[1] or any(other.payouts_micro and other.payouts_micro[0] for other in others):
             raise ValueError(f"negative-risk event {event_id} has exactly one winner, which pays one dollar")
-    close_market(core, payout.condition_id, now_ms, OrderState.CANCELED_MARKET_RESOLVED)
+    close_market(core, payout.condition_id, now_ms, RESOLUTION)
     state.payouts_micro = payouts
     _to_stage(core, market, MarketStage.RESOLVED, now_ms)
     redeem_vault(core, payout.condition_id)
@@ -114,7 +115,7 @@ def start_game(core: Core, condition_id: str, now_ms: int) -> None:
     market = core.markets[condition_id]
     if market.state.stage in (MarketStage.CLOSED, MarketStage.RESOLVED):
         return
-    _clear(core, market, OrderState.CANCELED, now_ms)
+    _clear(core, market, GAME_START, now_ms)
     core.events.append(MarketChanged(condition_id, market.state.stage, now_ms, cleared=True))
 
 
@@ -131,7 +132,7 @@ def change_tick(core: Core, condition_id: str, tick_micro: int, now_ms: int) -> 
     core.events.append(TickChanged(condition_id, old_micro, tick_micro, now_ms))
     for ladder in market.ladders:
         for order in [order for order in ladder.orders() if order.price_micro // POINT_MICRO not in market.grid]:
-            take_off(core, order, OrderState.INVALID, now_ms, OFF_GRID)
+            take_off(core, order, NEW_TICK, now_ms, OrderEnd.NEW_TICK.text)
 
 
 def change_terms(

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from math import gcd
-
 import msgspec
 
-from polymarket_kit.fees import FEE_STEP_MICRO
+from polymarket_kit.fees import FEE_STEP_MICRO, FeeTerms, fee_terms
 from polymarket_kit.model import NO_FEES, FeeSchedule, Side
-from polymarket_kit.values import MICRO
+from polymarket_kit.rules import TICKS_MICRO
 from practice_exchange.engine.events import MarketStage
-from practice_exchange.engine.orders import POINT_MICRO, POINTS, TICKS_MICRO
+from practice_exchange.engine.orders import POINT_MICRO, POINTS
 from practice_exchange.engine.settlement import Trade
 from practice_exchange.engine.unified import Ladder
 
@@ -18,8 +16,6 @@ from practice_exchange.engine.unified import Ladder
 GRIDS = {
     tick // POINT_MICRO: frozenset(range(tick // POINT_MICRO, POINTS, tick // POINT_MICRO)) for tick in TICKS_MICRO
 }
-# A fee as (factor, half, divisor): steps = (size x factor + half) // divisor, and none below a whole step.
-FeeTerms = tuple[int, int, int]
 
 
 class MarketSpec(msgspec.Struct, frozen=True):
@@ -127,24 +123,15 @@ class Market:
         return self.state
 
     def fee(self, size_micro: int, points: int) -> int:
-        """The taker's fee in micro-dollars: ``domain.fees.taker_fee`` with all that depends on the price kept ready."""
+        """The taker's fee in micro-dollars: ``taker_fee`` of the kit with all that depends on the price kept ready."""
         if not self.has_fees:
             return 0
         terms = self.fee_terms.get(points)
         if terms is None:
-            terms = self.fee_terms[points] = fee_terms(self.state.fees, points)
+            terms = self.fee_terms[points] = fee_terms(self.state.fees, points * POINT_MICRO)
         factor, half, divisor = terms
         exact = size_micro * factor
         return (exact + half) // divisor * FEE_STEP_MICRO if exact >= divisor else 0
-
-
-def fee_terms(fees: FeeSchedule, points: int) -> FeeTerms:
-    """Shares x rate x (p(1-p))^exponent, rounded half up to five decimals, as one fraction in lowest terms."""
-    price_micro = points * POINT_MICRO
-    factor = 2 * fees.rate_micro * (price_micro * (MICRO - price_micro)) ** fees.exponent
-    half = MICRO * (MICRO * MICRO) ** fees.exponent * FEE_STEP_MICRO
-    common = gcd(factor, half)
-    return factor // common, half // common, 2 * half // common
 
 
 def state_of(spec: MarketSpec) -> MarketState:

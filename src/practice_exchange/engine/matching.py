@@ -9,6 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from polymarket_kit.model import FeeSchedule, Level, OrderType, Payout, Side
+from polymarket_kit.order_ends import OrderEnd
+from polymarket_kit.rejections import (
+    ALREADY_MATCHED,
+    MARKET_CLOSED,
+    MARKET_NOT_FOUND,
+    NOT_FOUND,
+    NOT_READY,
+    STILL_DELAYED,
+    Rejection,
+    banned,
+    closed_only,
+    duplicated,
+)
 from practice_exchange.engine import clearing, lifecycle, positions
 from practice_exchange.engine.accounts import Account
 from practice_exchange.engine.core import EXPIRY, LIVE, NEVER_MS, SETTLEMENT, Core, Due, take_off
@@ -25,23 +38,12 @@ from practice_exchange.engine.orders import (
     Restriction,
 )
 from practice_exchange.engine.placing import place_limit, place_market, run_delayed
-from practice_exchange.engine.rejections import (
-    ALREADY_MATCHED,
-    NO_ORDERBOOK,
-    NOT_FOUND,
-    NOT_READY,
-    STILL_DELAYED,
-    Rejection,
-    banned,
-    closed_only,
-    duplicated,
-)
 from practice_exchange.engine.settlement import SettlementPolicy, Trade
 from practice_exchange.engine.unified import token_levels
 
 CLOSED_STAGES = (MarketStage.CLOSED, MarketStage.RESOLVED)
 GTC, GTD = OrderType.GTC, OrderType.GTD
-CANCELED, EXPIRED = OrderState.CANCELED, OrderState.CANCELED_EXPIRED_ORDER
+CANCELED, EXPIRED = OrderState.CANCELED, OrderState(OrderEnd.EXPIRY.status)
 # Named once: looking a member up in its class costs as much as the rest of a line.
 NORMAL, UNRESTRICTED = Mode.NORMAL, Restriction.NONE
 # Orders of one DELETE /orders.
@@ -78,10 +80,10 @@ class Exchange:
                 return refusal
         listed = core.tokens.get(request.token_id)
         if listed is None:
-            return NO_ORDERBOOK
+            return MARKET_NOT_FOUND
         market, token_index = listed
         if not market.is_open:
-            return NO_ORDERBOOK if market.state.stage in CLOSED_STAGES else NOT_READY
+            return MARKET_CLOSED if market.state.stage in CLOSED_STAGES else NOT_READY
         order_id = request.order_id
         if order_id in core.orders or (core.spent_ids and order_id in core.spent_ids):
             return duplicated(order_id)

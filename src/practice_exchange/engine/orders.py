@@ -7,13 +7,11 @@ from enum import StrEnum
 import msgspec
 
 from polymarket_kit.model import OrderType, Side
+from polymarket_kit.rules import EXPIRATION_AHEAD_S, EXPIRES_EARLY_S, MARKETABLE_MINIMUM_MICRO
 
 # Prices are kept in points of a hundredth of a cent, the finest tick: 1..9,999. All six ticks are whole points.
 POINTS = 10_000
 POINT_MICRO = 100
-TICKS_MICRO = (100_000, 10_000, 5_000, 2_500, 1_000, 100)
-# Sizes of orders that may rest have two decimals.
-SIZE_STEP_MICRO = 10_000
 
 
 class OrderState(StrEnum):
@@ -135,8 +133,8 @@ class ExchangeRules(msgspec.Struct, frozen=True):
     """The venue's numbers (order rules of its documentation). Times in milliseconds, money in micro-dollars."""
 
     taker_delay_ms: int = 50
-    expires_early_ms: int = 60_000
-    expiration_ahead_ms: int = 180_000
+    expires_early_ms: int = EXPIRES_EARLY_S * 1000
+    expiration_ahead_ms: int = EXPIRATION_AHEAD_S * 1000
     post_only_window_ms: int = 120_000
-    marketable_minimum_micro: int = 1_000_000
+    marketable_minimum_micro: int = MARKETABLE_MINIMUM_MICRO
     rebate_minimum_micro: int = 1_000_000

@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 from polymarket_kit.model import OrderType, Side
-from polymarket_kit.values import MICRO
+from polymarket_kit.rejections import (
+    KILLED_FAK,
+    KILLED_FOK,
+    MARKET_CLOSED,
+    NOT_READY,
+    Rejection,
+    balance_too_small,
+    crosses_the_book,
+    price_off_grid,
+    size_too_small,
+)
+from polymarket_kit.rules import SIZE_STEP_MICRO, killed, refuse_at_book
+from polymarket_kit.values import MICRO, MICRO_MAX
 from practice_exchange.engine.accounts import Account, Holding
-from practice_exchange.engine.admission import admit_market, limit_expiry, refuse_limit
+from practice_exchange.engine.admission import admit_market, limit_expiry, refusal_of_limit
 from practice_exchange.engine.core import LIVE, Core, Due, end_delayed
 from practice_exchange.engine.events import LevelChanged, MarketStage, OrderChange, OrderEvent
 from practice_exchange.engine.execution import match, sweep
@@ -13,26 +25,11 @@ from practice_exchange.engine.markets import Market
 from practice_exchange.engine.orders import (
     POINT_MICRO,
     POINTS,
-    SIZE_STEP_MICRO,
     Mode,
     Order,
     OrderRequest,
     OrderState,
     Placed,
-)
-from practice_exchange.engine.rejections import (
-    INVALID_EXPIRATION,
-    KILLED_FAK,
-    KILLED_FOK,
-    NO_ORDERBOOK,
-    NOT_READY,
-    POST_ONLY_CROSSES,
-    Rejection,
-    balance_too_small,
-    crosses_the_book,
-    marketable_too_small,
-    price_off_grid,
-    size_too_small,
 )
 
 BUY = Side.BUY
@@ -44,19 +41,20 @@ PLACEMENT, UPDATE, CANCELLATION = OrderChange.PLACEMENT, OrderChange.UPDATE, Ord
 def place_limit(
     core: Core, market: Market, token_index: int, account: Account, request: OrderRequest, now_ms: int
 ) -> Placed | Rejection:
-    """Take in a GTC or GTD order; a rejection has changed nothing. The busiest path: refusals are worked out apart."""
+    """Take in a GTC or GTD order; a rejection has changed nothing. The busiest path: the rulebook is asked to refuse alone."""
     side = request.side
     dollars, shares = request.maker_amount_micro, request.taker_amount_micro
     if side is not BUY:
         dollars, shares = shares, dollars
     points, off = divmod(dollars * POINTS, shares) if shares > 0 else (0, 0)
-    if off or points not in market.grid or shares % SIZE_STEP_MICRO:
-        return refuse_limit(request, dollars, shares, market.tick_points)
+    if off or points not in market.grid or shares % SIZE_STEP_MICRO or shares > MICRO_MAX:
+        return refusal_of_limit(request, market.state.tick_micro)
     expires_ms = 0
     if request.expiration_s or request.order_type is not GTC:
-        expires_ms = limit_expiry(request, now_ms, core.rules)
-        if expires_ms == 0:
-            return INVALID_EXPIRATION
+        expiry = limit_expiry(request, now_ms, core.rules)
+        if isinstance(expiry, Rejection):
+            return expiry
+        expires_ms = expiry
     order_points = points
     if side is BUY:
         # On the grid and with two decimals, size times price is the dollars, exactly.
@@ -76,11 +74,11 @@ def place_limit(
     if not crosses and shares < market.minimum_size_micro:
         return size_too_small(request.order_id, shares, market.minimum_size_micro)
     core.counter = sequence = core.counter + 1
-    # Orders share the ids of their account and market, so that a full book holds each text once.
     order = Order(
         request.order_id,
         account.account_id,
         request.owner,
+        # Shared, so that a full book holds each text once.
         market.condition_id,
         market.token_ids[token_index],
         side,
@@ -144,7 +142,7 @@ def place_market(
     opposite = market.ladders[1 - order.ladder].points
     if opposite and opposite[-1] + order.points >= POINTS:
         return _enter_crossing(core, market, account, order, holding, now_ms)
-    return _killed(core, order, KILLED_FOK if order.order_type is FOK else KILLED_FAK, now_ms)
+    return _killed(core, order, killed(order.order_type), now_ms)
 
 
 def rest(core: Core, market: Market, order: Order, holding: Holding, now_ms: int, change: OrderChange) -> None:
@@ -171,13 +169,22 @@ def _enter_crossing(
     core: Core, market: Market, account: Account, order: Order, holding: Holding, now_ms: int
 ) -> Placed | Rejection:
     """Take in an order that meets another one at once, or after the market's delay."""
-    if order.post_only:
+    if order.post_only and core.mode is Mode.POST_ONLY:
         # In the post-only window of a restart the refusal names the order (assumed: the venue has both texts).
-        return crosses_the_book(order.order_id) if core.mode is Mode.POST_ONLY else POST_ONLY_CROSSES
-    if order.side is BUY:
-        dollars = order.amount_micro or order.size_micro * order.points // POINTS
-        if dollars < core.rules.marketable_minimum_micro:
-            return marketable_too_small(dollars)
+        return crosses_the_book(order.order_id)
+    refusal = refuse_at_book(
+        order.order_id,
+        order.side,
+        order.order_type,
+        order.amount_micro or order.size_micro * order.points // POINTS,
+        order.size_micro,
+        market.minimum_size_micro,
+        core.rules.marketable_minimum_micro,
+        crosses=True,
+        post_only=order.post_only,
+    )
+    if refusal is not None:
+        return refusal
     if market.delay_ms == 0:
         if order.order_type is not GTC:
             refusal = refuse_now(market, account, order, holding)
@@ -203,7 +210,7 @@ def refuse_now(market: Market, account: Account, order: Order, holding: Holding)
         return None
     found = sweep(market, account, order)
     if found.size_micro == 0 or (order.order_type is FOK and not found.complete):
-        return KILLED_FOK if order.order_type is FOK else KILLED_FAK
+        return killed(order.order_type)
     if order.side is BUY and order.amount_micro + found.fee_micro > holding.free_micro:
         # Dollars spent at better prices buy more shares and carry more fees than at the limit.
         needed = order.amount_micro + found.fee_micro
@@ -248,7 +255,7 @@ def run_delayed(core: Core, order_id: str, now_ms: int) -> Placed | Rejection:
     order = core.orders.get(order_id)
     if order is None or order.status is not DELAYED:
         # Ended while it waited: its market closed.
-        return NO_ORDERBOOK
+        return MARKET_CLOSED
     market, account = core.markets[order.condition_id], core.accounts[order.account_id]
     holding = core.reserved_holding(order)
     if market.state.stage is not MarketStage.OPEN:

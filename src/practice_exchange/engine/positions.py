@@ -6,12 +6,12 @@ trades fail.
 
 from __future__ import annotations
 
+from polymarket_kit.rejections import Rejection
 from polymarket_kit.values import MICRO
 from practice_exchange.engine.accounts import COLLATERAL, Account
 from practice_exchange.engine.core import Core, cover
 from practice_exchange.engine.events import MarketStage
 from practice_exchange.engine.markets import Market
-from practice_exchange.engine.rejections import Rejection
 
 UNKNOWN_MARKET = Rejection("market_not_found", "market not found", 404)
 NOT_RESOLVED = Rejection("not_resolved", "result for condition not received yet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from polymarket_kit.model import FeeSchedule
+from polymarket_kit.rules import TICKS_MICRO
 from polymarket_kit.values import MICRO
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.faults.order import Fault, FaultRefused
@@ -76,10 +77,9 @@ class MarketFaults:
         return first
 
     def _tick_micro(self, fault: Fault) -> int:
-        ticks = (100_000, 10_000, 5_000, 2_500, 1_000, 100)
         micro = round(fault.number("tick_size") * MICRO)
-        if micro not in ticks:
-            raise FaultRefused(f"tick_size must be one of {', '.join(f'{tick / MICRO:g}' for tick in ticks)}")
+        if micro not in TICKS_MICRO:
+            raise FaultRefused(f"tick_size must be one of {', '.join(f'{tick / MICRO:g}' for tick in TICKS_MICRO)}")
         return micro
 
     def _change_terms(self, fault: Fault, market: MarketState) -> None:

@@ -8,9 +8,9 @@ import msgspec
 
 from polymarket_kit.messages.order_messages import MakerOrderMessage
 from polymarket_kit.model import Side
+from polymarket_kit.rejections import KILLED_FAK, KILLED_FOK
 from practice_exchange.engine.events import OrderEvent, TradeEvent
 from practice_exchange.engine.orders import OrderState
-from practice_exchange.engine.rejections import KILLED_FAK, KILLED_FOK
 from practice_exchange.streams.frames import size_text, text_frame
 from practice_exchange.streams.interfaces import Wording
 from practice_exchange.world.timestamps import SECOND_MS

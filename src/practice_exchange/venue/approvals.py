@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 
 from polymarket_kit.model import Side
+from polymarket_kit.rejections import Rejection, allowance_too_small
 from polymarket_kit.signing.contracts import APPROVALS, DOLLARS, EXCHANGE_ADDRESSES, SHARES
 from practice_exchange.engine.accounts import COLLATERAL, UNLIMITED_MICRO
 from practice_exchange.engine.core import take_off
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import Order, OrderState
-from practice_exchange.engine.rejections import Rejection, allowance_too_small
 from practice_exchange.venue.venue_engine import VenueEngine
 
 # An allowance of at least this many dollars is never used up here.

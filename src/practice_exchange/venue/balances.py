@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from polymarket_kit.model import Side
+from polymarket_kit.rejections import Rejection, balance_too_small
 from practice_exchange.engine.accounts import COLLATERAL, Account
 from practice_exchange.engine.orders import OrderRequest
-from practice_exchange.engine.rejections import Rejection, balance_too_small
 
 
 class Remembered(msgspec.Struct, frozen=True, array_like=True):

@@ -20,15 +20,16 @@ from typing import cast
 import msgspec
 
 from polymarket_kit.model import FeeSchedule, OrderType, Payout, Side
+from polymarket_kit.rejections import Rejection
+from polymarket_kit.rules import TICKS_MICRO
 from polymarket_kit.signing.eip712 import checksum_address
 from polymarket_kit.values import MICRO
 from practice_exchange.engine.core import take_off
 from practice_exchange.engine.events import DelayOver, Event, LevelChanged, MarketStage, TradeEvent
 from practice_exchange.engine.markets import MarketSpec
 from practice_exchange.engine.matching import Exchange
-from practice_exchange.engine.orders import POINT_MICRO, TICKS_MICRO, Order, OrderRequest, OrderState, Placed
+from practice_exchange.engine.orders import POINT_MICRO, Order, OrderRequest, OrderState, Placed
 from practice_exchange.engine.placing import take
-from practice_exchange.engine.rejections import Rejection
 from practice_exchange.engine.settlement import Trade, TradeStatus
 from practice_exchange.engine.snapshot import load, save
 from practice_exchange.venue.engine_book import EngineBook

@@ -11,9 +11,6 @@ import msgspec
 
 from polymarket_kit.values import MICRO
 
-# The venue's sizes have two decimals.
-SIZE_STEP_MICRO = 10_000
-
 
 class Take(NamedTuple):
     """What a taker got: shares, dollars and the worst price touched, all in micro."""

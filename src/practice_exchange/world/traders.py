@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import log
 from random import Random
 
+from polymarket_kit.rules import SIZE_STEP_MICRO
 from polymarket_kit.values import MICRO
-from practice_exchange.world.book import SIZE_STEP_MICRO
 from practice_exchange.world.history import record_price, record_volume
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import DAY_MS

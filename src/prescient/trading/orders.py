@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from polymarket_kit.model import OrderType, Side
+from polymarket_kit.rules import MARKET_MAKER_STEP_MICRO
 from polymarket_kit.values import MICRO, parse_micro
 from prescient.domain import risk
 from prescient.domain.booking import Booking
@@ -26,7 +27,7 @@ from prescient.domain.order import (
     Unknown,
 )
 from prescient.domain.portfolio import Position
-from prescient.domain.rules import MARKET_AMOUNT_STEP_MICRO, floor_to, worst_price
+from prescient.domain.rules import floor_to, worst_price
 from prescient.domain.signal import Signal
 from prescient.ports.context import TradingContext
 
@@ -108,9 +109,9 @@ def intent_of(signal: Signal, config: dict[str, Any], rules: TradingRules) -> Or
     """Build the order that a signal asks for: a FAK for the portfolio's trade size, legs of a set as FOK in shares."""
     slippage = parse_micro(config["max_slippage_pct"]) // 100
     limit = worst_price(signal.side, signal.price_micro, slippage, rules.tick_micro)
-    amount, size = 0, floor_to(signal.size_micro, MARKET_AMOUNT_STEP_MICRO)
+    amount, size = 0, floor_to(signal.size_micro, MARKET_MAKER_STEP_MICRO)
     if signal.side is Side.BUY and signal.size_micro == 0:
-        amount = floor_to(parse_micro(config["trade_size_usd"]), MARKET_AMOUNT_STEP_MICRO)
+        amount = floor_to(parse_micro(config["trade_size_usd"]), MARKET_MAKER_STEP_MICRO)
     return OrderIntent(
         order_id=f"order:{signal.signal_id}",
         portfolio_id=signal.portfolio_id,

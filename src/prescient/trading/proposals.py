@@ -8,9 +8,9 @@ from typing import Any
 import structlog
 
 from polymarket_kit.model import Side
+from polymarket_kit.rules import MARKET_MAKER_STEP_MICRO
 from polymarket_kit.values import MICRO, MICRO_MAX
 from prescient.domain.market import Market
-from prescient.domain.rules import MARKET_AMOUNT_STEP_MICRO
 from prescient.domain.signal import MarketView, Pass, Proposal
 from prescient.ports.strategy import Strategy
 
@@ -76,8 +76,8 @@ def _wrong_proposal(proposal: object, market: Market) -> str:
         return f"score_micro must be a whole number from 0 to {MICRO}"
     if not _is_whole(proposal.reference_price_micro, 1, MICRO - 1):
         return f"reference_price_micro must be a whole number above 0 and below {MICRO}"
-    if not _is_whole(proposal.size_micro, 0 if side is Side.BUY else MARKET_AMOUNT_STEP_MICRO, MICRO_MAX):
-        return f"size_micro must be a whole number from 0 up, for a SELL from {MARKET_AMOUNT_STEP_MICRO} up"
+    if not _is_whole(proposal.size_micro, 0 if side is Side.BUY else MARKET_MAKER_STEP_MICRO, MICRO_MAX):
+        return f"size_micro must be a whole number from 0 up, for a SELL from {MARKET_MAKER_STEP_MICRO} up"
     return (
         "" if _is_text(proposal.reason) else f"reason must be printable text of at most {REASON_LENGTH_MAX} characters"
     )

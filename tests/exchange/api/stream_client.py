@@ -11,10 +11,10 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMessage, WSMsgType
 
 from polymarket_kit.model import OrderType, Side
+from polymarket_kit.rejections import Rejection
 from polymarket_kit.signing.auth import WalletClaim
 from practice_exchange.app.server import PracticeServer
 from practice_exchange.engine.orders import OrderRequest, Placed
-from practice_exchange.engine.rejections import Rejection
 from practice_exchange.venue.accounts import ApiKey
 from practice_exchange.world.state import MarketState
 

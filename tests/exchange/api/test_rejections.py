@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from polymarket_kit import rejections
 from polymarket_kit.messages.orders import encode_order
+from polymarket_kit.rejections import Rejection
 from practice_exchange import clob as trading
 from practice_exchange.app.server import PracticeServer
-from practice_exchange.engine import rejections
 from practice_exchange.engine.orders import Mode, OrderState
-from practice_exchange.engine.rejections import Rejection
 
 from .rejection_access import FAULTS, LOG_INS, MODES, PEOPLE, READS
 from .rejection_cases import POST_ONLY, Case, ask_cents, in_mode, post

@@ -8,8 +8,8 @@ from random import Random
 import pytest
 
 from polymarket_kit.model import OrderType, Side
+from polymarket_kit.rejections import Rejection
 from practice_exchange.engine.orders import OrderRequest, Placed
-from practice_exchange.engine.rejections import Rejection
 from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.world import World

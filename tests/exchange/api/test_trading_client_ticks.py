@@ -10,7 +10,7 @@ from py_clob_client_v2.client import ClobClient
 from py_clob_client_v2.clob_types import MarketOrderArgsV2, OrderArgsV2, OrderType
 from py_clob_client_v2.exceptions import PolyApiException
 
-from polymarket_kit.messages.order_amounts import ROUNDING
+from polymarket_kit.rules import ROUNDING
 from practice_exchange.app.server import PracticeServer
 from practice_exchange.world.state import MarketState
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 
 from polymarket_kit.model import NO_FEES, FeeSchedule, OrderType, Side
+from polymarket_kit.rejections import Rejection
 from polymarket_kit.values import MICRO, parse_micro
 from practice_exchange.engine.accounts import Account, Holding
 from practice_exchange.engine.events import Event
 from practice_exchange.engine.markets import MarketSpec
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import ExchangeRules, Order, OrderRequest, OrderState, Placed
-from practice_exchange.engine.rejections import Rejection
 from practice_exchange.engine.settlement import SettlementPolicy, TradeStatus
 
 NOW_MS = 1_790_000_000_000

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from polymarket_kit.model import FeeSchedule, OrderType, Payout, Side
+from polymarket_kit.rejections import FAK_KILLED, Rejection
 from polymarket_kit.values import MICRO
 from practice_exchange.engine.accounts import COLLATERAL
 from practice_exchange.engine.events import DelayOver, MarketChanged, MarketStage, OrderChange, OrderEvent, TickChanged
 from practice_exchange.engine.orders import CancelReport, OrderState, Placed
-from practice_exchange.engine.rejections import FAK_KILLED, Rejection
 from tests.exchange.engine.harness import MARKET, NO, NOW_MS, YES, EngineHarness, check_books
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from polymarket_kit.fees import taker_fee
+from polymarket_kit.fees import fee_terms, taker_fee
 from polymarket_kit.model import FeeSchedule, OrderType, Side
+from polymarket_kit.rejections import FAK_KILLED, FOK_KILLED
 from polymarket_kit.values import MICRO
 from practice_exchange.engine.events import LevelChanged, OrderChange, OrderEvent, TradeEvent
-from practice_exchange.engine.markets import MarketSpec, fee_terms
+from practice_exchange.engine.markets import MarketSpec
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import OrderState
-from practice_exchange.engine.rejections import FAK_KILLED, FOK_KILLED
 from practice_exchange.engine.settlement import MatchKind, TradeStatus
 from tests.exchange.engine.harness import MARKET, NO, SPORTS, YES, EngineHarness, check_books, outstanding
 
@@ -258,7 +258,7 @@ def test_the_quick_fee_is_the_rulebooks_fee(rate: int, exponent: int) -> None:
         for size in (0, 1, 99, 10_000, 1_234_567, 5_000_000, 10**13):
             assert market.fee(size, points) == taker_fee(fees, size, points * 100)
     if rate:
-        assert fee_terms(fees, 5_000)[0] > 0
+        assert fee_terms(fees, MICRO // 2)[0] > 0
 
 
 def test_what_everybody_is_told_about_a_match() -> None:

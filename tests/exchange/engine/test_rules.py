@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from polymarket_kit import rejections
 from polymarket_kit.model import OrderType, Payout, Side
+from polymarket_kit.rejections import Rejection
 from polymarket_kit.values import MICRO, parse_micro
-from practice_exchange.engine import rejections
 from practice_exchange.engine.accounts import COLLATERAL
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import Mode, OrderRequest, OrderState, Placed, Restriction
-from practice_exchange.engine.rejections import Rejection
 from tests.exchange.engine.harness import MARKET, NO, NOW_MS, SPORTS, YES, EngineHarness, check_books
 
 TICKS = ("0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001")
@@ -127,7 +127,7 @@ def test_a_marketable_buy_is_at_least_a_dollar(price: str, size: str, shown: str
     harness.sell("bob", "0.40", 100)
     text = f"invalid amount for a marketable BUY order (${shown}), min size: $1"
     assert harness.refused(harness.request("ann", Side.BUY, price, size)).text == text
-    assert harness.refused(harness.market_request("ann", Side.BUY, "0.99", "1.98")).code == "marketable_too_small"
+    assert harness.refused(harness.market_request("ann", Side.BUY, "0.99", "1.98")).code == "below_minimum"
     # A sale may be as small as it likes.
     harness.buy("bob", "0.30", 10)
     assert harness.sell("ann", "0.30", "0.01").status is OrderState.MATCHED
@@ -254,7 +254,7 @@ def test_post_only_is_refused_when_it_crosses_and_for_market_orders() -> None:
     )
     assert harness.buy("ann", "0.49", 10, post_only=True).status is OrderState.LIVE
     market = harness.request("ann", Side.BUY, "0.50", 10, order_type=OrderType.FAK, post_only=True)
-    assert harness.refused(market).code == "invalid_payload"
+    assert harness.refused(market).code == "invalid_order"
 
 
 @pytest.mark.fidelity(

@@ -8,12 +8,12 @@ from fractions import Fraction
 
 from polymarket_kit.model import FeeSchedule, Level, OrderType
 from polymarket_kit.model import Side as EngineSide
+from polymarket_kit.rejections import ALREADY_MATCHED, FOK_KILLED, Rejection
 from practice_exchange.engine.accounts import COLLATERAL
 from practice_exchange.engine.events import OrderChange, OrderEvent, TradeEvent
 from practice_exchange.engine.markets import MarketSpec
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import CancelReport, OrderRequest, Placed
-from practice_exchange.engine.rejections import ALREADY_MATCHED, Rejection
 from practice_exchange.engine.settlement import SettlementPlan, Trade, TradeStatus
 from tests.exchange.second_opinion import reasons
 from tests.exchange.second_opinion.flow import (
@@ -46,18 +46,16 @@ CONDITION = "condition"
 BANK = "bank"
 ASSETS = {USD: COLLATERAL, YES: YES, NO: NO}
 CODES = {
-    "no_orderbook": reasons.CLOSED,
+    "market_closed": reasons.CLOSED,
     "duplicated": reasons.DUPLICATE,
-    "invalid_payload": reasons.PAYLOAD,
+    "invalid_order": reasons.PAYLOAD,
     "invalid_expiration": reasons.EXPIRATION,
     "price_off_grid": reasons.TICK,
     "size_too_small": reasons.SIZE,
-    "marketable_too_small": reasons.NOTIONAL,
+    "below_minimum": reasons.NOTIONAL,
     "post_only_crosses": reasons.CROSSES,
     "not_enough_balance": reasons.BALANCE,
     "balance_exceeded": reasons.BALANCE,
-    "fok_killed": reasons.FOK_KILLED,
-    "fak_killed": reasons.FAK_KILLED,
 }
 
 
@@ -179,6 +177,8 @@ def refusal_of(answer: Rejection | None) -> frozenset[str]:
         return frozenset()
     if answer.code == "amount_precision":
         return frozenset({reasons.PRECISION_MARKET if "market" in answer.text else reasons.PRECISION_LIMIT})
+    if answer.code == "not_filled":
+        return frozenset({reasons.FOK_KILLED if answer.text == FOK_KILLED else reasons.FAK_KILLED})
     return frozenset({CODES[answer.code]})
 
 

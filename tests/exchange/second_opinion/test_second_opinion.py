@@ -51,6 +51,7 @@ def test_both_agree_on_what_hypothesis_draws(flow: Flow) -> None:
 )
 def test_every_refusal_of_an_order_has_a_counterpart() -> None:
     shared = {*CODES.values(), reasons.PRECISION_LIMIT, reasons.PRECISION_MARKET}
+    shared |= {reasons.FOK_KILLED, reasons.FAK_KILLED}
     assert shared | {reasons.ALREADY_MATCHED, reasons.NOT_FOUND} == set(reasons.VENUE_WORDS)
 
 

@@ -9,12 +9,12 @@ from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from polymarket_kit.model import Side
+from polymarket_kit.rules import EXPIRES_EARLY_S
 from prescient.adapters.paper.taken import Taken
 from prescient.domain.booking import OrderUpdate
 from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, OrderStatus
 from prescient.domain.resting import RestingOrder
-from prescient.domain.rules import EXPIRES_EARLY_S
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, StreamEvent
 from prescient.paper_matching.queue import LevelKey, MarketQueue, Outcome, QueueModel
 from prescient.ports.clock import Clock

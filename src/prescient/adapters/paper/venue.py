@@ -12,14 +12,16 @@ from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from polymarket_kit.model import OrderType
+from polymarket_kit.rejections import MARKET_CLOSED, MARKET_NOT_FOUND, NOT_READY, Rejection
+from polymarket_kit.rules import killed, refuse_at_book
 from polymarket_kit.values import micro_to_text
 from prescient.adapters.paper.resting import PaperResting
 from prescient.adapters.paper.taken import Taken
 from prescient.domain.market import OrderBook, TradingRules
-from prescient.domain.order import Accepted, ApprovedOrder, Consumption, OrderStatus, Rejected, Submission
-from prescient.domain.rules import check_crossing, check_limit_order, check_taker_order
+from prescient.domain.order import Accepted, ApprovedOrder, Consumption, OrderIntent, OrderStatus, Rejected, Submission
 from prescient.paper_matching.book import Walk, book_side, walk, with_taken, without_own
 from prescient.paper_matching.queue import QueueModel
+from prescient.paper_matching.signed import LIMIT_TYPES, amounts_of, limit_of, refuse_intent
 from prescient.ports.clock import Clock
 from prescient.ports.market_data import MarketData, MarketStream
 from prescient.ports.store import Store
@@ -29,9 +31,6 @@ TAKER_DELAY_S = 0.05
 # By the standard library: where nobody wants the details they cost nothing and print nothing.
 detail = logging.getLogger("prescient.adapters.paper")
 
-
-LIMIT_TYPES = (OrderType.GTC, OrderType.GTD)
-NO_BOOK = Rejected("market_closed", "No orderbook exists for the requested token id")
 NO_STREAM = Rejected(
     "no_stream",
     "an order can rest only where its market is told as it happens, and this source of markets has no such stream; "
@@ -45,9 +44,10 @@ NOT_OPEN = Rejected(
 
 
 class Found(NamedTuple):
-    """What an order would get: the walk, the memory after it, and how many levels were hidden as our own."""
+    """What an order would get: the walk to its limit, the memory after it, and how many levels were hidden as our own."""
 
     walk: Walk
+    limit_micro: int
     memory: Consumption
     hidden: int
 
@@ -85,19 +85,73 @@ class PaperVenue:
         intent = order.intent
         rules = await self._rules(intent.condition_id)
         if rules is None:
-            return Rejected("market_not_found", "No orderbook exists for the requested token id")
+            return _rejected(MARKET_NOT_FOUND)
+        limited = intent.order_type in LIMIT_TYPES
+        if limited and (self.resting is None or len(rules.token_ids) != 2):
+            return NO_STREAM
+        if limited and self.resting is not None and not self.resting.is_open:
+            return NOT_OPEN
+        now_ms = round(self._clock.now().timestamp() * 1000)
+        refusal = await self._refuse_market(intent, rules) or refuse_intent(intent, rules.tick_micro, now_ms)
+        if refusal is not None:
+            return _rejected(refusal)
+        if limited and self.resting is not None:
+            await self.resting.follow(rules)
         delay_s = rules.seconds_delay + (TAKER_DELAY_S if rules.taker_delay_enabled else 0.0)
-        if intent.order_type in LIMIT_TYPES:
-            return await self._limit(order, rules, delay_s)
-        if intent.post_only or intent.expiration_s:
-            return Rejected("invalid_order", "Invalid order payload")
-        rejected = check_taker_order(intent, rules)
-        if rejected is not None:
-            return rejected
-        if delay_s > 0:
-            await self._clock.sleep(delay_s)
+        answer = await self._arrive(order, rules, delay_s)
+        if answer is not None:
+            return answer
+        await self._clock.sleep(delay_s)
         async with self._lock(intent.condition_id):
-            return await self._match(order, rules, delay_s)
+            book = await self._book(intent.token_id)
+            if book is None:
+                return _rejected(MARKET_CLOSED)
+            return self._act(order, rules, book, await self._walk(order, rules, book), delay_s)
+
+    async def _refuse_market(self, intent: OrderIntent, rules: TradingRules) -> Rejection | None:
+        """The venue's refusal for the state that the order's market is in, or None."""
+        if intent.token_id not in rules.token_ids:
+            return MARKET_NOT_FOUND
+        if rules.accepting_orders:
+            return None
+        # A market that only takes no orders now has a book still; a closed one has none.
+        return MARKET_CLOSED if await self._book(intent.token_id) is None else NOT_READY
+
+    async def _arrive(self, order: ApprovedOrder, rules: TradingRules, delay_s: float) -> Submission | None:
+        """Meet the book as the order arrives. None: it has to wait out the taker delay, as whatever meets another does."""
+        intent = order.intent
+        async with self._lock(intent.condition_id):
+            book = await self._book(intent.token_id)
+            if book is None:
+                return _rejected(MARKET_CLOSED)
+            found = await self._walk(order, rules, book)
+            crosses = bool(found.walk.fills)
+            dollars, shares = amounts_of(intent).dollars_and_shares(intent.side)
+            refusal = refuse_at_book(
+                intent.order_id,
+                intent.side,
+                intent.order_type,
+                dollars,
+                shares,
+                rules.minimum_size_micro,
+                crosses=crosses,
+                post_only=intent.post_only,
+            )
+            if refusal is not None:
+                return _rejected(refusal)
+            if crosses and delay_s > 0:
+                return None
+            return self._act(order, rules, book, found, 0.0)
+
+    def _act(
+        self, order: ApprovedOrder, rules: TradingRules, book: OrderBook, found: Found, delay_s: float
+    ) -> Submission:
+        """Match what is there now; then a limit order rests, and a market order's remainder is gone."""
+        if self.resting is not None and order.intent.order_type in LIMIT_TYPES:
+            return self._take_and_rest(self.resting, order, rules, book, found, delay_s)
+        if not found.walk.fills or (order.intent.order_type is OrderType.FOK and not found.walk.complete):
+            return _rejected(killed(order.intent.order_type))
+        return self._take(order, book, found, delay_s)
 
     async def resolve(self, order: ApprovedOrder) -> Submission:
         """A paper fill exists only once it is booked, so an order without a booking was never filled."""
@@ -112,15 +166,8 @@ class PaperVenue:
             reason="the process ended before the order was booked; a paper order fills only when it is booked",
         )
 
-    async def _match(self, order: ApprovedOrder, rules: TradingRules, delay_s: float) -> Submission:
+    def _take(self, order: ApprovedOrder, book: OrderBook, found: Found, delay_s: float) -> Accepted:
         intent = order.intent
-        book = await self._book(intent.token_id)
-        if book is None:
-            return NO_BOOK
-        found = await self._walk(order, rules, book)
-        killed = self._killed(intent.order_type, found.walk)
-        if killed is not None:
-            return killed
         self._took(order, found)
         return Accepted(
             venue_order_id=intent.order_id,
@@ -136,54 +183,28 @@ class PaperVenue:
     async def _walk(self, order: ApprovedOrder, rules: TradingRules, book: OrderBook) -> Found:
         """What the order would get now; nothing is changed."""
         intent = order.intent
+        limit_micro = limit_of(intent, rules.tick_micro)
         side, mirrored = book_side(book, intent.side, rules.token_ids[0])
         displayed = book.levels_against(intent.side)
         levels, memory = without_own(displayed, await self._taken.of(rules.token_ids[0], side), mirrored)
         result = walk(
             levels,
             intent.side,
-            intent.limit_price_micro,
+            limit_micro,
             rules.fees,
             amount_micro=intent.amount_micro,
             size_micro=intent.size_micro,
         )
-        return Found(result, with_taken(memory, displayed, result.taken, mirrored), len(displayed) - len(levels))
+        return Found(
+            result, limit_micro, with_taken(memory, displayed, result.taken, mirrored), len(displayed) - len(levels)
+        )
 
     def _took(self, order: ApprovedOrder, found: Found) -> None:
         """Remember what an order takes, and let go of the portfolio's own orders that it came to."""
         self._taken.put(order.intent.condition_id, found.memory)
         if self.resting is not None:
-            worst = found.walk.fills[-1].price_micro if found.walk.complete else order.intent.limit_price_micro
+            worst = found.walk.fills[-1].price_micro if found.walk.complete else found.limit_micro
             self.resting.meet(order.intent, worst)
-
-    async def _limit(self, order: ApprovedOrder, rules: TradingRules, delay_s: float) -> Submission:
-        """Take a GTC or GTD order in: what crosses matches as a taker, after the delay; the rest joins its queue."""
-        intent, resting = order.intent, self.resting
-        if resting is None or len(rules.token_ids) != 2:
-            return NO_STREAM
-        if not resting.is_open:
-            return NOT_OPEN
-        rejected = check_limit_order(intent, rules, self._clock.now().timestamp())
-        if rejected is not None:
-            return rejected
-        await resting.follow(rules)
-        async with self._lock(intent.condition_id):
-            book = await self._book(intent.token_id)
-            if book is None:
-                return NO_BOOK
-            found = await self._walk(order, rules, book)
-            crosses = bool(found.walk.fills)
-            rejected = check_crossing(intent, rules.minimum_size_micro, crosses=crosses)
-            if rejected is not None:
-                return rejected
-            if not crosses or delay_s == 0:
-                return self._take_and_rest(resting, order, rules, book, found, 0.0)
-        await self._clock.sleep(delay_s)
-        async with self._lock(intent.condition_id):
-            book = await self._book(intent.token_id)
-            if book is None:
-                return NO_BOOK
-            return self._take_and_rest(resting, order, rules, book, await self._walk(order, rules, book), delay_s)
 
     def _take_and_rest(
         self,
@@ -217,18 +238,12 @@ class PaperVenue:
     def _lock(self, condition_id: str) -> asyncio.Lock:
         return self._locks.setdefault(condition_id, asyncio.Lock())
 
-    def _killed(self, order_type: OrderType, result: Walk) -> Rejected | None:
-        if order_type is OrderType.FOK and not result.complete:
-            return Rejected("not_filled", "order couldn't be fully filled. FOK orders are fully filled or killed.")
-        if not result.fills:
-            return Rejected(
-                "not_filled",
-                "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found.",
-            )
-        return None
-
     async def _rules(self, condition_id: str) -> TradingRules | None:
         return (await self._market_data.rules([condition_id])).get(condition_id)
+
+
+def _rejected(refusal: Rejection) -> Rejected:
+    return Rejected(refusal.code, refusal.text)
 
 
 def _model(book: OrderBook, delay_s: float, own_levels_hidden: int) -> tuple[tuple[str, str], ...]:

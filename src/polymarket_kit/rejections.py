@@ -1,4 +1,7 @@
-"""What the exchange answers when it says no: the venue's own texts with their HTTP status, as values with a stable code."""
+"""What the venue answers when it says no: its own texts with their HTTP status, as values with a stable code.
+
+The practice exchange and the paper venue answer with these, so that one rule has one code and one text everywhere.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +29,21 @@ class Rejection(msgspec.Struct, frozen=True, gc=False):
     retry_after_s: int = 0
 
 
-NO_ORDERBOOK = Rejection("no_orderbook", "No orderbook exists for the requested token id", 404)
-INVALID_TOKEN = Rejection("invalid_token", "Invalid token id")
+# One text for two rules: the venue has never heard of the token, or its market is closed and its book gone.
+NO_ORDERBOOK = "No orderbook exists for the requested token id"
+MARKET_NOT_FOUND = Rejection("market_not_found", NO_ORDERBOOK, 404)
+MARKET_CLOSED = Rejection("market_closed", NO_ORDERBOOK, 404)
+# The market has a book and takes no orders: not yet, or not now.
+NOT_READY = Rejection("market_closed", "the market is not yet ready to process new orders")
+INVALID_TOKEN = Rejection("unknown_token", "Invalid token id")
 INVALID_SIDE = Rejection("invalid_side", "Invalid side")
-INVALID_PAYLOAD = Rejection("invalid_payload", "Invalid order payload")
+INVALID_PAYLOAD = Rejection("invalid_order", "Invalid order payload")
 INVALID_ORDER_ID = Rejection("invalid_order_id", "Invalid orderID")
 INVALID_EXPIRATION = Rejection("invalid_expiration", "invalid expiration")
-NOT_READY = Rejection("not_ready", "the market is not yet ready to process new orders")
 POST_ONLY_CROSSES = Rejection("post_only_crosses", "invalid post-only order: order crosses book")
-KILLED_FOK = Rejection("fok_killed", FOK_KILLED)
-KILLED_FAK = Rejection("fak_killed", FAK_KILLED)
+# One code, told apart by the text.
+KILLED_FOK = Rejection("not_filled", FOK_KILLED)
+KILLED_FAK = Rejection("not_filled", FAK_KILLED)
 MATCH_DELAYED = Rejection("match_delayed", STILL_DELAYED)
 RESTARTING = Rejection("restarting", "service not ready", 425)
 DISABLED = Rejection("disabled", "Trading is currently disabled. Check polymarket.com for updates", 503)
@@ -100,9 +108,9 @@ def amount_precision(kind: str, maker_decimals: int, taker_decimals: int) -> Rej
     )
 
 
-def marketable_too_small(dollars_micro: int) -> Rejection:
+def below_minimum(dollars_micro: int) -> Rejection:
     text = f"invalid amount for a marketable BUY order (${micro_to_text(dollars_micro)}), min size: $1"
-    return Rejection("marketable_too_small", text)
+    return Rejection("below_minimum", text)
 
 
 def _shortfall(
