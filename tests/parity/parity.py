@@ -33,7 +33,8 @@ from prescient.domain.signal import Signal
 from prescient.domain.stream import BookSeen, LevelSeen, PrintSeen, StreamEvent, TickSeen
 from prescient.paper_matching.queue import QueueModel
 from prescient.ports.context import TradingContext
-from prescient.trading.orders import approve_intent, book_answer
+from prescient.trading.orders.approve import approve_intent
+from prescient.trading.orders.book import book_answer
 from prescient.trading.resting import hear, restore, send, sweep
 from tests.exchange.api.conftest import START
 from tests.exchange.api.trading_venue import quiet_market

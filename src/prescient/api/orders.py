@@ -18,8 +18,8 @@ from prescient.api.responses import Answer, dollars
 from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.order import ApprovedOrder, Refused
 from prescient.domain.resting import RestingOrder
+from prescient.trading.positions.merge import Swapped, convert_no_shares, merge_sets
 from prescient.trading.resting import LimitForm, cancel_order, place_limit
-from prescient.trading.sets import Swapped, convert_no_shares, merge_sets
 
 router = APIRouter(route_class=StrictRoute, tags=["orders"])
 

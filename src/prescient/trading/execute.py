@@ -16,8 +16,11 @@ from prescient.domain.order import ApprovedOrder, Refused, Rejected, Submission,
 from prescient.domain.signal import Decision, Signal, Step
 from prescient.ports.context import TradingContext
 from prescient.trading.decide import strategy_of
-from prescient.trading.orders import approve, book_answer, sell_back
-from prescient.trading.recover import executing, resolve_orders
+from prescient.trading.orders.approve import approve
+from prescient.trading.orders.book import book_answer
+from prescient.trading.orders.portfolio_lock import executing
+from prescient.trading.orders.sell_back import sell_back
+from prescient.trading.recover import resolve_orders
 from prescient.trading.strategy_config import complete
 
 log = structlog.get_logger(__name__)

@@ -12,9 +12,9 @@ from prescient.domain.portfolio import Mark, PortfolioStatus, Position
 from prescient.domain.signal import Step
 from prescient.paper_matching.book import walk
 from prescient.ports.context import TradingContext
+from prescient.trading.positions.merge import merge_all
+from prescient.trading.positions.settle import settle_resolved
 from prescient.trading.screen import save_books
-from prescient.trading.sets import merge_all
-from prescient.trading.settle import settle_resolved
 
 SNAPSHOT_SOURCE = "mark"
 

@@ -5,9 +5,6 @@ It happens at every start, and at the start of every execution of a portfolio, s
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import structlog
 
 from prescient.domain.errors import ExecutionRunning, InvariantBroken, VenueUnavailable
@@ -15,30 +12,15 @@ from prescient.domain.order import RESTING_STATUSES, Accepted, ApprovedOrder, Un
 from prescient.domain.signal import Signal
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
-from prescient.trading.orders import book_answer, sell_back
+from prescient.trading.orders.book import book_answer
+from prescient.trading.orders.portfolio_lock import executing
+from prescient.trading.orders.sell_back import sell_back
 
 log = structlog.get_logger(__name__)
 
 SIGNALS_MAX = 100_000
-WAIT_S = 10.0
 # A set that broke off did so among the latest trades of its portfolio.
 TRADES_LOOKED_AT = 1_000
-
-
-@asynccontextmanager
-async def executing(store: Store, portfolio_id: int, wait_s: float = WAIT_S) -> AsyncIterator[None]:
-    """Be the only one, in all processes, who executes and resolves orders of this portfolio.
-
-    Waits a few seconds for a recovery to end, or for the database to notice that a process was killed. Raises
-    ExecutionRunning when somebody really executes.
-    """
-    lease = await store.lease(f"execute:{portfolio_id}", wait_s)
-    if lease is None:
-        raise ExecutionRunning(portfolio_id)
-    try:
-        yield
-    finally:
-        await lease.release()
 
 
 async def recover(context: TradingContext) -> tuple[list[str], list[str]]:

@@ -20,7 +20,8 @@ from prescient.domain.signal import Signal
 from prescient.domain.stream import StreamEvent
 from prescient.ports.context import TradingContext
 from prescient.ports.venue import RestingVenue
-from prescient.trading.orders import approve_intent, book_answer, book_matched
+from prescient.trading.orders.approve import approve_intent
+from prescient.trading.orders.book import book_answer, book_matched
 
 # Orders that no cycle decided on stand under this name.
 BY_HAND = "by_hand"

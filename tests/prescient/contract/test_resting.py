@@ -15,7 +15,7 @@ from prescient.domain.portfolio import NewPortfolio, PortfolioStatus
 from prescient.domain.stream import GapSeen, LevelSeen, MarketResolvedSeen, TickSeen
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
-from prescient.trading.orders import book_matched
+from prescient.trading.orders.book import book_matched
 from prescient.trading.recover import recover
 from prescient.trading.resting import (
     LimitForm,

@@ -17,8 +17,8 @@ from prescient.domain.portfolio import NewPortfolio, Position
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
 from prescient.trading.mark import mark_positions
+from prescient.trading.positions.merge import NotConvertible, NothingToMerge, convert_no_shares, merge_all, merge_sets
 from prescient.trading.resting import LimitForm, PlacedOrder, place_limit, restore
-from prescient.trading.sets import NotConvertible, NothingToMerge, convert_no_shares, merge_all, merge_sets
 from tests.fakes import START, StaticMarketData, binary_market
 from tests.prescient.contract.store_examples import event, pages
 from tests.prescient.faults.house import check_books

@@ -18,8 +18,8 @@ from prescient.domain.cycle import CycleStatus
 from prescient.domain.signal import Step
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
+from prescient.trading.positions.settle import is_final
 from prescient.trading.recover import recover
-from prescient.trading.settle import is_final
 from tests.prescient.faults.house import House, check_books
 
 # The server notices the end of a killed process a moment later.

@@ -25,7 +25,8 @@ from prescient.trading.cycle import start_cycle
 from prescient.trading.execute import execute_signals
 from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.mark import mark_positions, update_prices
-from prescient.trading.recover import executing, recover
+from prescient.trading.orders.portfolio_lock import executing
+from prescient.trading.recover import recover
 from tests.fakes import StaticMarketData, binary_market, context_over
 from tests.prescient.faults.house import House, Tripwire, check_books
 

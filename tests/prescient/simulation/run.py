@@ -36,7 +36,7 @@ from prescient.strategies import BUILT_IN
 from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.local_steps import LocalCycleSteps
-from prescient.trading.settle import is_final
+from prescient.trading.positions.settle import is_final
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 EVENTS = 300

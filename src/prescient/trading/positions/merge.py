@@ -16,8 +16,8 @@ from prescient.domain.ledger import USD, swapped
 from prescient.domain.market import Market
 from prescient.domain.portfolio import Position
 from prescient.ports.context import TradingContext
-from prescient.trading.orders import free_shares
-from prescient.trading.settle import is_final
+from prescient.trading.orders.approve import free_shares
+from prescient.trading.positions.settle import is_final
 
 ATTEMPTS_MAX = 5
 

@@ -1,24 +1,17 @@
-"""One order's way (steps 5 and recovery): approved and reserved, sent, answered, booked; and sold back if it must be."""
+"""Book: the venue's answer becomes transfers, a position and a trade, committed in one transaction."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-from polymarket_kit.model import OrderType, Side
-from polymarket_kit.rules import MARKET_MAKER_STEP_MICRO
-from polymarket_kit.values import MICRO, parse_micro
-from prescient.domain import risk
+from polymarket_kit.model import Side
+from polymarket_kit.values import MICRO
 from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken, PositionMoved
-from prescient.domain.ledger import Transfer, release, reservation
+from prescient.domain.ledger import Transfer, release
 from prescient.domain.ledger import fills as fill_transfers
-from prescient.domain.market import TradingRules
 from prescient.domain.order import (
     TERMINAL_STATUSES,
     Accepted,
     ApprovedOrder,
-    OrderIntent,
     OrderStatus,
     Refused,
     Rejected,
@@ -27,104 +20,10 @@ from prescient.domain.order import (
     Unknown,
 )
 from prescient.domain.portfolio import Position
-from prescient.domain.rules import floor_to, worst_price
 from prescient.domain.signal import Signal
 from prescient.ports.context import TradingContext
 
 BOOKING_ATTEMPTS_MAX = 5
-# Out at any price: the set's profit is gone, the open risk must not stay. The amount is the leg's own shares.
-SELL_BACK_CONFIG = {"max_slippage_pct": 100, "trade_size_usd": 0}
-
-
-async def approve(
-    context: TradingContext, signal: Signal, config: dict[str, Any], rules: TradingRules | None
-) -> ApprovedOrder | Refused:
-    """Pass one signal through the risk gate and commit its order's row and reservation."""
-    if rules is None:
-        return Refused("market_not_found", "the venue does not know this market any more")
-    intent = intent_of(signal, config, rules)
-    if not intent.amount_micro and not intent.size_micro:
-        return Refused("below_minimum", "less than a hundredth of a share or of a dollar", "size")
-    return await approve_intent(context, intent, rules)
-
-
-async def approve_intent(context: TradingContext, intent: OrderIntent, rules: TradingRules) -> ApprovedOrder | Refused:
-    """Pass one order through the risk gate and commit its row and reservation."""
-    # Read again for each order: the one before has reserved its part of the cash.
-    portfolio = await context.store.portfolio(intent.portfolio_id)
-    free_micro = await free_shares(context, intent.portfolio_id, intent.token_id) if intent.side is Side.SELL else 0
-    approved = risk.check(intent, portfolio, free_micro, rules)
-    if isinstance(approved, Refused):
-        await context.store.save_refusal(intent, approved, context.clock.now())
-        return approved
-    now = context.clock.now()
-    hold = reservation(intent.portfolio_id, intent.order_id, approved.reserved_cash_micro, now)
-    if not await context.store.reserve(approved, hold, now):
-        return Refused("already_ordered", "this signal has an order already")
-    return approved
-
-
-async def free_shares(context: TradingContext, portfolio_id: int, token_id: str, *, unanswered: bool = False) -> int:
-    """The shares of a token that no resting order has set aside, in micro-shares.
-
-    With ``unanswered`` those of orders on their way are not free either: a SELL that is tried again counts on its own.
-    """
-    position = await context.store.position(portfolio_id, token_id)
-    if position is None or position.size_micro == 0:
-        return 0
-    resting = {state.order_id: state.left_micro for _, state in await context.store.resting_orders()}
-    held_micro = position.size_micro
-    for order, _ in await context.store.open_orders():
-        intent = order.intent
-        if (intent.portfolio_id, intent.token_id, intent.side) == (portfolio_id, token_id, Side.SELL):
-            held_micro -= resting.get(intent.order_id, order.reserved_shares_micro if unanswered else 0)
-    return max(held_micro, 0)
-
-
-async def sell_back(
-    context: TradingContext, signal: Signal, trade: Trade, size_micro: int, rules: TradingRules | None, attempt: int = 0
-) -> tuple[Signal, Trade | Refused]:
-    """Sell a leg of a set that could not be completed: a lone leg is a bet that nobody decided on.
-
-    ``attempt`` counts what was tried before, because a signal has at most one order. Raises VenueUnavailable.
-    """
-    back = replace(
-        signal,
-        signal_id=f"{signal.signal_id}:unwind" + (f":{attempt}" if attempt else ""),
-        side=Side.SELL,
-        price_micro=trade.price_micro,
-        size_micro=size_micro,
-        group_id="",
-        reason="the other leg of the set was not filled",
-    )
-    await context.store.save_signals([back])
-    approved = await approve(context, back, SELL_BACK_CONFIG, rules)
-    if isinstance(approved, Refused):
-        return back, replace(approved, code=f"unwind_{approved.code}")
-    sold = await book_answer(context, approved, await context.venue.submit(approved), back)
-    return back, replace(sold, code=f"unwind_{sold.code}") if isinstance(sold, Refused) else sold
-
-
-def intent_of(signal: Signal, config: dict[str, Any], rules: TradingRules) -> OrderIntent:
-    """Build the order that a signal asks for: a FAK for the portfolio's trade size, legs of a set as FOK in shares."""
-    slippage = parse_micro(config["max_slippage_pct"]) // 100
-    limit = worst_price(signal.side, signal.price_micro, slippage, rules.tick_micro)
-    amount, size = 0, floor_to(signal.size_micro, MARKET_MAKER_STEP_MICRO)
-    if signal.side is Side.BUY and signal.size_micro == 0:
-        amount = floor_to(parse_micro(config["trade_size_usd"]), MARKET_MAKER_STEP_MICRO)
-    return OrderIntent(
-        order_id=f"order:{signal.signal_id}",
-        portfolio_id=signal.portfolio_id,
-        signal_id=signal.signal_id,
-        condition_id=signal.condition_id,
-        token_id=signal.token_id,
-        side=signal.side,
-        order_type=OrderType.FOK if signal.group_id else OrderType.FAK,
-        limit_price_micro=limit,
-        amount_micro=amount,
-        size_micro=size,
-        group_id=signal.group_id,
-    )
 
 
 async def book_answer(

@@ -1,0 +1,1 @@
+"""One order's way: approved and reserved, sent, answered, booked; and sold back if it must be."""

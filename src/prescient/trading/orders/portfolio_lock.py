@@ -1,0 +1,27 @@
+"""The lock that lets one process at a time execute and resolve the orders of a portfolio."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from prescient.domain.errors import ExecutionRunning
+from prescient.ports.store import Leases
+
+WAIT_S = 10.0
+
+
+@asynccontextmanager
+async def executing(store: Leases, portfolio_id: int, wait_s: float = WAIT_S) -> AsyncIterator[None]:
+    """Be the only one, in all processes, who executes and resolves orders of this portfolio.
+
+    Waits a few seconds for a recovery to end, or for the database to notice that a process was killed. Raises
+    ExecutionRunning when somebody really executes.
+    """
+    lease = await store.lease(f"execute:{portfolio_id}", wait_s)
+    if lease is None:
+        raise ExecutionRunning(portfolio_id)
+    try:
+        yield
+    finally:
+        await lease.release()
