@@ -7,6 +7,7 @@ from datetime import datetime
 
 from prescient.domain.ledger import Transfer
 from prescient.domain.order import ApprovedOrder, Consumption, Fill, OrderStatus, Trade
+from prescient.domain.order_state import Fact
 from prescient.domain.portfolio import Position
 from prescient.domain.resting import RestingOrder
 
@@ -16,7 +17,8 @@ class Booking:
     """All that one answered order changes, committed as one transaction or not at all."""
 
     order_id: str
-    status: OrderStatus
+    # What is known of the order by it. The store writes the status that follows from these and all that it has.
+    facts: tuple[Fact, ...]
     transfers: tuple[Transfer, ...]
     trade: Trade | None
     position: Position | None

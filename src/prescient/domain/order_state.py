@@ -11,7 +11,16 @@ from datetime import datetime
 from enum import StrEnum
 
 from prescient.domain.errors import InvariantBroken
-from prescient.domain.order import Accepted, ApprovedOrder, OrderIntent, OrderStatus, Rejected, Submission, Unknown
+from prescient.domain.order import (
+    TERMINAL_STATUSES,
+    Accepted,
+    ApprovedOrder,
+    OrderIntent,
+    OrderStatus,
+    Rejected,
+    Submission,
+    Unknown,
+)
 
 
 class FactKind(StrEnum):
@@ -176,6 +185,24 @@ _REACHED = (
     (FactKind.SUBMITTED, OrderStatus.SUBMITTED),
     (FactKind.APPROVED, OrderStatus.APPROVED),
 )
+
+
+def booked_state(order_id: str, status: OrderStatus, kept: Iterable[Fact], told: Iterable[Fact]) -> OrderState:
+    """The state of an order after a booking that tells these facts; ``kept`` are those that the store has.
+
+    Raises InvariantBroken when nothing is told, or the order has a final status and no new fill is told: what is
+    booked stays booked, and only a fill that really happened comes after the end.
+    """
+    kept, told = tuple(kept), tuple(told)
+    if not told:
+        raise InvariantBroken(f"order {order_id}: a booking that tells nothing; nothing was booked")
+    state = state_of([*kept, *told])
+    if status in TERMINAL_STATUSES:
+        known = {fact.fact_id for fact in kept}
+        filled = any(fact.kind is FactKind.MATCHED and fact.fact_id not in known for fact in told)
+        if not filled or status in (OrderStatus.FILLED, OrderStatus.REFUSED):
+            raise InvariantBroken(f"order {order_id} is {status} already; nothing was booked again")
+    return state
 
 
 def drafted(intent: OrderIntent, time: datetime) -> Fact:

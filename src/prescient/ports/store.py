@@ -23,6 +23,7 @@ from prescient.domain.order import (
     Refused,
     Trade,
 )
+from prescient.domain.order_state import Fact
 from prescient.domain.portfolio import Mark, NewPortfolio, Portfolio, PortfolioStatus, Position, Snapshot
 from prescient.domain.records import Claim, Collected, MarketSnapshot
 from prescient.domain.resting import RestingOrder
@@ -173,10 +174,16 @@ class Orders(Protocol):
         """Commit the order's row and its reservation before anything is sent; False if this signal has an order already."""
 
     async def book(self, booking: Booking, now: datetime) -> None:
-        """Commit an answered order. Raises InvariantBroken rather than let cash or shares go below zero.
+        """Commit what is told of an order, and the status that follows from all its facts.
+
+        Raises InvariantBroken rather than let cash or shares go below zero, and for what is booked already.
 
         Raises PositionMoved when the position is not ``booking.before`` any more; nothing is booked then.
         """
+
+    async def facts(self, order_id: str) -> list[Fact]:
+        """All that is known of one order, by time and id; empty for an unknown order and for one without facts."""
+        ...
 
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         """Orders without a final status, oldest first: what a restart must resolve."""

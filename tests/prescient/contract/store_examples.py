@@ -14,7 +14,8 @@ from prescient.domain.cycle import CycleRequest
 from prescient.domain.ledger import fills as fill_transfers
 from prescient.domain.ledger import release, reservation, settlement
 from prescient.domain.market import Event, Market, OrderBook, Outcome
-from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, OrderStatus, Trade
+from prescient.domain.order import Accepted, ApprovedOrder, Fill, OrderIntent, OrderStatus, Trade
+from prescient.domain.order_state import answered
 from prescient.domain.portfolio import NewPortfolio, Portfolio, Position
 from prescient.domain.signal import Signal
 from prescient.ports.market_data import EventPage
@@ -233,7 +234,10 @@ def filled(
         model=(("latency_ms", "250"), ("book", "0xabc")),
         fills=tuple(matched),
     )
-    return Booking(intent.order_id, OrderStatus.FILLED, tuple(transfers), trade, after, of.signal_id)
+    answer = Accepted(intent.order_id, OrderStatus.FILLED, tuple(matched), time)
+    return Booking(
+        intent.order_id, answered(intent.order_id, answer, time), tuple(transfers), trade, after, of.signal_id
+    )
 
 
 async def bought(store: Store, of: Signal, *matched: Fill, time: datetime = NOW) -> Position:

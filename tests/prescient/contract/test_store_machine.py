@@ -18,7 +18,8 @@ from prescient.adapters.memory import MemoryStore
 from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import balances, release, reservation
-from prescient.domain.order import ApprovedOrder, OrderStatus
+from prescient.domain.order import ApprovedOrder, Rejected
+from prescient.domain.order_state import answered
 from prescient.domain.portfolio import Mark
 from prescient.domain.signal import Signal
 from tests.prescient.contract.store_examples import USD, fill, filled, funded, intent_of, later, settled, signal
@@ -107,7 +108,8 @@ class Trading(RuleBasedStateMachine):
         impossible = not buys and (before is None or cost < fees)
         if not sizes or impossible:
             moves = release(made.portfolio_id, order.intent.order_id, order.reserved_cash_micro, later())
-            booking = Booking(order.intent.order_id, OrderStatus.REJECTED, tuple(moves), None, None, made.signal_id)
+            closed = answered(order.intent.order_id, Rejected("market_closed", "closed"), later())
+            booking = Booking(order.intent.order_id, closed, tuple(moves), None, None, made.signal_id)
             answer(self.store.book(booking, later()))
             purse.held -= order.reserved_cash_micro
             return booking

@@ -11,7 +11,8 @@ from polymarket_kit.model import Side
 from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import release, reservation
-from prescient.domain.order import ApprovedOrder, Consumption, OrderStatus, Refused
+from prescient.domain.order import ApprovedOrder, Consumption, OrderStatus, Refused, Rejected, Unknown
+from prescient.domain.order_state import answered
 from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import (
     NOW,
@@ -29,6 +30,8 @@ from tests.prescient.contract.store_examples import (
     sold,
     trace,
 )
+
+CLOSED = Rejected("market_closed", "closed")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +165,16 @@ async def test_an_order_that_filled_nothing_gives_its_cash_back(store: Store) ->
     order = await reserved(store, made, 10 * USD)
     moves = release(one.portfolio_id, order.intent.order_id, 10 * USD, NOW)
     await store.book(
-        Booking(order.intent.order_id, OrderStatus.REJECTED, tuple(moves), None, None, made.signal_id, "closed"), NOW
+        Booking(
+            order.intent.order_id,
+            answered(order.intent.order_id, CLOSED, NOW),
+            tuple(moves),
+            None,
+            None,
+            made.signal_id,
+            "closed",
+        ),
+        NOW,
     )
     after = await store.portfolio(one.portfolio_id)
     assert (after.reserved_micro, after.available_micro) == (0, one.cash_micro)
@@ -175,7 +187,8 @@ async def test_an_unknown_outcome_stays_open_until_it_is_resolved(store: Store) 
     one = await funded(store)
     made = signal(1, one.portfolio_id)
     order = await reserved(store, made, 10 * USD)
-    await store.book(Booking(order.intent.order_id, OrderStatus.UNKNOWN, (), None, None, made.signal_id, "lost"), NOW)
+    lost = answered(order.intent.order_id, Unknown("lost"), NOW)
+    await store.book(Booking(order.intent.order_id, lost, (), None, None, made.signal_id, "lost"), NOW)
     assert await store.open_orders() == [(order, OrderStatus.UNKNOWN)]
     assert (await store.portfolio(one.portfolio_id)).reserved_micro == 10 * USD
     await store.book(filled(order, made, [fill(500_000, 10 * USD)]), NOW)
@@ -192,7 +205,7 @@ async def test_booking_twice_is_refused_whole(store: Store) -> None:
     before = await trace(store, one.portfolio_id)
     with pytest.raises(InvariantBroken):
         await store.book(booking, later(seconds=1))
-    empty = Booking(order.intent.order_id, OrderStatus.REJECTED, (), None, None, made.signal_id)
+    empty = Booking(order.intent.order_id, answered(order.intent.order_id, CLOSED, NOW), (), None, None, made.signal_id)
     with pytest.raises(InvariantBroken):
         await store.book(empty, later(seconds=1))
     assert await trace(store, one.portfolio_id) == before

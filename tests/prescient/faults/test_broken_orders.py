@@ -157,7 +157,7 @@ async def test_a_cycle_that_was_taken_for_dead_stops_at_its_next_step(postgres_d
     await house.found()
 
     async def lose_the_lock_and_close() -> None:
-        anchor: Any = postgres_store._anchor  # type: ignore[attr-defined]  # as when its connection is cut
+        anchor: Any = postgres_store._lock_session  # type: ignore[attr-defined]  # as when its connection is cut
         anchor._connection.terminate()
         for _ in range(500):
             if await postgres_store.close_dead_cycles(house.clock.now()):

@@ -31,6 +31,8 @@ from prescient.domain.order import (
     Refused,
     Trade,
 )
+from prescient.domain.order_state import Fact, approved, booked_state
+from prescient.domain.order_state import refused as refused_facts
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Signal
 
@@ -84,6 +86,7 @@ class OrderMethods(StoreBase):
         if intent.order_id in tables.orders or _has_order(tables, intent):
             return
         row = OrderRow(intent, None, OrderStatus.REFUSED, now, now, refused.reason, refused)
+        row.facts += refused_facts(intent, refused.code, now)
         _insert(tables, row)
 
     async def reserve(self, order: ApprovedOrder, transfers: Sequence[Transfer], now: datetime) -> bool:
@@ -97,7 +100,7 @@ class OrderMethods(StoreBase):
         check_order(order)
         deltas = checked_deltas(tables, row, transfers)
         write_transfers(tables, row, transfers, deltas, now)
-        _insert(tables, OrderRow(intent, order, OrderStatus.APPROVED, now, now))
+        _insert(tables, OrderRow(intent, order, OrderStatus.APPROVED, now, now, facts=list(approved(order, now))))
         tables.open_orders[intent.order_id] = None
         return True
 
@@ -106,14 +109,15 @@ class OrderMethods(StoreBase):
         order = tables.orders.get(booking.order_id)
         if order is None or order.approved is None:
             raise InvariantBroken(f"order {booking.order_id} was never reserved; nothing was booked")
-        if order.status in TERMINAL_STATUSES:
-            raise InvariantBroken(f"order {booking.order_id} is {order.status} already; nothing was booked again")
+        status = booked_state(booking.order_id, order.status, order.facts, booking.facts).status
         row = tables.row(order.intent.portfolio_id)
         refuse_moved(row, booking.before)
         deltas = checked_deltas(tables, row, booking.transfers)
         _check_parts(tables, row, booking, deltas)
         write_transfers(tables, row, booking.transfers, deltas, now)
-        order.status = booking.status
+        order.status = status
+        known = {fact.fact_id for fact in order.facts}
+        order.facts += [fact for fact in booking.facts if fact.fact_id not in known]
         order.reason = booking.reason
         order.updated_at = now
         if booking.trade is not None:
@@ -125,9 +129,13 @@ class OrderMethods(StoreBase):
             write_position(row, booking.position, now)
         if booking.consumption is not None:
             _dump_state(tables, booking.consumption, booking.trade.time if booking.trade else now)
-        order.resting = None if booking.status in TERMINAL_STATUSES else booking.resting
-        if booking.status in TERMINAL_STATUSES:
+        order.resting = None if status in TERMINAL_STATUSES else booking.resting
+        if status in TERMINAL_STATUSES:
             tables.open_orders.pop(booking.order_id, None)
+
+    async def facts(self, order_id: str) -> list[Fact]:
+        order = self._tables.orders.get(order_id)
+        return [] if order is None else sorted(order.facts, key=lambda fact: (fact.time, fact.fact_id))
 
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         rows = [self._tables.orders[order_id] for order_id in self._tables.open_orders]

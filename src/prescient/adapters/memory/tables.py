@@ -13,6 +13,7 @@ from prescient.domain.errors import InvariantBroken, PortfolioNotFound, Position
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD, Transfer
 from prescient.domain.market import Event, Market
 from prescient.domain.order import ApprovedOrder, Consumption, Fill, OrderIntent, OrderStatus, Refused, Trade
+from prescient.domain.order_state import Fact
 from prescient.domain.portfolio import Portfolio, Position, Snapshot
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Decision, Signal
@@ -51,6 +52,7 @@ class OrderRow:
     refused: Refused | None = None
     fills: list[Fill] = field(default_factory=list)
     resting: RestingOrder | None = None
+    facts: list[Fact] = field(default_factory=list)
 
 
 class DecisionBatch(NamedTuple):

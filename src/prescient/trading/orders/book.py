@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from polymarket_kit.model import Side
 from polymarket_kit.values import MICRO
 from prescient.domain.booking import Booking
@@ -19,6 +21,7 @@ from prescient.domain.order import (
     Trade,
     Unknown,
 )
+from prescient.domain.order_state import answered
 from prescient.domain.portfolio import Position
 from prescient.domain.signal import Signal
 from prescient.ports.context import TradingContext
@@ -37,11 +40,9 @@ async def book_answer(
     intent = order.intent
     if isinstance(answer, Rejected) or (not answer.fills and answer.resting is None):
         transfers = release(intent.portfolio_id, intent.order_id, order.reserved_cash_micro, now)
-        status = OrderStatus.REJECTED if isinstance(answer, Rejected) else answer.status
         code = answer.code if isinstance(answer, Rejected) else "not_filled"
-        booking = Booking(
-            intent.order_id, status, tuple(transfers), None, None, signal.signal_id, answer.reason or code
-        )
+        facts = answered(intent.order_id, answer, now)
+        booking = Booking(intent.order_id, facts, tuple(transfers), None, None, signal.signal_id, answer.reason or code)
         await context.store.book(booking, now)
         return Refused(code, answer.reason)
     held_micro = answer.resting.held_cash_micro if answer.resting else 0
@@ -69,13 +70,15 @@ async def book_matched(
         intent.portfolio_id, intent.order_id, intent.token_id, intent.side, answer.fills, answer.time, first_number
     )
     transfers = tuple(moves)
+    facts = answered(intent.order_id, answer, now, first_number)
     if not answer.fills:
-        ended = (intent.order_id, answer.status, transfers, None, None, signal.signal_id, answer.reason)
+        ended = (intent.order_id, facts, transfers, None, None, signal.signal_id, answer.reason)
         await context.store.book(Booking(*ended, resting=answer.resting), now)
         return None
     for _ in range(BOOKING_ATTEMPTS_MAX):
         position = await context.store.position(intent.portfolio_id, intent.token_id)
-        booking = _booking(order, answer, signal, position or new_position(signal, answer), transfers, first_number)
+        before = position or new_position(signal, answer)
+        booking = replace(_booking(order, answer, signal, before, transfers, first_number), facts=facts)
         try:
             await context.store.book(booking, now)
         except PositionMoved:
@@ -100,7 +103,7 @@ def _booking(
     after, realized = _moved(before, order, answer)
     return Booking(
         order.intent.order_id,
-        answer.status,
+        (),
         transfers,
         _trade_record(order, answer, signal, realized, first_number),
         after,

@@ -7,6 +7,7 @@ from prescient.adapters.postgres.lock_session import LockSession
 from prescient.adapters.postgres.store.catalogue import CatalogueMethods
 from prescient.adapters.postgres.store.cycles import CycleMethods
 from prescient.adapters.postgres.store.decisions import DecisionMethods
+from prescient.adapters.postgres.store.facts import FactMethods
 from prescient.adapters.postgres.store.history import HistoryMethods
 from prescient.adapters.postgres.store.leases import LeaseMethods
 from prescient.adapters.postgres.store.marks import PositionMethods
@@ -24,6 +25,7 @@ class PostgresStore(
     DecisionMethods,
     SignalMethods,
     OrderMethods,
+    FactMethods,
     RestingMethods,
     PositionMethods,
     HistoryMethods,

@@ -158,6 +158,45 @@ resting_orders = Table(
     *_times("updated_at"),
 )
 
+order_facts = Table(
+    "order_facts",
+    metadata,
+    Column("order_id", Text, primary_key=True),
+    Column("fact_id", Text, primary_key=True),
+    *_texts("kind"),
+    *_times("at"),
+    Column("data", JSONB, nullable=False),
+)
+
+trade_settlements = Table(
+    "trade_settlements",
+    metadata,
+    Column("trade_id", Text, primary_key=True),
+    *_texts("order_id"),
+    Column("portfolio_id", BigInteger, nullable=False),
+    *_texts("token_id", "side"),
+    Column("first_number", Integer, nullable=False),
+    Column("fill_count", Integer, nullable=False),
+    *_money("size", "cost", "fee", "cost_basis", "mark_value"),
+    *_times("matched_at", "mines_at", "confirms_at"),
+    *_flags("fails"),
+    *_texts("state"),
+    *_times("settled_at", nullable=True),
+)
+
+obligations = Table(
+    "obligations",
+    metadata,
+    Column("obligation_id", Text, primary_key=True),
+    Column("portfolio_id", BigInteger, nullable=False),
+    *_texts("kind"),
+    Column("data", JSONB, nullable=False),
+    *_times("created_at", "due_at"),
+    *_times("done_at", nullable=True),
+    Column("attempts", Integer, nullable=False),
+    *_texts("last_reason"),
+)
+
 trades = Table(
     "trades",
     metadata,

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
+import msgspec
 from sqlalchemy import bindparam, select
 
 from prescient.adapters.postgres.connection import Raw, compiled, database_errors, json_text
 from prescient.adapters.postgres.store.base import StoreBase
+from prescient.adapters.postgres.store.facts import columns_of, fact_of, given
 from prescient.adapters.postgres.store.money import (
     STANDING,
     append_transfers,
@@ -34,11 +36,15 @@ from prescient.domain.order import (
     Refused,
     Trade,
 )
+from prescient.domain.order_state import approved, booked_state
+from prescient.domain.order_state import refused as refused_facts
 
+FACT_ROWS = list[tuple[str, datetime, str]]
 FINAL = sorted(status.value for status in TERMINAL_STATUSES)
 
-# A conflict on the order's or the signal's id inserts nothing and returns no row.
-PLACE = """
+# A conflict on the order's or the signal's id inserts nothing, no fact either, and returns no row.
+PLACE = f"""
+WITH placed AS (
 INSERT INTO orders (order_id, portfolio_id, signal_id, condition_id, token_id, side, order_type, limit_price, amount,
                     size, group_id, status, reserved_cash, reserved_shares, reason, refusal_code, refusal_limit,
                     refusal_number, created_at, updated_at, post_only, expiration_s)
@@ -46,18 +52,32 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8::bigint * 0.000001, $9::bigint * 0.000001
         $13::bigint * 0.000001, $14::bigint * 0.000001, $15, $16, $17, $18, $19, $19, $20, $21)
 ON CONFLICT DO NOTHING
 RETURNING order_id
-"""
+), told AS (
+INSERT INTO order_facts (order_id, fact_id, kind, at, data)
+SELECT order_id, fact_id, kind, at, data::jsonb FROM placed, {given(22)}
+)
+SELECT order_id FROM placed
+"""  # noqa: S608 # our own text
 
 LOCK_BY_ORDER = """
 SELECT portfolio_id FROM orders JOIN portfolios USING (portfolio_id) WHERE order_id = $1
    FOR NO KEY UPDATE OF portfolios
 """
 
-# Once final, a status stays.
+KNOWN = f"""
+SELECT status, {STANDING.format("orders.portfolio_id", "$2")} AS standing,
+       (SELECT coalesce(jsonb_agg(jsonb_build_array(kind, at, data::text)), '[]') FROM order_facts
+         WHERE order_facts.order_id = $1)::text AS facts
+  FROM orders WHERE order_id = $1
+"""  # noqa: S608 # our own text
+
 ANSWER = f"""
-UPDATE orders SET status = $2, reason = $3, updated_at = $4
- WHERE order_id = $1 AND status NOT IN ('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'REFUSED')
-RETURNING order_id, {STANDING.format("orders.portfolio_id", "$5")} AS standing
+WITH told AS (
+    INSERT INTO order_facts (order_id, fact_id, kind, at, data)
+    SELECT $1, fact_id, kind, at, data::jsonb FROM {given(5)}
+    ON CONFLICT DO NOTHING
+)
+UPDATE orders SET status = $2, reason = $3, updated_at = $4 WHERE order_id = $1
 """  # noqa: S608 # our own text
 
 # The trade, its fills, and the mark on its signal, in one round trip.
@@ -131,7 +151,7 @@ class OrderMethods(StoreBase):
         """
 
         async def write(connection: Raw) -> None:
-            portfolio_id = await _answer(connection, booking, now)
+            portfolio_id, status = await _answer(connection, booking, now)
             await append_transfers(connection, portfolio_id, booking.transfers)
             if booking.trade is not None:
                 await _record_trade(connection, booking.trade, booking.order_id, portfolio_id)
@@ -140,7 +160,7 @@ class OrderMethods(StoreBase):
                     raise InvariantBroken(f"position in {booking.position.token_id} is not of portfolio {portfolio_id}")
                 await write_position(connection, booking.position, now)
             if booking.resting is not None:
-                await keep_place(connection, booking.resting, booking.status, now)
+                await keep_place(connection, booking.resting, status, now)
             if booking.consumption is not None:
                 taken = booking.consumption
                 levels = [[price, *amounts] for price, amounts in taken.levels.items()]
@@ -191,6 +211,7 @@ async def _place(
     connection: Raw, order: ApprovedOrder, status: OrderStatus, refused: Refused | None, now: datetime
 ) -> bool:
     intent = order.intent
+    facts = approved(order, now) if refused is None else refused_facts(intent, refused.code, now)
     placed = await connection.fetchval(
         PLACE,
         intent.order_id,
@@ -214,6 +235,7 @@ async def _place(
         now,
         intent.post_only,
         intent.expiration_s,
+        *columns_of(facts),
     )
     return placed is not None
 
@@ -224,18 +246,21 @@ async def _refuse_other_signal(connection: Raw, intent: OrderIntent) -> None:
         raise InvariantBroken(f"order {intent.order_id} exists already for another signal; nothing was reserved")
 
 
-async def _answer(connection: Raw, booking: Booking, now: datetime) -> int:
-    """Give an order that waits for its answer its new status; returns its portfolio's id, whose row is locked."""
+async def _answer(connection: Raw, booking: Booking, now: datetime) -> tuple[int, OrderStatus]:
+    """Keep what is told of an order; returns its portfolio's id, whose row is locked, and its new status."""
     portfolio_id: int | None = await connection.fetchval(LOCK_BY_ORDER, booking.order_id)
     if portfolio_id is None:
         raise InvariantBroken(f"order {booking.order_id} was never reserved; nothing was booked")
-    # Judged after the lock: whoever held it may have booked this very order.
+    # Read after the lock: whoever held it may have booked this very order.
     token_id = booking.before.token_id if booking.before else ""
-    answered = await connection.fetchrow(ANSWER, booking.order_id, booking.status.value, booking.reason, now, token_id)
-    if answered is None:
-        raise InvariantBroken(f"order {booking.order_id} has its final status already; nothing was booked again")
-    refuse_moved(answered["standing"], booking.before)
-    return portfolio_id
+    known = await connection.fetchrow(KNOWN, booking.order_id, token_id)
+    assert known is not None
+    kept = [fact_of(booking.order_id, *row) for row in msgspec.json.decode(known["facts"], type=FACT_ROWS)]
+    status = booked_state(booking.order_id, OrderStatus(known["status"]), kept, booking.facts).status
+    refuse_moved(known["standing"], booking.before)
+    facts = columns_of(booking.facts)
+    await connection.execute(ANSWER, booking.order_id, status.value, booking.reason, now, *facts)
+    return portfolio_id, status
 
 
 async def _record_trade(connection: Raw, trade: Trade, order_id: str, portfolio_id: int) -> None:
