@@ -34,7 +34,7 @@ Run = Callable[[], Awaitable[dict[str, Any]]]
 
 @asynccontextmanager
 async def our_cycle(settings: Settings, *, watched: bool) -> AsyncIterator[Run]:
-    """The whole cycle over the desk that the API process opens, with one portfolio and the default filters."""
+    """The whole cycle over the context that the API process opens, with one portfolio and the default filters."""
     async with wiring.open_context(settings) as context:
         await ensure_first_portfolio(context)
         steps = wiring.local_cycle_steps(context)

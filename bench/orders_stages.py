@@ -17,7 +17,7 @@ from polymarket_kit.signing.auth import WalletClaim
 from polymarket_kit.signing.eip712 import SigningKey
 from polymarket_kit.signing.order_signing import SignatureType, contract_for, verify_order
 from practice_exchange.app.journal import Journal, Request, kept_headers
-from practice_exchange.clob.authenticator import Door
+from practice_exchange.clob.authenticator import Authenticator
 from practice_exchange.clob.order_render import Renderer
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import OrderRequest, Placed
@@ -47,10 +47,10 @@ def stages(count: int) -> dict[str, float]:
     writer = Writer(traders, list(risks.items()), Random(7))
     asked = [_parts(request) for request in writer.requests(count)]
     orders = [(headers, body) for method, headers, body in asked if method == "POST"]
-    door = Door(keys, 137, lambda: now_ms, lambda: float(orders[0][0]["poly_timestamp"]))
+    authenticator = Authenticator(keys, 137, lambda: now_ms, lambda: float(orders[0][0]["poly_timestamp"]))
     micros: dict[str, float] = {}
     _, micros["log-in (HMAC over the body)"] = _each(
-        lambda order: door.key("POST", "/order", order[0], order[1]), orders
+        lambda order: authenticator.key("POST", "/order", order[0], order[1]), orders
     )
     posted, micros["decoding and checking the order"] = _each(lambda order: decode_order(order[1]), orders)
     addresses = {trader.credentials.key: trader.key.address for trader in traders}

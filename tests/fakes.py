@@ -138,7 +138,7 @@ def binary_market(number: int, price_micro: int = 550_000, fees: FeeSchedule = F
 
 
 def context_over(market_data: StaticMarketData, store: Store | None = None, start: datetime = START) -> TradingContext:
-    """A desk with a simulated clock, the memory store and the real paper venue."""
+    """A context with a simulated clock, the memory store and the real paper venue."""
     clock = SimulatedClock(start)
     kept: Store = store or MemoryStore()
     return TradingContext(

@@ -64,7 +64,7 @@ class FedStream:
 
 
 def streaming_context(market_data: StaticMarketData, store: Store | None = None) -> tuple[TradingContext, FedStream]:
-    """A desk whose paper venue lets orders rest, and the stream that feeds it."""
+    """A context whose paper venue lets orders rest, and the stream that feeds it."""
     context, stream = context_over(market_data, store), FedStream(market_data)
     venue = PaperVenue(market_data, context.store, context.clock, stream)
     return replace(context, venue=venue, resting=venue.resting, stream=stream), stream

@@ -39,7 +39,7 @@ CATALOGUE = "catalogue-"
 async def open_context(settings: Settings, *, venue_wanted: bool = True) -> AsyncIterator[TradingContext]:
     """Connect everything that one process trades with, and close it in the opposite order.
 
-    Without the venue the desk serves for looking after portfolios while nothing else runs; its time is the machine's.
+    Without the venue the context serves for looking after portfolios while nothing else runs; its time is the machine's.
     Raises StoreUnavailable, VenueUnavailable (practice only: Polymarket is first asked when it is needed).
     """
     from prescient.adapters.gather import ConcurrentGather

@@ -1,4 +1,4 @@
-"""The exchange's rate limits in one place: per address on the wire, per signer at the desk, and the control of both."""
+"""The exchange's rate limits in one place: per address on the wire, per signer at the gateway, and the control of both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The order desk: posted orders checked as the venue does, in its order and words, and handed to the engine; cancels."""
+"""The order gateway: posted orders checked as the venue does, in its order and words, and handed to the engine; cancels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the routes of a service work with: the desk, the stages, and what the service knows of itself."""
+"""What the routes of a service work with: the context, the stages, and what the service knows of itself."""
 
 from __future__ import annotations
 

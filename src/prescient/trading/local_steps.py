@@ -1,4 +1,4 @@
-"""The six verbs run here, over one desk: the local implementation of the Stages port."""
+"""The six verbs run here, over one context: the local implementation of the Stages port."""
 
 from __future__ import annotations
 

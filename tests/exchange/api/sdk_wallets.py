@@ -17,8 +17,8 @@ from .test_trading_sdk import environment_of, world_of
 
 
 def outside_of(server: PracticeServer) -> ChainAndDataRoutes:
-    assert server.exchange.outside is not None
-    return server.exchange.outside
+    assert server.exchange.chain_and_data is not None
+    return server.exchange.chain_and_data
 
 
 async def sdk_client(server: PracticeServer, private_key: str, wallet: str | None) -> AsyncSecureClient:

@@ -40,8 +40,8 @@ class RelayerUser(ChainUser):
 
     @property
     def outside(self) -> ChainAndDataRoutes:
-        assert self.exchange.outside is not None
-        return self.exchange.outside
+        assert self.exchange.chain_and_data is not None
+        return self.exchange.chain_and_data
 
     @property
     def login(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The venue's rate limits: buckets of tokens per signer at the desk, and per address a queue on the wire; all can be changed."""
+"""The venue's rate limits: buckets of tokens per signer at the gateway, and per address a queue on the wire; all can be changed."""
 
 from __future__ import annotations
 

@@ -126,9 +126,9 @@ def remembered(server: PracticeServer) -> dict[str, Any]:
     state = msgspec.to_builtins(kept)
     # As values: a whole number may be kept as either kind, and sets have no order.
     state["parts"] = {name: as_values(part) for name, part in kept.parts.items()}
-    assert server.exchange.outside is not None
+    assert server.exchange.chain_and_data is not None
     state["parts"]["approvals"] = deepcopy(trading.approvals.state)
-    state["parts"]["chain"] = deepcopy(server.exchange.outside.chain.state)
+    state["parts"]["chain"] = deepcopy(server.exchange.chain_and_data.chain.state)
     return dict(state)
 
 

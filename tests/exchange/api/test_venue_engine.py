@@ -26,7 +26,7 @@ FUNDS = 10**12
 
 
 class User:
-    """One user on a floor of its own; orders go in as the desk hands them on."""
+    """One user on a floor of its own; orders go in as the gateway hands them on."""
 
     def __init__(self, events: int = 60) -> None:
         self.world = World(7, events, START)

@@ -45,7 +45,7 @@ def context(market_data: SmallMarketData) -> TradingContext:
 
 @pytest.fixture
 async def clients(context: TradingContext) -> AsyncIterator[Clients]:
-    """One client per service, all on one desk, as in one process."""
+    """One client per service, all on one context, as in one process."""
     async with AsyncExitStack() as stack:
         found = {}
         for name, service in SERVICES.items():

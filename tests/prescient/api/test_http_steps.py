@@ -51,7 +51,7 @@ def market_data() -> SmallMarketData:
 
 @pytest.fixture
 async def context(market_data: SmallMarketData) -> TradingContext:
-    """A desk with one portfolio of each kind: rich, poor, and one whose strategy looks at history."""
+    """A context with one portfolio of each kind: rich, poor, and one whose strategy looks at history."""
     context = small_context(market_data=market_data)
     await create_portfolio(context, PortfolioForm("Rich", 10_000 * MICRO))
     await create_portfolio(context, PortfolioForm("Poor", 150 * MICRO))

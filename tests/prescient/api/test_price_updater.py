@@ -63,7 +63,7 @@ def market_data() -> SmallMarketData:
 
 @pytest.fixture
 async def context(store: SwitchedStore, market_data: SmallMarketData, clock: SimulatedClock) -> TradingContext:
-    """A desk whose portfolio holds two positions."""
+    """A context whose portfolio holds two positions."""
     context = small_context(store, market_data, clock)
     await create_portfolio(context, PortfolioForm("Main", 10_000 * MICRO))
     await start_cycle(store, LocalCycleSteps(context), clock, CycleRequest("cycle-1", ()))

@@ -195,11 +195,11 @@ async def test_a_stopped_process_leaves_with_nothing_printed_about_signals() -> 
     """The servers leave signals alone: whoever owns the process decides what Ctrl-C means."""
     program = (
         "import asyncio, signal\n"
-        "from tests.prescient.api.world import small_desk\n"
+        "from tests.prescient.api.world import small_context\n"
         "from tests.prescient.api.serving import serving\n"
         "async def main():\n"
         "    before = signal.getsignal(signal.SIGINT)\n"
-        "    async with serving(small_desk(), ('events',)):\n"
+        "    async with serving(small_context(), ('events',)):\n"
         "        assert signal.getsignal(signal.SIGINT) is before\n"
         "asyncio.run(main())\n"
     )

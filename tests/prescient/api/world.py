@@ -147,7 +147,7 @@ class SmallMarketData:
 def small_context(
     store: MemoryStore | None = None, market_data: SmallMarketData | None = None, clock: Clock | None = None
 ) -> TradingContext:
-    """A desk on which the same calls always give the same ids, times and numbers."""
+    """A context on which the same calls always give the same ids, times and numbers."""
     data = market_data or SmallMarketData()
     kept = store or MemoryStore()
     time = clock or SimulatedClock(NOW)

@@ -23,7 +23,7 @@ START_S = START_MS // 1000
 
 
 class Floor:
-    """One market with a book of 100 at each of three prices a side, a portfolio, and a desk on the store under test."""
+    """One market with a book of 100 at each of three prices a side, a portfolio, and a context on the store under test."""
 
     def __init__(self, store: Store, fees: FeeSchedule = FeeSchedule(50_000)) -> None:
         self.market = binary_market(1, fees=fees)

@@ -107,7 +107,7 @@ def spoiled(fault: str, whole: HttpResponse) -> HttpResponse:
 
 @dataclass
 class House:
-    """Everything that one process has: a world of its own, a desk, and the store that outlives it."""
+    """Everything that one process has: a world of its own, a context, and the store that outlives it."""
 
     store: Store
     seed: int = 1

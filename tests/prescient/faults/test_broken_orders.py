@@ -37,7 +37,7 @@ async def run(context: TradingContext, cycle_id: str) -> CycleReport:
 
 
 async def sets_context(store: Store, error: BaseException) -> tuple[TradingContext, TradingContext]:
-    """A desk whose venue breaks off at the second leg of a set, and a sound one on the same rows."""
+    """A context whose venue breaks off at the second leg of a set, and a sound one on the same rows."""
     data = crossed_market()
     sound = context_over(data, store)
     await create_portfolio(sound, PortfolioForm("Sets", 10_000 * MICRO, "complete_set"))
@@ -157,8 +157,8 @@ async def test_a_cycle_that_was_taken_for_dead_stops_at_its_next_step(postgres_d
     await house.found()
 
     async def lose_the_lock_and_close() -> None:
-        anchor: Any = postgres_store._lock_session  # type: ignore[attr-defined]  # as when its connection is cut
-        anchor._connection.terminate()
+        lock_session: Any = postgres_store._lock_session  # type: ignore[attr-defined]  # as when its connection is cut
+        lock_session._connection.terminate()
         for _ in range(500):
             if await postgres_store.close_dead_cycles(house.clock.now()):
                 return

@@ -164,7 +164,7 @@ class Bidder:
 
 @dataclass
 class Bench:
-    """One portfolio in one market, and two desks on the same rows: one trades, the other gets between."""
+    """One portfolio in one market, and two contexts on the same rows: one trades, the other gets between."""
 
     data: StaticMarketData
     market: Market
@@ -178,7 +178,7 @@ class Bench:
         return self.market.outcomes[0].token_id
 
     async def cycle(self, context: TradingContext | None = None) -> CycleReport:
-        """A whole cycle of the other desk, or of the one that is given."""
+        """A whole cycle of the other context, or of the one that is given."""
         used = context or self.other
         request = CycleRequest(used.ids.new("cycle"), ())
         return await start_cycle(used.store, LocalCycleSteps(used), used.clock, request)
@@ -205,7 +205,7 @@ class Bench:
 
 
 async def bench(store: Store, method: str, between: Callable[[Bench], Awaitable[Any]], *, after: bool = False) -> Bench:
-    """A bench whose trading desk is interrupted once, at its next call of a method of the store."""
+    """A bench whose trading context is interrupted once, at its next call of a method of the store."""
     data, market, bidder = StaticMarketData(), binary_market(1), Bidder()
     data.add(market, [("0.54", "3000")], [("0.55", "5000")])
     made: list[Bench] = []
@@ -225,7 +225,7 @@ async def bench(store: Store, method: str, between: Callable[[Bench], Awaitable[
 
 
 async def buy_more(at: Bench) -> None:
-    """A purchase of the other desk that was under way already: its answer is booked now."""
+    """A purchase of the other context that was under way already: its answer is booked now."""
     with at.reopened():
         await at.cycle()
 
@@ -307,7 +307,7 @@ async def test_marks_of_other_shares_than_are_held_by_now_change_nothing(store: 
     await mark_positions(at.trading, 1)
     held = await at.held()
     assert held.size_micro == 40 * MICRO
-    # Valued by the other desk's own mark of all 40 shares, not by this one's of 20: 40 x 0.54 less the fee.
+    # Valued by the other context's own mark of all 40 shares, not by this one's of 20: 40 x 0.54 less the fee.
     assert held.mark_value_micro > 20 * MICRO
     await check_books(store, at.other.clock.now())
 

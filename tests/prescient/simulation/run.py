@@ -88,7 +88,7 @@ class Outcome:
 
 
 class Simulation:
-    """One seed's world with its desk."""
+    """One seed's world with its context."""
 
     def __init__(self, seed: int, events: int = EVENTS) -> None:
         self.world = World(seed, events=events, start=START)
