@@ -18,10 +18,12 @@ from typing import Any
 
 import psutil
 
-from prescient.settings import SERVICE_PORTS, Settings
+from prescient.service_table import SERVICES
+from prescient.settings import Settings
 
 READY_TIMEOUT_S = 90.0
 PORTS_USED = 12
+PORTS = {service.name: service.port for service in SERVICES}
 
 
 def free_shift() -> int:
@@ -129,10 +131,10 @@ class Installation:
     def wait_ready(self, *services: str) -> None:
         """Wait until every service (all five by default) answers its health check."""
         deadline_s = time.monotonic() + READY_TIMEOUT_S
-        waiting = list(services or SERVICE_PORTS)
+        waiting = list(services or PORTS)
         while waiting:
             with contextlib.suppress(OSError):
-                if self.call(f"GET {SERVICE_PORTS[waiting[0]]} /health", timeout_s=5)[0] == 200:
+                if self.call(f"GET {PORTS[waiting[0]]} /health", timeout_s=5)[0] == 200:
                     waiting.pop(0)
                     continue
             ended = [process.args for process in self.processes if process.poll() is not None]

@@ -9,11 +9,10 @@ from typing import Any
 
 from prescient import wiring
 from prescient.cli.services import ServiceAway, Services
-from prescient.settings import SERVICE_PORTS, Settings
+from prescient.service_table import PAPER_TRADING
+from prescient.settings import Settings
 from prescient.supervisor.backup import database_for_a_while
 from prescient.supervisor.last_run import of_the_run
-
-SERVICE = "paper-trading"
 
 
 def create_portfolio(fields: Mapping[str, Any]) -> int:
@@ -25,9 +24,9 @@ def create_portfolio(fields: Mapping[str, Any]) -> int:
     ServiceError, and what the database's start raises.
     """
     settings = of_the_run(Settings())
-    services = Services({name: settings.port(name) for name in SERVICE_PORTS})
+    services = Services(settings.service_ports)
     try:
-        answer = services.ask("POST", SERVICE, "/portfolios/create", body=dict(fields))
+        answer = services.ask("POST", PAPER_TRADING.name, "/portfolios/create", body=dict(fields))
     except ServiceAway:
         with database_for_a_while(settings):
             return asyncio.run(_create(settings, fields))
@@ -38,21 +37,9 @@ def create_portfolio(fields: Mapping[str, Any]) -> int:
 async def _create(settings: Settings, fields: Mapping[str, Any]) -> int:
     from prescient.api.inputs import parse_json
     from prescient.api.portfolios import CreateForm
-    from prescient.trading.admin import PortfolioForm
     from prescient.trading.admin import create_portfolio as create
 
     form = CreateForm.model_validate(parse_json(json.dumps(dict(fields)).encode()))
     async with wiring.open_context(settings, venue_wanted=False) as context:
-        portfolio = await create(
-            context,
-            PortfolioForm(
-                name=form.name,
-                initial_balance_micro=form.initial_balance,
-                strategy_type=form.strategy_type,
-                description=form.description,
-                current_balance_micro=form.current_balance,
-                strategy_config=form.strategy_config,
-                schedule=form.schedule,
-            ),
-        )
+        portfolio = await create(context, form.portfolio_form())
     return portfolio.portfolio_id

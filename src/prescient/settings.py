@@ -13,21 +13,10 @@ import platformdirs
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-PORT_EVENTS = 8000
-PORT_MARKETS = 8001
-PORT_STRATEGY = 8002
-PORT_PAPER_TRADING = 8003
-PORT_CONTROLLER = 8004
+from prescient.service_table import SERVICES
+
 PORT_PRACTICE = 8010
 PORT_POSTGRES = 8011
-
-SERVICE_PORTS: dict[str, int] = {
-    "events": PORT_EVENTS,
-    "markets": PORT_MARKETS,
-    "strategy": PORT_STRATEGY,
-    "paper-trading": PORT_PAPER_TRADING,
-    "controller": PORT_CONTROLLER,
-}
 
 
 def default_home() -> Path:
@@ -73,9 +62,14 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
 
+    @property
+    def service_ports(self) -> dict[str, int]:
+        """The port of each of our services by its name, shifted so that two installations live side by side."""
+        return {service.name: service.port + self.port_shift for service in SERVICES}
+
     def port(self, service: str) -> int:
-        """The port of one of our services, shifted so that two installations live side by side."""
-        return SERVICE_PORTS[service] + self.port_shift
+        """The port of one of our services. Raises KeyError for a name that is not one of them."""
+        return self.service_ports[service]
 
     @property
     def practice_port(self) -> int:

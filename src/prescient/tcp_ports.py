@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import psutil
 
 from polymarket_kit.errors import PrescientError
+from prescient.service_table import LOOPBACK
 
-HOST = "127.0.0.1"
 PROBE_TIMEOUT_S = 1.0
 
 
@@ -40,7 +40,7 @@ def is_free(port: int) -> bool:
             # As servers do it: connections that linger from a former server are no obstacle.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((LOOPBACK, port))
             probe.listen(1)
         except OSError:
             return False
@@ -76,9 +76,9 @@ def answers(port: int, path: str, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
 
     Plain sockets: an HTTP library would cost the supervisor more memory than all its other parts.
     """
-    request = f"GET {path} HTTP/1.1\r\nHost: {HOST}:{port}\r\nConnection: close\r\n\r\n"
+    request = f"GET {path} HTTP/1.1\r\nHost: {LOOPBACK}:{port}\r\nConnection: close\r\n\r\n"
     try:
-        with socket.create_connection((HOST, port), timeout=timeout_s) as connection:
+        with socket.create_connection((LOOPBACK, port), timeout=timeout_s) as connection:
             connection.settimeout(timeout_s)
             if not path:
                 return True

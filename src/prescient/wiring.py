@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from prescient.service_table import LOOPBACK, STEP_SERVICES
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -30,7 +32,6 @@ if TYPE_CHECKING:
 POLYMARKET_GAMMA_URL = "https://gamma-api.polymarket.com"
 POLYMARKET_CLOB_URL = "https://clob.polymarket.com"
 POLYMARKET_STREAM_URL = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
-LOOPBACK = "127.0.0.1"
 # A source of markets that is a recording: nothing happens there, so nothing is told.
 CATALOGUE = "catalogue-"
 
@@ -91,8 +92,7 @@ async def open_remote_cycle_steps(settings: Settings) -> AsyncIterator[CycleStep
     """The six verbs, asked from the services that run them."""
     from prescient.adapters.http_steps import HttpCycleSteps
 
-    urls = {name.replace("-", "_") + "_url": url for name, url in _service_urls(settings).items()}
-    cycle_steps = HttpCycleSteps(**urls)
+    cycle_steps = HttpCycleSteps(_step_service_urls(settings))
     try:
         yield cycle_steps
     finally:
@@ -104,17 +104,16 @@ async def open_health(settings: Settings) -> AsyncIterator[Callable[[], Awaitabl
     """Ask the four services beside the controller for their state, each truly over HTTP."""
     from prescient.adapters.http_health import HttpHealth
 
-    urls = {name.replace("-", "_"): url for name, url in _service_urls(settings).items()}
-    health = HttpHealth(urls)
+    urls = _step_service_urls(settings)
+    health = HttpHealth({service.key: urls[service.name] for service in STEP_SERVICES})
     try:
         yield health
     finally:
         await health.close()
 
 
-def _service_urls(settings: Settings) -> dict[str, str]:
-    names = ("events", "markets", "strategy", "paper-trading")
-    return {name: f"http://{LOOPBACK}:{settings.port(name)}" for name in names}
+def _step_service_urls(settings: Settings) -> dict[str, str]:
+    return {service.name: f"http://{LOOPBACK}:{settings.port(service.name)}" for service in STEP_SERVICES}
 
 
 def strategies(settings: Settings) -> dict[str, Strategy]:

@@ -6,7 +6,7 @@ No call is repeated: whether a step ran is not known when its answer is lost, an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import aiohttp
@@ -18,12 +18,10 @@ from prescient.domain.cycle import StepReport
 from prescient.domain.errors import StepUnavailable
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Step
+from prescient.service_table import CYCLE_TIMEOUT_S, EVENTS, MARKETS, PAPER_TRADING, STRATEGY, Service
 
 CONNECT_S = 5.0
-# Collect waits for the venue's whole catalogue; a cycle's step never takes this long while anything still works.
-STEP_S = 900.0
 MICRO_SUFFIX, DOLLAR_SUFFIX = "_micro", "_usd"
-EVENTS, MARKETS, STRATEGY, PAPER_TRADING = "events", "markets", "strategy", "paper-trading"
 
 
 class _Step(msgspec.Struct):
@@ -52,15 +50,10 @@ class _Problem(msgspec.Struct):
 
 
 class HttpCycleSteps:
-    """Asks four services at their base URLs (``http://127.0.0.1:8000`` and so on). Close it when done."""
+    """Asks the step services at their base URLs, by their names. Close it when done."""
 
-    def __init__(self, *, events_url: str, markets_url: str, strategy_url: str, paper_trading_url: str) -> None:
-        self._urls = {
-            EVENTS: events_url,
-            MARKETS: markets_url,
-            STRATEGY: strategy_url,
-            PAPER_TRADING: paper_trading_url,
-        }
+    def __init__(self, urls: Mapping[str, str]) -> None:
+        self._urls = dict(urls)
         self._session: aiohttp.ClientSession | None = None
 
     async def collect(self, cycle_id: str) -> StepReport:
@@ -101,11 +94,11 @@ class HttpCycleSteps:
             await self._session.close()
             self._session = None
 
-    async def _ask(self, service: str, path: str, fields: dict[str, Any]) -> StepReport:
-        """Raises StageUnavailable when the service is away, else the domain error that it answered."""
-        url = self._urls[service]
+    async def _ask(self, asked: Service, path: str, fields: dict[str, Any]) -> StepReport:
+        """Raises StepUnavailable when the service is away, else the domain error that it answered."""
+        service, url = asked.name, self._urls[asked.name]
         if self._session is None:
-            timeout = aiohttp.ClientTimeout(total=STEP_S, sock_connect=CONNECT_S)
+            timeout = aiohttp.ClientTimeout(total=CYCLE_TIMEOUT_S, sock_connect=CONNECT_S)
             # Only loopback and our own services are asked, so no proxy from the environment stands in between.
             self._session = aiohttp.ClientSession(timeout=timeout, trust_env=False)
         try:

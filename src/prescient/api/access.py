@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from prescient.api.errors import problem
-from prescient.settings import SERVICE_PORTS
+from prescient.service_table import LOOPBACK, SERVICES
 
 log = structlog.get_logger(__name__)
 
@@ -44,8 +44,8 @@ class AccessPolicy:
     A body must arrive within ``body_receive_s`` seconds.
     """
 
-    ports: frozenset[int] = frozenset(SERVICE_PORTS.values())
-    names: frozenset[str] = frozenset({"localhost", "127.0.0.1", "[::1]"})
+    ports: frozenset[int] = frozenset(service.port for service in SERVICES)
+    names: frozenset[str] = frozenset({"localhost", LOOPBACK, "[::1]"})
     token: str | None = field(default=None, repr=False)
     body_receive_s: float = 10.0
 

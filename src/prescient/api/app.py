@@ -1,10 +1,9 @@
-"""The factory of the five services: a service is a row of ``SERVICES``, and ``create_app`` makes its application."""
+"""The factory of the five services: ``ROUTERS`` has the routes of each, ``create_app`` makes its application."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import NamedTuple
 
 import structlog
 from fastapi import APIRouter, FastAPI
@@ -30,40 +29,17 @@ from prescient.api.errors import add_handlers
 from prescient.domain.records import ComponentHealth
 from prescient.ports.context import TradingContext
 from prescient.ports.steps import CycleSteps
-from prescient.settings import (
-    PORT_CONTROLLER,
-    PORT_EVENTS,
-    PORT_MARKETS,
-    PORT_PAPER_TRADING,
-    PORT_STRATEGY,
-)
+from prescient.service_table import CONTROLLER, EVENTS, MARKETS, PAPER_TRADING, SERVICE_TITLES, STRATEGY
 
 log = structlog.get_logger(__name__)
 
 
-class Service(NamedTuple):
-    """One service: its name in commands and settings, its title for people, its port, its routes."""
-
-    name: str
-    title: str
-    port: int
-    routers: tuple[APIRouter, ...]
-
-
-SERVICES: dict[str, Service] = {
-    service.name: service
-    for service in (
-        Service("events", "Events", PORT_EVENTS, (events.router,)),
-        Service("markets", "Markets", PORT_MARKETS, (markets.router,)),
-        Service("strategy", "Strategy", PORT_STRATEGY, (strategy.router,)),
-        Service(
-            "paper-trading",
-            "Paper trading",
-            PORT_PAPER_TRADING,
-            (portfolios.router, paper_trading.router, orders.router),
-        ),
-        Service("controller", "Main trading controller", PORT_CONTROLLER, (controller.router, performance.router)),
-    )
+ROUTERS: dict[str, tuple[APIRouter, ...]] = {
+    EVENTS.name: (events.router,),
+    MARKETS.name: (markets.router,),
+    STRATEGY.name: (strategy.router,),
+    PAPER_TRADING.name: (portfolios.router, paper_trading.router, orders.router),
+    CONTROLLER.name: (controller.router, performance.router),
 }
 SHARED: tuple[APIRouter, ...] = (health.router, docs.router)
 
@@ -85,10 +61,9 @@ def create_app(
     for the other services' state. ``before_serving`` runs to its end before the first request is taken, and an error in it
     keeps the service from starting; ``background`` runs until the service stops. Raises KeyError for an unknown name.
     """
-    service = SERVICES[name]
     info = info or ServiceInfo()
     app = FastAPI(
-        title=f"Prescient: {service.title}",
+        title=f"Prescient: {SERVICE_TITLES[name]}",
         version=info.version,
         description="Amounts are dollars with at most six decimals, times are UTC. Every error has `detail` and `code`.",
         openapi_url=None,
@@ -105,7 +80,7 @@ def create_app(
     app.state.info = info
     app.state.running = Running()
     app.state.health_of = health_of or _nobody_asked
-    routers = (*service.routers, *SHARED)
+    routers = (*ROUTERS[name], *SHARED)
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
         app.include_router(router)

@@ -21,6 +21,7 @@ from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import CycleAlreadyRunning
 from prescient.ports.context import TradingContext
+from prescient.service_table import STEP_SERVICES
 from prescient.trading.cycle import start_cycle
 from prescient.trading.reports.cycles import as_it_ended
 from prescient.trading.reports.explain import Explained, explain
@@ -34,7 +35,7 @@ Key = Annotated[
         alias="Idempotency-Key", description="The same key and request run once; asked again, the stored answer comes"
     ),
 ]
-COMPONENTS = ("events", "markets", "strategy", "paper_trading")
+COMPONENTS = tuple(service.key for service in STEP_SERVICES)
 
 
 class PortfolioCycleQuery(CycleFields):

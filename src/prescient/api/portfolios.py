@@ -38,6 +38,18 @@ class CreateForm(Form):
     current_balance: BalanceMicro | None = Field(None, description="May repeat initial_balance")
     schedule: Word = Field("", description="When the worker runs its cycles, such as 'every 1h'; empty for never")
 
+    def portfolio_form(self) -> PortfolioForm:
+        """Return what the core takes. Raises InvalidRequest for a schedule that is not understood or never comes."""
+        return PortfolioForm(
+            name=self.name,
+            initial_balance_micro=self.initial_balance,
+            strategy_type=self.strategy_type,
+            description=self.description,
+            current_balance_micro=self.current_balance,
+            strategy_config=self.strategy_config,
+            schedule=check_schedule(self.schedule),
+        )
+
 
 def _without_defaults(schema: dict[str, Any]) -> None:
     for described in schema["properties"].values():
@@ -82,19 +94,7 @@ async def list_portfolios(context: TheContext, query: Annotated[ListQuery, Query
 @changes
 async def create(context: TheContext, form: CreateForm) -> PortfolioAnswer:
     """Create a portfolio with its own capital, strategy and configuration."""
-    portfolio = await create_portfolio(
-        context,
-        PortfolioForm(
-            name=form.name,
-            initial_balance_micro=form.initial_balance,
-            strategy_type=form.strategy_type,
-            description=form.description,
-            current_balance_micro=form.current_balance,
-            strategy_config=form.strategy_config,
-            schedule=check_schedule(form.schedule),
-        ),
-    )
-    return PortfolioAnswer.of(portfolio)
+    return PortfolioAnswer.of(await create_portfolio(context, form.portfolio_form()))
 
 
 @router.get("/portfolios/{portfolio_id:int}", responses=documented(404))

@@ -17,6 +17,7 @@ from uvicorn.config import Config
 
 from polymarket_kit.errors import PrescientError
 from prescient.api.protocol import DeadlineProtocol
+from prescient.service_table import LOOPBACK
 from prescient.tcp_ports import PortTaken
 
 log = structlog.get_logger(__name__)
@@ -24,7 +25,7 @@ log = structlog.get_logger(__name__)
 BACKLOG = 512
 GRACEFUL_S = 1
 KEEP_ALIVE_S = 15
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1"})
+LOOPBACK_NAMES = frozenset({"localhost", LOOPBACK})
 
 
 class ServiceDidNotStart(PrescientError):
@@ -111,7 +112,7 @@ def _bind_host(host: str, port: int) -> list[socket.socket]:
     if host not in LOOPBACK_NAMES:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return [_bind(family, host, port)]
-    first = _bind(socket.AF_INET, "127.0.0.1", port)
+    first = _bind(socket.AF_INET, LOOPBACK, port)
     if not _has_ipv6_loopback():
         return [first]
     try:

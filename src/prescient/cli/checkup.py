@@ -17,7 +17,7 @@ from polymarket_kit.errors import PrescientError
 from polymarket_kit.values import format_usd
 from prescient import wiring
 from prescient.cli.services import Services
-from prescient.settings import SERVICE_PORTS, Settings
+from prescient.settings import Settings
 from prescient.supervisor.backup import balance_off_micro
 from prescient.supervisor.home import Home, RunState
 from prescient.tcp_ports import answers, holder_of, is_free
@@ -94,8 +94,7 @@ def _supervisor(home: Home, state: RunState | None) -> Iterator[Finding]:
 
 
 def _ports(settings: Settings, *, running: bool) -> Iterator[Finding]:
-    wanted = {name: settings.port(name) for name in SERVICE_PORTS}
-    for name, port in wanted.items():
+    for name, port in settings.service_ports.items():
         if answers(port, "/health"):
             yield Finding(f"{name} service", OK, f"answers on port {port}")
         elif is_free(port):
@@ -173,7 +172,7 @@ def _skew(theirs: datetime, ours: datetime) -> Finding:
 
 
 def _updater(settings: Settings) -> Iterator[Finding]:
-    services = Services({name: settings.port(name) for name in SERVICE_PORTS})
+    services = Services(settings.service_ports)
     started_s = time.monotonic()
     try:
         answer = services.get("paper-trading", "/paper-trading/status", timeout_s=REACH_TIMEOUT_S)

@@ -34,9 +34,8 @@ def settings_of_the_run() -> Settings:
 def services_of(settings: Settings) -> Services:
     """Where the services of this installation listen."""
     from prescient.cli.services import Services
-    from prescient.settings import SERVICE_PORTS
 
-    return Services({name: settings.port(name) for name in SERVICE_PORTS})
+    return Services(settings.service_ports)
 
 
 def running_services() -> Services:

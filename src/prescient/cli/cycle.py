@@ -13,6 +13,7 @@ from polymarket_kit.errors import PrescientError
 from prescient.cli.context import running_services
 from prescient.cli.exits import FAILURE
 from prescient.cli.output import moment, print_json, print_pairs, print_table, put
+from prescient.service_table import CYCLE_TIMEOUT_S
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -22,17 +23,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Run trading cycles and look at those that ran.", no_args_is_help=True)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer as JSON.")]
-CYCLE_TIMEOUT_S = 900.0
 POLL_S = 0.3
-STEP_NAMES = (
-    "Export Events",
-    "Filter Events",
-    "Filter Markets",
-    "Generate Signals",
-    "Execute Trades",
-    "Update Prices",
-    "Create Snapshot",
-)
 Dollars = Annotated[float | None, typer.Option(min=0, help="In dollars.")]
 Ratio = Annotated[float | None, typer.Option(min=0, max=1, help="From 0 to 1.")]
 
@@ -159,6 +150,8 @@ def _watch(asking: _Asking) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    from prescient.domain.cycle import STEP_NAMES
+
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -169,7 +162,7 @@ def _watch(asking: _Asking) -> None:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         tasks = [
             progress.add_task(f"{number} {name}", total=None, counts="", start=False, visible=number == 1)
-            for number, name in enumerate(STEP_NAMES, 1)
+            for number, name in STEP_NAMES.values()
         ]
         progress.start_task(tasks[0])
         while asking.is_alive():

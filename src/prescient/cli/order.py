@@ -9,10 +9,11 @@ import typer
 from prescient.cli.context import running_services
 from prescient.cli.exits import REFUSED, CommandFailed
 from prescient.cli.output import print_json, print_pairs, print_table
+from prescient.service_table import PAPER_TRADING
 
 app = typer.Typer(help="Place limit orders, list and cancel what rests, merge and convert sets.", no_args_is_help=True)
 
-SERVICE = "paper-trading"
+SERVICE = PAPER_TRADING.name
 ORDERS = "/paper-trading/orders"
 COLUMNS = ("order", "portfolio", "side", "price", "size", "filled", "queue ahead", "reserved", "type", "expires")
 

@@ -10,10 +10,11 @@ import typer
 from prescient.cli.context import running_services
 from prescient.cli.exits import USAGE, CommandFailed
 from prescient.cli.output import print_json, print_pairs, print_table
+from prescient.service_table import PAPER_TRADING
 
 app = typer.Typer(help="Create, list, show, change, pause and archive portfolios.", no_args_is_help=True)
 
-SERVICE = "paper-trading"
+SERVICE = PAPER_TRADING.name
 AsJson = Annotated[bool, typer.Option("--json", help="Print the service's answer as JSON.")]
 PortfolioId = Annotated[int, typer.Argument(help="The portfolio's number.", min=1)]
 Name = Annotated[str | None, typer.Option(help="Its name, up to 100 characters.")]

@@ -56,10 +56,9 @@ def down() -> None:
 
 def plan_of(settings: Settings, *, open_docs: bool = False) -> Plan:
     """What `prescient up` starts with these settings."""
-    from prescient.settings import SERVICE_PORTS
     from prescient.supervisor.plan import Choice, Plan, system_children
 
-    ports = {name: settings.port(name) for name in SERVICE_PORTS}
+    ports = settings.service_ports
     practice_port = settings.practice_port if settings.venue == "practice" else None
     return Plan(
         home=str(settings.home),

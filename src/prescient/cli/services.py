@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from polymarket_kit.errors import InvalidRequest, PrescientError
+from prescient.service_table import LOOPBACK
 
-HOST = "127.0.0.1"
 TIMEOUT_S = 30.0
 
 
@@ -78,7 +78,7 @@ class Services:
         import http.client
 
         port = self.ports[service]
-        connection = http.client.HTTPConnection(HOST, port, timeout=timeout_s)
+        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=timeout_s)
         try:
             connection.request(method, target, content, headers)
             response = connection.getresponse()

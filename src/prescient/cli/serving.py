@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from prescient.cli import practice_faults
 from prescient.cli.context import load_settings
 from prescient.cli.exits import USAGE, CommandFailed
+from prescient.service_table import SERVICE_NAMES
 
 
 class PracticeCommand(TyperGroup):
@@ -28,7 +29,6 @@ practice_app = typer.Typer(
     cls=PracticeCommand,
     help="Run the practice exchange alone: a local Polymarket with simulated traders, which takes your orders.",
 )
-NAMES = ("events", "markets", "strategy", "paper-trading", "controller")
 
 
 def add_to(app: typer.Typer) -> None:
@@ -39,17 +39,17 @@ def add_to(app: typer.Typer) -> None:
 
 
 def serve(
-    service: Annotated[str, typer.Argument(help=f"{', '.join(NAMES)}, or all in one process.")],
+    service: Annotated[str, typer.Argument(help=f"{', '.join(SERVICE_NAMES)}, or all in one process.")],
     debug: Annotated[bool, typer.Option("--debug", help="Log every step in detail.")] = False,
 ) -> None:
     """Run one service alone, or all five in this process. The controller alone asks the others over HTTP."""
-    if service not in (*NAMES, "all"):
-        raise CommandFailed(f"There is no service {service!r}. Choose one of: {', '.join(NAMES)}, all.", USAGE)
+    if service not in (*SERVICE_NAMES, "all"):
+        raise CommandFailed(f"There is no service {service!r}. Choose one of: {', '.join(SERVICE_NAMES)}, all.", USAGE)
     if debug:
         os.environ["PYTHON_LOG_LEVEL"] = "DEBUG"
     from prescient.supervisor.processes import run_services
 
-    raise typer.Exit(run_services(load_settings(), NAMES if service == "all" else (service,)))
+    raise typer.Exit(run_services(load_settings(), SERVICE_NAMES if service == "all" else (service,)))
 
 
 def worker() -> None:

@@ -20,7 +20,7 @@ from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import CASH, RESERVED, USD
 from prescient.domain.portfolio import Portfolio
 from prescient.ports.store import History
-from prescient.settings import SERVICE_PORTS, Settings
+from prescient.settings import Settings
 from prescient.supervisor.home import Home
 from prescient.tcp_ports import answers
 
@@ -135,7 +135,7 @@ def restore(settings: Settings, backup: Path, *, any_source: bool = False) -> Re
     if not backup.is_file():
         raise InvalidRequest("file", f"{backup} is not a file.")
     home = Home(settings.home)
-    served = any(answers(settings.port(name), "/health") for name in SERVICE_PORTS)
+    served = any(answers(port, "/health") for port in settings.service_ports.values())
     if served or not home.try_lock():
         raise ServicesRunning
     try:

@@ -14,13 +14,6 @@ PLAN_VARIABLE = "PRESCIENT_PLAN"
 SUPERVISED_VARIABLE = "PRESCIENT_SUPERVISED"
 # A child ends with this when another try would end the same way (sysexits.h: EX_CONFIG).
 EXIT_HOPELESS = 78
-SERVICE_TITLES = {
-    "events": "Events",
-    "markets": "Markets",
-    "strategy": "Strategy",
-    "paper-trading": "Paper trading",
-    "controller": "Main controller",
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from prescient import wiring
-from prescient.settings import SERVICE_PORTS, Settings
+from prescient.service_table import CONTROLLER, LOOPBACK, PAPER_TRADING, SERVICE_NAMES
+from prescient.settings import Settings
 from prescient.supervisor.gc_tuning import tune_garbage_collection
 from prescient.supervisor.logs import set_up_logs
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-HOST = "127.0.0.1"
 ProcessRole = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
@@ -67,7 +67,7 @@ async def _serve(settings: Settings, names: tuple[str, ...], first_portfolio: bo
     from prescient.trading.admin import ensure_first_portfolio
 
     # A controller among its four neighbours calls them directly; one that is alone asks them over HTTP.
-    together = set(SERVICE_PORTS) <= set(names)
+    together = set(SERVICE_NAMES) <= set(names)
     async with AsyncExitStack() as stack:
         context = await stack.enter_async_context(wiring.open_context(settings))
         health = await stack.enter_async_context(wiring.open_health(settings))
@@ -78,8 +78,8 @@ async def _serve(settings: Settings, names: tuple[str, ...], first_portfolio: bo
         local = wiring.local_cycle_steps(context)
         apps = []
         for name in names:
-            cycle_steps = remote if name == "controller" and not together else local
-            apps.append((_app(settings, name, context, cycle_steps, health), HOST, settings.port(name)))
+            cycle_steps = remote if name == CONTROLLER.name and not together else local
+            apps.append((_app(settings, name, context, cycle_steps, health), LOOPBACK, settings.port(name)))
         tune_garbage_collection()
         await serve_apps(apps, stop)
 
@@ -90,14 +90,14 @@ def _app(settings: Settings, name: str, context: TradingContext, cycle_steps: Cy
     from prescient.api.dependencies import ServiceInfo
     from prescient.worker.price_updater import recover_patiently
 
-    trades = name == "paper-trading"
+    trades = name == PAPER_TRADING.name
     return create_app(
         name,
         context,
         cycle_steps,
-        AccessPolicy(ports=frozenset(settings.port(service) for service in SERVICE_PORTS)),
+        AccessPolicy(ports=frozenset(settings.service_ports.values())),
         info=ServiceInfo(settings.price_update_interval_s),
-        health_of=health if name == "controller" else None,
+        health_of=health if name == CONTROLLER.name else None,
         before_serving=[partial(recover_patiently, context)] if trades else (),
         background=[loop.run for loop in _paper_trading_loops(settings, context)] if trades else (),
     )
@@ -126,7 +126,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
 
     async with wiring.open_context(settings) as context:
         tune_garbage_collection()
-        controller_url = f"http://{HOST}:{settings.port('controller')}"
+        controller_url = f"http://{LOOPBACK}:{settings.port(CONTROLLER.name)}"
         worker = Worker(context.store, context.clock, ask_controller(controller_url), wiring.system_clock())
         await _until(stop, worker.run())
 

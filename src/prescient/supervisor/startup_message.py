@@ -6,8 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
+from prescient.service_table import LOOPBACK, SERVICE_TITLES
 from prescient.supervisor.home import Home, RunState
-from prescient.supervisor.plan import SERVICE_TITLES, Plan
+from prescient.supervisor.plan import Plan
 
 
 def command_name() -> str:
@@ -30,7 +31,7 @@ def greeting(plan: Plan, home: Home, seconds: float) -> str:
     if plan.practice_port is not None:
         places.append(("Practice exchange", f"http://localhost:{plan.practice_port}"))
     if plan.database_port is not None:
-        places.append(("Database", f"{plan.database_name} on 127.0.0.1:{plan.database_port}"))
+        places.append(("Database", f"{plan.database_name} on {LOOPBACK}:{plan.database_port}"))
     places.append(("Logs", str(home.logs)))
     next_steps = [
         ("run a first trading cycle", f"{command} cycle run"),

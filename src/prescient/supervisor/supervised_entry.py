@@ -68,7 +68,8 @@ def main(role: str) -> int:
     """Do one role's work under a supervisor (or alone, for who runs this module by hand); returns the exit code."""
     line = watch_parent()
     # While the database is still starting, everything heavy is loaded already.
-    from prescient.settings import SERVICE_PORTS, Settings
+    from prescient.service_table import SERVICE_NAMES
+    from prescient.settings import Settings
     from prescient.supervisor import processes
 
     settings = Settings()
@@ -77,7 +78,7 @@ def main(role: str) -> int:
         line.wait_for_go()
     try:
         if role == "api":
-            return processes.run_services(settings, tuple(SERVICE_PORTS), first_portfolio=True)
+            return processes.run_services(settings, SERVICE_NAMES, first_portfolio=True)
         return processes.run_worker(settings)
     except PrescientError as error:
         # One line for people, at the very end of the error log, where the supervisor looks for it.

@@ -11,6 +11,7 @@ from prescient.backoff import Backoff
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.ports.clock import Clock
 from prescient.ports.store import Store
+from prescient.service_table import CYCLE_TIMEOUT_S
 from prescient.worker.leased_loop import LeasedLoop
 from prescient.worker.scheduler import Answer, Due, Scheduler
 
@@ -21,8 +22,6 @@ NAME = "worker"
 TICK_S = 1.0
 BACKOFF_MOST_S = 10.0
 BEAT_INTERVAL_S = 10.0
-# A whole cycle over the venue's full catalogue takes a minute or two; this is for one that hangs.
-CYCLE_TIMEOUT_S = 900.0
 CONFLICTS_THAT_PASS = frozenset({"cycle_running"})
 
 Ask = Callable[[Due], Awaitable[Answer]]

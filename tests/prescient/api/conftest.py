@@ -11,10 +11,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from prescient.api.access import AccessPolicy
-from prescient.api.app import SERVICES, create_app
+from prescient.api.app import create_app
 from prescient.api.controller import COMPONENTS
 from prescient.domain.records import ComponentHealth
 from prescient.ports.context import TradingContext
+from prescient.service_table import SERVICES
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.api.world import SmallMarketData, small_context
 
@@ -48,11 +49,11 @@ async def clients(context: TradingContext) -> AsyncIterator[Clients]:
     """One client per service, all on one context, as in one process."""
     async with AsyncExitStack() as stack:
         found = {}
-        for name, service in SERVICES.items():
-            app = create_app(name, context, LocalCycleSteps(context), AccessPolicy(), health_of=all_online)
+        for service in SERVICES:
+            app = create_app(service.name, context, LocalCycleSteps(context), AccessPolicy(), health_of=all_online)
             transport = httpx.ASGITransport(app)
             base = f"http://localhost:{service.port}"
-            found[name] = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=base))
+            found[service.name] = await stack.enter_async_context(httpx.AsyncClient(transport=transport, base_url=base))
         yield found
 
 

@@ -10,14 +10,15 @@ from prescient.api.access import AccessPolicy
 from prescient.api.app import create_app
 from prescient.api.serve import serve_apps
 from prescient.ports.context import TradingContext
+from prescient.service_table import STEP_SERVICES
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.conftest import free_port
 
-STAGE_SERVICES = ("events", "markets", "strategy", "paper-trading")
+STEP_SERVICE_NAMES = tuple(service.name for service in STEP_SERVICES)
 
 
 @asynccontextmanager
-async def serving(context: TradingContext, names: Sequence[str] = STAGE_SERVICES) -> AsyncIterator[dict[str, str]]:
+async def serving(context: TradingContext, names: Sequence[str] = STEP_SERVICE_NAMES) -> AsyncIterator[dict[str, str]]:
     """Serve these services until the block ends; gives their base URLs by name."""
     ports = {name: free_port() for name in names}
     access = AccessPolicy(ports=frozenset(ports.values()))

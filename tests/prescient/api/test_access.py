@@ -11,7 +11,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from prescient.api.access import AccessPolicy
-from prescient.api.app import SERVICES, SHARED, create_app
+from prescient.api.app import ROUTERS, SHARED, create_app
 from prescient.api.strict_routes import StrictRoute, reads
 from prescient.ports.context import TradingContext
 from prescient.trading.local_steps import LocalCycleSteps
@@ -52,7 +52,7 @@ FRIENDLY: dict[str, dict[str, str]] = {
 
 
 def routes_of(service: str) -> list[StrictRoute]:
-    routes = [route for router in (*SERVICES[service].routers, *SHARED) for route in router.routes]
+    routes = [route for router in (*ROUTERS[service], *SHARED) for route in router.routes]
     assert all(isinstance(route, StrictRoute) for route in routes)
     return [route for route in routes if isinstance(route, StrictRoute)]
 
@@ -61,7 +61,7 @@ def changing() -> list[Any]:
     """Every route that changes something, with a request that would do so."""
     return [
         pytest.param(service, method, route.path_format, id=f"{method} {route.path_format}")
-        for service in SERVICES
+        for service in ROUTERS
         for route in routes_of(service)
         for method in sorted(route.methods or ())
         # A conversion needs an event of its own kind: see test_orders.
@@ -265,12 +265,12 @@ def test_a_route_must_say_whether_it_changes_something() -> None:
         StrictRoute("/lying", lying, methods=["POST"])
 
 
-@pytest.mark.parametrize("service", SERVICES)
+@pytest.mark.parametrize("service", ROUTERS)
 def test_the_app_has_the_marked_routes_and_no_others(service: str, context: TradingContext) -> None:
     app = create_app(service, context, LocalCycleSteps(context), AccessPolicy())
     included = {id(route.original_router) for route in app.routes if hasattr(route, "original_router")}
     others = [route for route in app.routes if not hasattr(route, "original_router")]
-    assert included == {id(router) for router in (*SERVICES[service].routers, *SHARED)}
+    assert included == {id(router) for router in (*ROUTERS[service], *SHARED)}
     assert others == []
     for route in routes_of(service):
         assert isinstance(route, APIRoute)

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from prescient.api.app import SERVICES
 from prescient.ports.context import TradingContext
+from prescient.service_table import SERVICE_NAMES
 from tests.prescient.api.conftest import Clients
 from tests.prescient.api.test_access import everything, routes_of
 
@@ -322,7 +322,7 @@ async def test_hostile_values_in_urls_are_refused_by_field(
     ("service", "path"),
     [
         (service, route.path_format)
-        for service in SERVICES
+        for service in SERVICE_NAMES
         for route in routes_of(service)
         if "GET" in (route.methods or ())
     ],

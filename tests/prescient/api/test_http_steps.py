@@ -32,16 +32,12 @@ from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.conftest import free_port
-from tests.prescient.api.serving import STAGE_SERVICES, serving
+from tests.prescient.api.serving import STEP_SERVICE_NAMES, serving
 from tests.prescient.api.world import SmallMarketData, small_context
 
 # Bounds with all six decimals, so that a rounding on the way would show.
 EVENTS = EventFilter(10_000_000_001, 100_000_001)
 MARKETS = MarketFilter(5_000_001, 123_456_789, 549_999, 970_000)
-
-
-def stages_at(urls: dict[str, str]) -> HttpCycleSteps:
-    return HttpCycleSteps(**{f"{name.replace('-', '_')}_url": urls[name] for name in STAGE_SERVICES})
 
 
 @pytest.fixture
@@ -62,7 +58,7 @@ async def context(market_data: SmallMarketData) -> TradingContext:
 @pytest.fixture
 async def cycle_steps(context: TradingContext) -> AsyncIterator[HttpCycleSteps]:
     async with serving(context) as urls:
-        found = stages_at(urls)
+        found = HttpCycleSteps(urls)
         try:
             yield found
         finally:
@@ -233,7 +229,7 @@ def answering(status: int, body: bytes) -> Answering:
 
 
 async def caught_from(url: str) -> PrescientError:
-    cycle_steps = HttpCycleSteps(events_url=url, markets_url=url, strategy_url=url, paper_trading_url=url)
+    cycle_steps = HttpCycleSteps(dict.fromkeys(STEP_SERVICE_NAMES, url))
     try:
         return await caught(cycle_steps.mark(1))
     finally:
@@ -287,7 +283,7 @@ async def test_a_controller_alone_runs_the_line_over_its_neighbours(
 
 async def test_a_neighbour_that_is_away_ends_the_cycle_with_503_and_its_id(context: TradingContext) -> None:
     async with serving(context, ("events", "markets", "strategy")) as urls:
-        cycle_steps = stages_at({**urls, "paper-trading": f"http://127.0.0.1:{free_port()}"})
+        cycle_steps = HttpCycleSteps({**urls, "paper-trading": f"http://127.0.0.1:{free_port()}"})
         app = create_app("controller", context, cycle_steps, AccessPolicy())
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost:8004") as client:
             answer = await client.get("/trading/run-full-cycle")

@@ -10,8 +10,9 @@ import pytest
 
 from prescient.adapters.postgres.store.store import open_store
 from prescient.api.access import AccessPolicy
-from prescient.api.app import SERVICES, create_app
+from prescient.api.app import create_app
 from prescient.ports.context import TradingContext
+from prescient.service_table import SERVICES
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.api.conftest import PORTFOLIO, all_online
 from tests.prescient.api.world import SmallMarketData, small_context
@@ -68,11 +69,11 @@ async def answers(context: TradingContext) -> list[tuple[str, int, Any]]:
     found = []
     async with AsyncExitStack() as stack:
         clients = {}
-        for name, service in SERVICES.items():
-            app = create_app(name, context, LocalCycleSteps(context), AccessPolicy(), health_of=all_online)
+        for service in SERVICES:
+            app = create_app(service.name, context, LocalCycleSteps(context), AccessPolicy(), health_of=all_online)
             base = f"http://localhost:{service.port}"
             client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base)
-            clients[name] = await stack.enter_async_context(client)
+            clients[service.name] = await stack.enter_async_context(client)
         for service_name, method, path, form in STEPS:
             body = {"json": form} if form else {}
             answer = await clients[service_name].request(method, path, **body)

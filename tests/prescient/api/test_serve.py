@@ -12,13 +12,14 @@ import pytest
 from fastapi import FastAPI
 
 from prescient.api.access import AccessPolicy
-from prescient.api.app import SERVICES, create_app
+from prescient.api.app import create_app
 from prescient.api.background import Running
 from prescient.api.protocol import DeadlineProtocol
 from prescient.api.serve import ServiceDidNotStart, holder_of, serve_apps
 from prescient.domain.cycle import CycleRequest
 from prescient.domain.errors import StoreUnavailable
 from prescient.ports.context import TradingContext
+from prescient.service_table import SERVICE_NAMES
 from prescient.tcp_ports import PortTaken
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.conftest import free_port
@@ -34,7 +35,7 @@ def app_of(context: TradingContext, port: int, name: str = "events", **options: 
 
 
 async def test_all_five_services_answer_on_one_loop(context: TradingContext) -> None:
-    async with serving(context, tuple(SERVICES)) as urls, httpx.AsyncClient() as client:
+    async with serving(context, SERVICE_NAMES) as urls, httpx.AsyncClient() as client:
         for name, url in urls.items():
             assert (await client.get(f"{url}/health")).json()["service"] == name
             assert "server" not in (await client.get(f"{url}/docs")).headers

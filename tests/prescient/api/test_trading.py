@@ -197,6 +197,7 @@ async def test_a_portfolio_is_created_as_the_runbook_does_it(clients: Clients) -
         ({"strategy_config": {"trade_size_usd": "much"}}, "strategy_config.trade_size_usd"),
         ({"strategy_config": {"lucky_number": 7}}, "strategy_config"),
         ({"name": "   "}, "name"),
+        ({"schedule": "0 0 31 2 *"}, "schedule"),
         ({"schedule": "now and then"}, "schedule"),
     ],
 )

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from prescient.adapters.postgres.server.embedded import EmbeddedPostgres
-from prescient.settings import SERVICE_PORTS
+from prescient.service_table import SERVICE_NAMES
 from prescient.wiring import connection
 from tests.conftest import REPOSITORY
 from tests.prescient.runbook.test_table import rows
@@ -56,7 +56,7 @@ def one_process(home: Path) -> Iterator[Installation]:
 def start_five(installation: Installation) -> None:
     installation.start("practice")
     installation.wait_for("GET 8010 /practice/time")
-    for service in SERVICE_PORTS:
+    for service in SERVICE_NAMES:
         installation.start("serve", service)
     installation.wait_ready()
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from polymarket_kit.errors import InvalidRequest
+from prescient.api.portfolios import CreateForm
 from prescient.domain.schedule import EPOCH, INTERVAL_MAX_S, latest_interval_slot, parse_schedule
 from prescient.worker.schedules import check_schedule, latest_slot
 
@@ -93,3 +94,11 @@ def test_interval_slots_never_lie_ahead_and_follow_each_other(interval_s: int, n
     assert latest_interval_slot(interval_s, slot + timedelta(seconds=interval_s)) == slot + timedelta(
         seconds=interval_s
     )
+
+
+def test_a_form_from_python_is_refused_a_schedule_that_never_comes() -> None:
+    """The service and Python callers make the core's form in one place, with the check that needs the cron library."""
+    form = CreateForm(name="Never", initial_balance=100_000_000, schedule="0 0 31 2 *")
+    with pytest.raises(InvalidRequest, match="schedule"):
+        form.portfolio_form()
+    assert CreateForm(name="Hourly", initial_balance=100_000_000, schedule="EVERY 1h").portfolio_form().schedule

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from prescient.adapters.postgres.server.folders import ServerFolders, write_private
 from prescient.adapters.postgres.server.types import HomeNotUsable
+from prescient.service_table import LOOPBACK
 
 SUPERUSER = "postgres"
 APPLICATION_ROLE = "prescient"
@@ -62,7 +63,7 @@ def server_settings(folders: ServerFolders, port: int) -> str:
     settings |= {
         "cluster_name": "prescient",
         # Who may connect: loopback and our own socket folder.
-        "listen_addresses": "127.0.0.1",
+        "listen_addresses": LOOPBACK,
         "port": port,
         # A list of folders: the double quotes keep a comma or a space in the path from dividing it.
         "unix_socket_directories": f'"{folders.socket_folder}"' if folders.socket_folder else "",

@@ -47,8 +47,8 @@ from prescient.adapters.postgres.server.types import (
     StartTimedOut,
     VersionMismatch,
 )
+from prescient.service_table import LOOPBACK
 
-HOST = "127.0.0.1"
 DEFAULT_DATABASE = "prescient_os"
 # Where root's cluster goes when the service account cannot enter the home, as with one below /root.
 RELOCATION_ROOT = Path("/var/lib/prescient")
@@ -325,7 +325,7 @@ def _initialise(folders: ServerFolders) -> None:
 
 
 def _connection(folders: ServerFolders, port: int, database: str, user: str, password: str) -> ConnectionInfo:
-    return ConnectionInfo(HOST, port, database, user, password, folders.socket_folder)
+    return ConnectionInfo(LOOPBACK, port, database, user, password, folders.socket_folder)
 
 
 def _port_in_use(folders: ServerFolders) -> int | None:

@@ -24,6 +24,7 @@ from prescient.adapters.postgres.server.types import (
     StartFailed,
     StopFailed,
 )
+from prescient.service_table import LOOPBACK
 
 POLL_INTERVAL_S = 0.01
 TOOL_TIMEOUT_S = 120.0
@@ -191,7 +192,7 @@ def check_port_free(port: int) -> None:
             # As PostgreSQL does it: connections that linger from a former server are no obstacle.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("127.0.0.1", port))
+            probe.bind((LOOPBACK, port))
         except OSError as error:
             raise PortTaken(port, _listener_on(port)) from error
 
