@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from prescient.adapters.postgres.server.embedded import EmbeddedPostgres
     from prescient.adapters.postgres.server.types import ConnectionInfo
     from prescient.domain.records import ComponentHealth
-    from prescient.paper_matching.queue import QueueModel
+    from prescient.paper_matching.queue_model import QueueModel
     from prescient.ports.clock import Clock
     from prescient.ports.context import TradingContext
     from prescient.ports.market_data import MarketData, MarketStream
@@ -75,7 +75,7 @@ async def open_context(settings: Settings, *, venue_wanted: bool = True) -> Asyn
 
 def _queue_model(settings: Settings) -> QueueModel:
     """The practice exchange tells a trade before the level that it changed; of Polymarket nobody knows."""
-    from prescient.paper_matching.queue import QueueModel
+    from prescient.paper_matching.queue_model import QueueModel
 
     return QueueModel() if settings.venue == "polymarket" else QueueModel(level_before_print_ms=0)
 

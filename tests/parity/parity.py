@@ -31,7 +31,7 @@ from prescient.domain.order import Accepted, Fill, OrderIntent, Refused, Rejecte
 from prescient.domain.portfolio import NewPortfolio
 from prescient.domain.signal import Signal
 from prescient.domain.stream import BookSeen, LevelSeen, PrintSeen, StreamEvent, TickSeen
-from prescient.paper_matching.queue import QueueModel
+from prescient.paper_matching.queue_model import QueueModel
 from prescient.ports.context import TradingContext
 from prescient.trading.orders.approve import approve_intent
 from prescient.trading.orders.book import book_answer

@@ -182,6 +182,8 @@ class TradingRules:
     negative_risk: bool = False
     taker_delay_enabled: bool = False
     seconds_delay: int = 0
+    # When the venue clears the book, at the start of a game; 0: it does not.
+    game_start_ms: int = 0
 
 
 class PricePoint(NamedTuple):

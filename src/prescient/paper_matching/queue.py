@@ -1,66 +1,35 @@
 """Where our resting orders stand in a real market's queue: reduced by what the venue tells, filled on prints alone.
 
-Stands beside book.py: that walks a book for takers, this waits in one for makers. Everything is in terms of the unified
-book's two ladders (a SELL of one token at p is a bid for the other at 1-p), so both tokens' messages count alike.
-
+Beside book.py, which walks a book for takers. Everything is in terms of the unified book's two ladders (a SELL of one
+token at p is a bid for the other at 1-p), so both tokens' messages count alike.
 The model "cancels_behind_first" keeps each order's ``ahead`` an upper bound of what truly stands before it:
 - at join it is all that the level displays, and what our own fills there have spared (see below);
 - a print at the level eats it from the front; what is left over fills us, our own orders sharing each print by time;
 - a print at a worse price (through ours) means that nothing is ahead any more, and fills us up to its size;
 - the level's displayed size bounds it: cancels reduce it only when the level is smaller than the queue ahead;
-- across a gap nothing fills; then it is the smaller of what it was and what the level displays, because nobody who came
-  later stands before us.
-The real book does not know of our orders: shares that we were given went to somebody behind us in it, who in a world with
-us would still be there. Those are ``spared`` at that level and stand before whoever of ours joins later.
+- a level or a whole book that vanishes without prints leaves it as it was, and is a gap until it is displayed again;
+- across a gap nothing fills; then it is at most what the level displays: nobody who came later stands before us.
+The real book does not know of our orders: shares that we were given went to somebody behind us in it, who would still be
+there. Those are ``spared`` at that level and stand before whoever of ours joins later.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from polymarket_kit.model import Side
+from polymarket_kit.order_ends import OrderEnd
+from polymarket_kit.rules import on_grid
 from polymarket_kit.values import MICRO
 from prescient.domain.market import OrderBook
 from prescient.domain.order import Fill, OrderStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, StreamEvent, TickSeen
+from prescient.paper_matching.queue_model import LevelKey, Outcome, QueueModel
 
-# (ladder, price on that ladder)
-LevelKey = tuple[int, int]
 PRINTS_REMEMBERED = 64
-RESOLVED = "the market is resolved"
-OFF_GRID = "order price breaks the new minimum tick size"
-EXPIRED = "the order's time is over"
-
-
-@dataclass(frozen=True, slots=True)
-class QueueModel:
-    """What cannot be known about a queue, as a name and a value for the trade record.
-
-    A level may be told to have shrunk before the print that shrank it is told. A fall of up to
-    ``level_before_print_ms`` before a print is taken to be that print's, so that it does not reduce the queue twice.
-    Zero for a venue that tells prints first.
-    """
-
-    name: str = "cancels_behind_first"
-    level_before_print_ms: int = 1_000
-
-    def entries(self) -> tuple[tuple[str, str], ...]:
-        return ("queue_model", self.name), ("level_before_print_ms", str(self.level_before_print_ms))
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an event did to one order. ``order`` is as it stands now; it is out of the queue unless still OPEN."""
-
-    order: RestingOrder
-    status: OrderStatus
-    fill: Fill | None = None
-    # What was reserved for it before this.
-    held_before_micro: int = 0
-    reason: str = ""
 
 
 class MarketQueue:
@@ -83,6 +52,10 @@ class MarketQueue:
         self._prints: deque[tuple[int, LevelKey, int]] = deque(maxlen=PRINTS_REMEMBERED)
         # By order: the shares that would have met it without a print.
         self._met: dict[str, int] = {}
+        # Orders before which everything is gone though nothing was printed, and when that was told.
+        self._vanished: dict[str, int] = {}
+        # When the venue clears this book, once; 0: never.
+        self.game_start_ms = 0
         # Not in the books yet: what reaches them is not credited, and what ends them is told when they are.
         self._held_back: dict[str, str] = {}
 
@@ -157,6 +130,7 @@ class MarketQueue:
         """Take an order out of the queue; None if it is not there."""
         self._falls.pop(order_id, None)
         self._met.pop(order_id, None)
+        self._vanished.pop(order_id, None)
         self._held_back.pop(order_id, None)
         return self.orders.pop(order_id, None)
 
@@ -167,22 +141,30 @@ class MarketQueue:
         if isinstance(event, LevelSeen):
             index = self.token_ids.index(event.token_id)
             place = self._place(index, event.side, event.price_micro)
-            self._level(place, event.size_micro, event.time_ms)
+            self._change({place: event.size_micro}, event.time_ms)
         elif isinstance(event, BookSeen):
             self._book(event.book, event.time_ms)
         elif isinstance(event, GapSeen):
             self._lose(event.token_ids)
         elif isinstance(event, MarketResolvedSeen):
-            return self._end_all(list(self.orders), RESOLVED)
+            return self._end_all(list(self.orders), OrderEnd.RESOLUTION)
         else:
             return self._tick(event)
         return []
 
     def expire(self, now_ms: int) -> list[Outcome]:
-        """End the orders whose moment has come."""
-        due = [order for order in self.orders.values() if 0 < order.expires_ms <= now_ms]
-        free = [order.order_id for order in due if order.order_id not in self._held_back]
-        return [self._end(order_id, OrderStatus.EXPIRED, EXPIRED) for order_id in free]
+        """End the orders whose moment has come, and all that rested when the game started."""
+        start_ms = self.game_start_ms
+        if not 0 < start_ms <= now_ms:
+            return self._expire(now_ms)
+        self.game_start_ms = 0
+        outcomes = self._expire(start_ms)
+        rested = [order.order_id for order in self.orders.values() if order.joined_ms < start_ms]
+        return outcomes + self._end_all(rested, OrderEnd.GAME_START) + self._expire(now_ms)
+
+    def _expire(self, now_ms: int) -> list[Outcome]:
+        due = [one for one in self.orders.values() if 0 < one.expires_ms <= now_ms and self.is_open(one.order_id)]
+        return [self._end(one.order_id, OrderStatus.EXPIRED, OrderEnd.EXPIRY.text) for one in due]
 
     # Levels
 
@@ -193,8 +175,17 @@ class MarketQueue:
     def _at(self, place: LevelKey) -> list[RestingOrder]:
         return [order for order in self.orders.values() if (order.ladder, order.ladder_price_micro) == place]
 
-    def _level(self, place: LevelKey, size_micro: int, time_ms: int) -> None:
-        before = self._levels.get(place, 0)
+    def _change(self, sizes: dict[LevelKey, int], time_ms: int) -> None:
+        """Take in new sizes of levels, and what their going or coming back means for our orders."""
+        vanished = [place for place, size_micro in sizes.items() if self._level(place, size_micro, time_ms)]
+        if vanished and not self._levels:
+            for order in [order for order in self.orders.values() if not order.in_gap]:
+                self._vanish(order, time_ms)
+        self._find_again()
+
+    def _level(self, place: LevelKey, size_micro: int, time_ms: int) -> bool:
+        """Take in a level's size; returns whether all of it is gone though not all of it was printed."""
+        before, vanished = self._levels.get(place, 0), False
         if size_micro:
             self._levels[place] = size_micro
         else:
@@ -202,7 +193,8 @@ class MarketQueue:
         if size_micro < before:
             explained = min(before - size_micro, self._printed.get(place, 0))
             self._printed[place] = self._printed.get(place, 0) - explained
-            if size_micro == 0 and before > explained:
+            vanished = size_micro == 0 and before > explained
+            if vanished:
                 # Whoever stood here took everything down, those whom our fills had spared among them.
                 self._spared.pop(place, None)
         if size_micro == 0:
@@ -213,7 +205,11 @@ class MarketQueue:
             for other in [other for other in self._spared if other[0] != ladder and other[1] + price >= MICRO]:
                 del self._spared[other]
         for order in self._at(place):
-            self._bound(order, size_micro, time_ms)
+            if vanished and order.ahead_micro and not order.in_gap:
+                self._vanish(order, time_ms)
+            else:
+                self._bound(order, size_micro, time_ms)
+        return vanished
 
     def _bound(self, order: RestingOrder, shown_micro: int, time_ms: int) -> None:
         """A level cannot hide more in front of us than it displays."""
@@ -230,9 +226,9 @@ class MarketQueue:
         told = {self._place(index, Side.BUY, level.price_micro): level.size_micro for level in book.bids}
         told |= {self._place(index, Side.SELL, level.price_micro): level.size_micro for level in book.asks}
         if self.is_known():
-            for place in self._levels.keys() | told.keys():
-                if self._levels.get(place, 0) != told.get(place, 0):
-                    self._level(place, told.get(place, 0), time_ms)
+            places = self._levels.keys() | told.keys()
+            changed = {at: told.get(at, 0) for at in places if self._levels.get(at, 0) != told.get(at, 0)}
+            self._change(changed, time_ms)
             return
         self._levels = {place: size for place, size in told.items() if size}
         self._unknown.discard(book.token_id)
@@ -244,10 +240,31 @@ class MarketQueue:
         """After a gap: nobody who came later stands before us, and nobody who is gone."""
         if order.order_id in self._held_back:
             return
-        place = order.ladder, order.ladder_price_micro
-        ahead = min(order.ahead_micro, self.displayed(*place))
-        shown = self._levels.get(place, 0)
-        self.orders[order.order_id] = replace(order, ahead_micro=ahead, shown_micro=shown, in_gap=False)
+        self._vanish(order, 0)
+        self._find_again()
+
+    def _vanish(self, order: RestingOrder, time_ms: int) -> None:
+        """Everything before an order is gone untraded: as well the venue may have wiped its book, and our order with it.
+
+        So it keeps its place, and nothing but prints at its own price moves it until its level is displayed again.
+        """
+        self._vanished[order.order_id] = time_ms
+        self.orders[order.order_id] = replace(order, shown_micro=0, in_gap=True)
+
+    def _find_again(self) -> None:
+        """A book is displayed again: nobody who came later stands before us. Who has a queue waits for its own level."""
+        if not self._levels:
+            return
+        for order_id in list(self._vanished):
+            order = self.orders[order_id]
+            place = order.ladder, order.ladder_price_micro
+            if self.displayed(*place) or order.ahead_micro == 0:
+                self._rejoin(replace(order, ahead_micro=min(order.ahead_micro, self.displayed(*place))))
+
+    def _rejoin(self, order: RestingOrder) -> None:
+        del self._vanished[order.order_id]
+        shown = self._levels.get((order.ladder, order.ladder_price_micro), 0)
+        self.orders[order.order_id] = replace(order, shown_micro=shown, in_gap=False)
 
     def _lose(self, token_ids: Iterable[str]) -> None:
         lost = set(self.token_ids).intersection(token_ids)
@@ -256,6 +273,7 @@ class MarketQueue:
         self._unknown |= lost
         self._falls.clear()
         self._printed.clear()
+        self._vanished.clear()
         for order in list(self.orders.values()):
             self.orders[order.order_id] = replace(order, in_gap=True)
 
@@ -290,6 +308,11 @@ class MarketQueue:
         """A taker went through a place: only those whom our fills had spared can still stand there. Returns what stayed."""
         spared = self._spared.get(place, 0)
         for order in self._at(place):
+            told_ms = self._vanished.get(order.order_id)
+            if told_ms is not None and time_ms - told_ms < self._model.level_before_print_ms:
+                # Its level went by this very taker, and was told first.
+                self._rejoin(order)
+        for order in self._at(place):
             if self._can_fill(order, time_ms):
                 self.orders[order.order_id] = replace(order, ahead_micro=min(order.ahead_micro, spared))
         ours = self._reach(place, volume_micro, time_ms, outcomes, claims=False)
@@ -306,7 +329,7 @@ class MarketQueue:
         """Let a print's volume pass the queue at one place, from the front; returns what our orders got of it."""
         ours = 0
         for order in self._at(place):
-            if not self._can_fill(order, time_ms):
+            if not self._can_fill(order, time_ms, at_its_price=claims):
                 continue
             volume = volume_micro - ours
             if claims:
@@ -314,11 +337,15 @@ class MarketQueue:
             reached = max(volume - order.ahead_micro, 0)
             order = replace(order, ahead_micro=max(order.ahead_micro - volume, 0))
             self.orders[order.order_id] = order
-            ours += self._fill(order, reached, outcomes)
+            if order.order_id in self._vanished and order.ahead_micro == 0:
+                # All that stood before it was printed after all.
+                self._rejoin(order)
+            ours += self._fill(self.orders[order.order_id], reached, outcomes)
         return ours
 
-    def _can_fill(self, order: RestingOrder, time_ms: int) -> bool:
-        return not order.in_gap and time_ms >= order.joined_ms
+    def _can_fill(self, order: RestingOrder, time_ms: int, *, at_its_price: bool = False) -> bool:
+        heard = not order.in_gap or (at_its_price and order.ahead_micro > 0 and order.order_id in self._vanished)
+        return heard and time_ms >= order.joined_ms
 
     def _claim(self, order_id: str, volume_micro: int, time_ms: int) -> int:
         """How much of a print had reduced this order's queue already, by a fall of the level that was told first."""
@@ -355,21 +382,17 @@ class MarketQueue:
     def _tick(self, event: TickSeen) -> list[Outcome]:
         """The venue takes what is off the new grid off the book; the book is to be read afresh."""
         tick = event.tick_micro
-        gone = [
-            order.order_id
-            for order in self.orders.values()
-            if order.price_micro % tick or not tick <= order.price_micro <= MICRO - tick
-        ]
-        outcomes = self._end_all(gone, OFF_GRID)
+        gone = [order.order_id for order in self.orders.values() if not on_grid(order.price_micro, tick)]
+        outcomes = self._end_all(gone, OrderEnd.NEW_TICK)
         self._lose([event.token_id])
         return outcomes
 
-    def _end_all(self, order_ids: list[str], reason: str) -> list[Outcome]:
+    def _end_all(self, order_ids: list[str], end: OrderEnd) -> list[Outcome]:
         for order_id in order_ids:
             if order_id in self._held_back:
-                self._held_back[order_id] = reason
+                self._held_back[order_id] = end.text
         free = [order_id for order_id in order_ids if order_id not in self._held_back]
-        return [self._end(order_id, OrderStatus.CANCELED, reason) for order_id in free]
+        return [self._end(order_id, OrderStatus.CANCELED, end.text) for order_id in free]
 
     def _end(self, order_id: str, status: OrderStatus, reason: str) -> Outcome:
         order = self.leave(order_id)

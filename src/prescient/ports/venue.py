@@ -40,8 +40,8 @@ class RestingVenue(Protocol):
     def opened(self, order_id: str) -> list[OrderUpdate]:
         """An accepted order is booked: from now on it may fill. Returns its end if it ended meanwhile."""
 
-    def cancel(self, order_id: str) -> OrderUpdate | None:
-        """Take an order off the book; None if it does not rest here (any more)."""
+    def cancel(self, order_id: str, reason: str) -> OrderUpdate | None:
+        """Take an order off the book for this reason; None if it does not rest here (any more)."""
 
     def forget(self, order_id: str) -> None:
         """Let go of an order whose booking failed."""

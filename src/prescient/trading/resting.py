@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from polymarket_kit.errors import InvalidRequest
 from polymarket_kit.model import OrderType, Side
+from polymarket_kit.order_ends import OrderEnd
 from polymarket_kit.values import MICRO, MICRO_MAX
 from prescient.domain.booking import OrderUpdate
 from prescient.domain.errors import ConflictError, NotFoundError
-from prescient.domain.market import Market
+from prescient.domain.market import Market, TradingRules
 from prescient.domain.order import Accepted, ApprovedOrder, OrderIntent, OrderStatus, Refused, Trade
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.resting import RestingOrder
@@ -25,6 +26,8 @@ from prescient.trading.orders.book import book_answer, book_matched
 
 # Orders that no cycle decided on stand under this name.
 BY_HAND = "by_hand"
+ON_REQUEST = "canceled on request"
+PORTFOLIO_NOT_ACTIVE = "the portfolio trades no more"
 
 
 class NothingRests(ConflictError):
@@ -155,14 +158,14 @@ async def sweep(context: TradingContext) -> list[OrderUpdate]:
     return ended
 
 
-async def cancel_order(context: TradingContext, order_id: str) -> OrderUpdate:
+async def cancel_order(context: TradingContext, order_id: str, reason: str = ON_REQUEST) -> OrderUpdate:
     """Take one resting order off and give back what is reserved for it. Raises OrderNotOpen."""
     resting = _resting_of(context)
     state = resting.states().get(order_id)
     if state is None:
         raise OrderNotOpen(order_id)
     async with resting.turn(state.condition_id):
-        update = resting.cancel(order_id)
+        update = resting.cancel(order_id, reason)
         if update is None:
             raise OrderNotOpen(order_id)
         await _book(context, update)
@@ -172,25 +175,32 @@ async def cancel_order(context: TradingContext, order_id: str) -> OrderUpdate:
 async def cancel_stranded(context: TradingContext) -> list[OrderUpdate]:
     """Cancel what rests in markets that take no orders any more, and of portfolios that trade no more.
 
-    The venue clears a closed market's book, and may not tell so; a portfolio that is paused or archived must not go on
-    trading by what it left behind.
+    The venue clears a closed market's book, and any at the start of its game, and may not tell so; a portfolio that is
+    paused or archived must not go on trading by what it left behind.
     """
     states = list(_resting_of(context).states().values())
     if not states:
         return []
     rules = await context.market_data.rules(sorted({state.condition_id for state in states}))
     active = {portfolio.portfolio_id for portfolio in await context.store.portfolios(PortfolioStatus.ACTIVE)}
-    ended = []
+    ended, now_ms = [], round(context.clock.now().timestamp() * 1000)
     for state in states:
-        known = rules.get(state.condition_id)
-        if known is not None and known.accepting_orders and state.portfolio_id in active:
+        end = _silent_end(state, rules.get(state.condition_id), now_ms)
+        if end is None and state.portfolio_id in active:
             continue
         try:
-            ended.append(await cancel_order(context, state.order_id))
+            ended.append(await cancel_order(context, state.order_id, end.text if end else PORTFOLIO_NOT_ACTIVE))
         except OrderNotOpen:
             # Filled, or cancelled by hand, since we looked.
             continue
     return ended
+
+
+def _silent_end(state: RestingOrder, rules: TradingRules | None, now_ms: int) -> OrderEnd | None:
+    """What has ended an order at the venue by now, as far as its market's rules tell it."""
+    if rules is None or not rules.accepting_orders:
+        return OrderEnd.MARKET_CLOSED
+    return OrderEnd.GAME_START if state.joined_ms < rules.game_start_ms <= now_ms else None
 
 
 async def mend(context: TradingContext) -> bool:

@@ -160,6 +160,10 @@ def rules_body(**changes: Any) -> bytes:
         ({"nr": True}, "negative_risk", True),
         ({"itode": True}, "taker_delay_enabled", True),
         ({"sd": 3}, "seconds_delay", 3),
+        ({"gst": "2026-07-24T00:00:16Z"}, "game_start_ms", 1_784_851_216_000),
+        ({"gst": "2026-07-24T00:00:16Z", "cbos": True}, "game_start_ms", 1_784_851_216_000),
+        ({"gst": "2026-07-24T00:00:16Z", "cbos": False}, "game_start_ms", 0),
+        ({"gst": "soon"}, "game_start_ms", 0),
         ({"mts": "0.0025"}, "tick_micro", 2_500),
         ({"mos": 0}, "minimum_size_micro", 0),
         ({"t": [{"t": "1"}, None]}, "token_ids", ("1",)),
@@ -186,7 +190,9 @@ def test_rules_that_are_no_json_are_another_error(body: bytes) -> None:
 
 
 def test_rules_survive_being_served_and_read() -> None:
-    rules = TradingRules(CONDITION, ("1", "2"), True, 2_500, 5_000_000, FeeSchedule(40_000, 1), True, True, 3)
+    rules = TradingRules(
+        CONDITION, ("1", "2"), True, 2_500, 5_000_000, FeeSchedule(40_000, 1), True, True, 3, 1_784_851_216_500
+    )
     assert decode_rules(encode_rules(rules, ["Yes", "No"])) == rules
     plain = TradingRules(CONDITION, ("1", "2"), False, 10_000, 5_000_000)
     assert decode_rules(encode_rules(plain, ["Yes", "No"])) == plain

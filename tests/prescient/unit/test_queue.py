@@ -14,7 +14,8 @@ from prescient.domain.market import OrderBook
 from prescient.domain.order import OrderStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, PrintSeen, TickSeen
-from prescient.paper_matching.queue import MarketQueue, Outcome, QueueModel
+from prescient.paper_matching.queue import MarketQueue
+from prescient.paper_matching.queue_model import Outcome, QueueModel
 
 YES, NO = "11", "12"
 SHARE = MICRO

@@ -16,11 +16,12 @@ from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, OrderStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen, MarketResolvedSeen, StreamEvent
-from prescient.paper_matching.queue import LevelKey, MarketQueue, Outcome, QueueModel
+from prescient.paper_matching.queue import MarketQueue
+from prescient.paper_matching.queue_model import LevelKey, Outcome, QueueModel
 from prescient.ports.clock import Clock
 from prescient.ports.market_data import MarketStream
 
-CANCELED = "canceled on request"
+GAME_START_MS = "game_start_ms"
 SELF_MATCH = "order would have matched another order of the same portfolio"
 
 
@@ -45,7 +46,9 @@ class PaperResting:
 
     async def follow(self, rules: TradingRules) -> None:
         """Have a market's two tokens told, from now on. Raises VenueUnavailable."""
-        self._queue(rules.condition_id, (rules.token_ids[0], rules.token_ids[1]))
+        queue = self._queue(rules.condition_id, (rules.token_ids[0], rules.token_ids[1]))
+        if rules.game_start_ms > self._now_ms():
+            queue.game_start_ms = rules.game_start_ms
         await self._taken.load(rules.token_ids[0])
         await self._stream.follow(list(rules.token_ids))
 
@@ -76,9 +79,13 @@ class PaperResting:
             shown_micro=shown,
             held_cash_micro=held if intent.side is Side.BUY else 0,
         )
-        joined = self._queue(intent.condition_id, tokens).join(state)
+        queue = self._queue(intent.condition_id, tokens)
+        joined = queue.join(state)
         self._orders[intent.order_id] = order
         model = (*self._model.entries(), ("queue_ahead_at_join", str(joined.ahead_micro)), ("liquidity", "maker"))
+        if queue.game_start_ms:
+            # Kept with the order, and so over a restart.
+            model += ((GAME_START_MS, str(queue.game_start_ms)),)
         return self._replace(replace(joined, model=model))
 
     def opened(self, order_id: str) -> list[OrderUpdate]:
@@ -92,7 +99,9 @@ class PaperResting:
         self.release()
         self.is_open = True
         for order, state in kept:
-            self._queue(state.condition_id, state.token_ids).restore(state)
+            queue = self._queue(state.condition_id, state.token_ids)
+            queue.restore(state)
+            queue.game_start_ms = max(queue.game_start_ms, int(dict(state.model).get(GAME_START_MS, 0)))
             await self._taken.load(state.token_ids[0])
             self._orders[state.order_id] = order
         tokens = list(self._condition_by_token)
@@ -163,7 +172,7 @@ class PaperResting:
         ended = self._ended.pop(condition_id, [])
         if queue is None:
             return ended
-        return ended + self._updates(queue.expire(round(self._clock.now().timestamp() * 1000)))
+        return ended + self._updates(queue.expire(self._now_ms()))
 
     def meet(self, intent: OrderIntent, worst_price_micro: int) -> None:
         """An order takes up to this price: the portfolio's own orders on its way are cancelled, not matched (assumed)."""
@@ -179,11 +188,11 @@ class PaperResting:
                 update = self._end(state, SELF_MATCH)
                 self._ended.setdefault(intent.condition_id, []).append(update)
 
-    def cancel(self, order_id: str) -> OrderUpdate | None:
+    def cancel(self, order_id: str, reason: str) -> OrderUpdate | None:
         order = self._orders.get(order_id)
         if order is None or not self._queues[order.intent.condition_id].is_open(order_id):
             return None
-        return self._end(self._queues[order.intent.condition_id].orders[order_id], CANCELED)
+        return self._end(self._queues[order.intent.condition_id].orders[order_id], reason)
 
     def forget(self, order_id: str) -> None:
         order = self._orders.pop(order_id, None)
@@ -208,6 +217,9 @@ class PaperResting:
             await self._stream.unfollow([token_id for queue in idle for token_id in queue.token_ids])
 
     # Inside
+
+    def _now_ms(self) -> int:
+        return round(self._clock.now().timestamp() * 1000)
 
     def _queue(self, condition_id: str, token_ids: tuple[str, str]) -> MarketQueue:
         queue = self._queues.get(condition_id)

@@ -6,7 +6,7 @@ from polymarket_kit.model import Level
 from polymarket_kit.values import MICRO
 from prescient.domain.order import Consumption
 from prescient.paper_matching.book import with_level
-from prescient.paper_matching.queue import LevelKey
+from prescient.paper_matching.queue_model import LevelKey
 from prescient.ports.store import Orders
 
 MEMORY_SIDES_MAX = 20_000

@@ -20,7 +20,7 @@ from prescient.adapters.paper.taken import Taken
 from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.order import Accepted, ApprovedOrder, Consumption, OrderIntent, OrderStatus, Rejected, Submission
 from prescient.paper_matching.book import Walk, book_side, walk, with_taken, without_own
-from prescient.paper_matching.queue import QueueModel
+from prescient.paper_matching.queue_model import QueueModel
 from prescient.paper_matching.signed import LIMIT_TYPES, amounts_of, limit_of, refuse_intent
 from prescient.ports.clock import Clock
 from prescient.ports.market_data import MarketData, MarketStream

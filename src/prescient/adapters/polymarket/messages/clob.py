@@ -30,6 +30,7 @@ from prescient.adapters.polymarket.messages.clob_messages import (
     RulesMessage,
     RulesTokenMessage,
 )
+from prescient.adapters.polymarket.messages.dates import time_from_wire, time_to_wire
 from prescient.adapters.polymarket.messages.gamma_fields import (
     read_condition_id,
     read_fees,
@@ -138,7 +139,14 @@ def decode_rules(body: bytes) -> TradingRules:
         negative_risk=message.nr is True,
         taker_delay_enabled=message.itode is True,
         seconds_delay=read_seconds(message.sd),
+        game_start_ms=_game_start(message),
     )
+
+
+def _game_start(message: RulesMessage) -> int:
+    """When the book is cleared, in ms since 1970; 0 where no game starts, or its start leaves the book alone."""
+    start = time_from_wire(message.gst)
+    return 0 if start is None or message.cbos is False else max(round(start.timestamp() * 1000), 0)
 
 
 def _sound(decoder: msgspec.json.Decoder[T], body: bytes | msgspec.Raw) -> T:
@@ -270,6 +278,7 @@ def encode_rules(rules: TradingRules, outcome_names: Sequence[str]) -> bytes:
             nr=rules.negative_risk or None,
             sd=rules.seconds_delay or None,
             itode=rules.taker_delay_enabled or None,
+            gst=time_to_wire(rules.game_start_ms) if rules.game_start_ms else None,
             fd=fees if has_fees else None,
         )
     )

@@ -44,7 +44,7 @@ class RulesFeeMessage(msgspec.Struct, omit_defaults=True, gc=False):
 
 
 class RulesMessage(msgspec.Struct, omit_defaults=True, gc=False):
-    """``/clob-markets``: condition, tokens, tick, minimum size, base fees, accepting, negative risk, delays, fees."""
+    """``/clob-markets``: condition, tokens, tick, minimum size, base fees, accepting, negative risk, delays, game start, fees."""
 
     c: str = ""
     t: list[RulesTokenMessage | None] = []
@@ -56,6 +56,8 @@ class RulesMessage(msgspec.Struct, omit_defaults=True, gc=False):
     nr: Flag = None
     sd: Number = None
     itode: Flag = None
+    gst: Text = None
+    cbos: Flag = None
     fd: RulesFeeMessage | None = None
 
 

@@ -17,6 +17,11 @@ def time_from_wire(text: str | None) -> datetime | None:
     return _read(text) if text and len(text) <= DATE_LENGTH_MAX else None
 
 
+def time_to_wire(time_ms: int) -> str:
+    """Return a moment as RFC 3339 in UTC, to the millisecond where it has any."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat().replace("+00:00", "Z")
+
+
 @lru_cache(maxsize=4_096)
 def _read(text: str) -> datetime | None:
     """The markets of an event share their dates, so these are kept."""
