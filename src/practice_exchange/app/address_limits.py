@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 TEN_SECONDS = 10.0
@@ -11,60 +12,51 @@ QUEUE_MAX_S = 20.0
 
 
 class Rule(NamedTuple):
-    """So many requests in so many seconds, of these paths together. An empty method is any."""
+    """So many requests in so many seconds."""
 
-    name: str
-    method: str
-    paths: tuple[str, ...]
     requests: int
     window_s: float = TEN_SECONDS
 
 
-LEDGER = ("/clob/data/order", "/clob/data/orders", "/clob/data/trades", "/clob/notifications")
-# As the venue documents them.
-RULES = (
-    Rule("global", "", ("",), 15_000),
-    Rule("clob", "", ("/clob",), 9_000),
-    Rule("book", "", ("/clob/book",), 1_500),
-    Rule("price", "", ("/clob/price",), 1_500),
-    Rule("midpoint", "", ("/clob/midpoint",), 1_500),
-    Rule("books", "", ("/clob/books",), 500),
-    Rule("prices", "", ("/clob/prices",), 500),
-    Rule("midpoints", "", ("/clob/midpoints",), 500),
-    Rule("prices-history", "", ("/clob/prices-history",), 1_000),
-    Rule("tick-size", "", ("/clob/tick-size",), 200),
-    Rule("data/orders", "", ("/clob/data/orders",), 500),
-    Rule("data/trades", "", ("/clob/data/trades",), 500),
-    Rule("ledger", "", LEDGER, 900),
-    Rule("notifications", "", ("/clob/notifications",), 125),
-    Rule("balance-allowance", "GET", ("/clob/balance-allowance",), 200),
-    Rule("balance-allowance/update", "", ("/clob/balance-allowance/update",), 50),
-    Rule("keys", "", ("/clob/auth",), 100),
-    Rule("ok", "", ("/clob/ok",), 100),
-    Rule("post order", "POST", ("/clob/order",), 5_000),
-    Rule("post order, long", "POST", ("/clob/order",), 120_000, TEN_MINUTES),
-    Rule("cancel order", "DELETE", ("/clob/order",), 5_000),
-    Rule("cancel order, long", "DELETE", ("/clob/order",), 120_000, TEN_MINUTES),
-    Rule("post orders", "POST", ("/clob/orders",), 2_000),
-    Rule("post orders, long", "POST", ("/clob/orders",), 21_000, TEN_MINUTES),
-    Rule("cancel orders", "DELETE", ("/clob/orders",), 2_000),
-    Rule("cancel orders, long", "DELETE", ("/clob/orders",), 15_000, TEN_MINUTES),
-    Rule("cancel-all", "DELETE", ("/clob/cancel-all",), 250),
-    Rule("cancel-all, long", "DELETE", ("/clob/cancel-all",), 6_000, TEN_MINUTES),
-    Rule("cancel-market-orders", "DELETE", ("/clob/cancel-market-orders",), 1_500),
-    Rule("cancel-market-orders, long", "DELETE", ("/clob/cancel-market-orders",), 21_000, TEN_MINUTES),
-    Rule("gamma", "", ("/gamma",), 4_000),
-    Rule("events", "", ("/gamma/events",), 500),
-    Rule("markets", "", ("/gamma/markets",), 300),
-    Rule("events and markets", "", ("/gamma/events", "/gamma/markets"), 900),
-    Rule("comments", "", ("/gamma/comments",), 200),
-    Rule("tags", "", ("/gamma/tags",), 200),
-    Rule("search", "", ("/gamma/public-search",), 350),
-    Rule("data", "", ("/data",), 1_000),
-    Rule("trades", "", ("/data/trades",), 200),
-    Rule("positions", "", ("/data/positions", "/data/closed-positions"), 150),
-    Rule("relayer submit", "POST", ("/relayer/submit",), 25, 60.0),
-)
+# As the venue documents them. The route table says which routes count to which; "global" counts all, and "clob",
+# "gamma" and "data" count their areas.
+RULES: dict[str, tuple[Rule, ...]] = {
+    "global": (Rule(15_000),),
+    "clob": (Rule(9_000),),
+    "book": (Rule(1_500),),
+    "price": (Rule(1_500),),
+    "midpoint": (Rule(1_500),),
+    "books": (Rule(500),),
+    "prices": (Rule(500),),
+    "midpoints": (Rule(500),),
+    "prices-history": (Rule(1_000),),
+    "tick-size": (Rule(200),),
+    "data/orders": (Rule(500),),
+    "data/trades": (Rule(500),),
+    "ledger": (Rule(900),),
+    "notifications": (Rule(125),),
+    "balance-allowance": (Rule(200),),
+    "balance-allowance/update": (Rule(50),),
+    "keys": (Rule(100),),
+    "ok": (Rule(100),),
+    "post order": (Rule(5_000), Rule(120_000, TEN_MINUTES)),
+    "cancel order": (Rule(5_000), Rule(120_000, TEN_MINUTES)),
+    "post orders": (Rule(2_000), Rule(21_000, TEN_MINUTES)),
+    "cancel orders": (Rule(2_000), Rule(15_000, TEN_MINUTES)),
+    "cancel-all": (Rule(250), Rule(6_000, TEN_MINUTES)),
+    "cancel-market-orders": (Rule(1_500), Rule(21_000, TEN_MINUTES)),
+    "gamma": (Rule(4_000),),
+    "events": (Rule(500),),
+    "markets": (Rule(300),),
+    "events and markets": (Rule(900),),
+    "tags": (Rule(200),),
+    "search": (Rule(350),),
+    "data": (Rule(1_000),),
+    "trades": (Rule(200),),
+    "positions": (Rule(150),),
+    "relayer submit": (Rule(25, 60.0),),
+}
+AREAS = frozenset({"clob", "gamma", "data"})
 
 
 class _Bucket:
@@ -80,14 +72,18 @@ class _Bucket:
 
 
 class AddressLimits:
-    """Says how long a request waits. Off at first; ``scale`` multiplies every limit."""
+    """Says how long a request waits. Off at first; ``scale`` multiplies every limit.
 
-    def __init__(self) -> None:
+    ``limits_of`` names the limits of a method and path, besides those of its area and of all.
+    """
+
+    def __init__(self, limits_of: Callable[[str, str], tuple[str, ...]]) -> None:
         self.on = False
         self.scale = 1.0
-        self._buckets: dict[tuple[str, int], _Bucket] = {}
+        self._limits_of = limits_of
+        self._buckets: dict[tuple[str, str], list[_Bucket]] = {}
         # The buckets of a kind of request, found once.
-        self._found: dict[tuple[str, str, str], tuple[_Bucket, ...]] = {}
+        self._found: dict[tuple[str, str, tuple[str, ...]], tuple[_Bucket, ...]] = {}
 
     def reset(self) -> None:
         """Let every address begin anew."""
@@ -96,10 +92,11 @@ class AddressLimits:
 
     def wait_s(self, address: str, method: str, path: str, now_s: float) -> float:
         """How many seconds this request has to wait; one for which that is more than ``QUEUE_MAX_S`` is not counted."""
-        stem = _stem(path)
-        buckets = self._found.get((address, method, stem))
+        area = path.split("/", 2)[1] if path.startswith("/") else ""
+        kind = (address, area if area in AREAS else "", self._limits_of(method, path))
+        buckets = self._found.get(kind)
         if buckets is None:
-            buckets = self._found[address, method, stem] = self._find(address, method, stem, now_s)
+            buckets = self._found[kind] = self._find(*kind, now_s)
         longest_s = 0.0
         for bucket in buckets:
             tokens = bucket.tokens + (now_s - bucket.at_s) * bucket.per_second
@@ -112,24 +109,12 @@ class AddressLimits:
                 bucket.tokens -= 1.0
         return longest_s
 
-    def _find(self, address: str, method: str, stem: str, now_s: float) -> tuple[_Bucket, ...]:
-        found = []
-        for number, rule in enumerate(RULES):
-            if rule.method in ("", method) and any(_covers(path, stem) for path in rule.paths):
-                bucket = self._buckets.get((address, number))
-                if bucket is None:
-                    bucket = self._buckets[address, number] = _Bucket(rule, self.scale, now_s)
-                found.append(bucket)
+    def _find(self, address: str, area: str, limits: tuple[str, ...], now_s: float) -> tuple[_Bucket, ...]:
+        found: list[_Bucket] = []
+        for name in ("global", *((area,) if area else ()), *limits):
+            buckets = self._buckets.get((address, name))
+            if buckets is None:
+                buckets = [_Bucket(rule, self.scale, now_s) for rule in RULES[name]]
+                self._buckets[address, name] = buckets
+            found += buckets
         return tuple(found)
-
-
-def _stem(path: str) -> str:
-    """The part of a path that limits know: area and name, and one part more where names have two."""
-    parts = path.split("/", 4)
-    deep = len(parts) > 3 and parts[2] in ("data", "balance-allowance")
-    return "/".join(parts[:4] if deep else parts[:3])
-
-
-def _covers(path: str, stem: str) -> bool:
-    """Whether a rule's path is this stem's own, or that of its whole area."""
-    return stem == path or (path.count("/") < 2 and stem.startswith(f"{path}/"))

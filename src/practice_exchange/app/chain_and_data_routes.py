@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -19,19 +18,18 @@ from practice_exchange.clob.trading_routes import FUNDS_MICRO, TradingSide
 from practice_exchange.data.routes import DataRoutes
 from practice_exchange.data.routes_v2 import NewerDataRoutes
 from practice_exchange.data.select import Selector
+from practice_exchange.venue.accounts import ApiKey
 from practice_exchange.venue.market_lookup import MarketLookup
 from practice_exchange.venue.positions import Positions
 from practice_exchange.venue.records import Kind, Record, Records
-from practice_exchange.web.controls import Controls, control_refused, read_control
-from practice_exchange.web.query import Query
-from practice_exchange.web.responses import Answer, clob_missing, json_answer, text_answer
+from practice_exchange.web.controls import control_refused, read_control
+from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.manual_resolution import ManualResolutionRefused, resolve_now
 from practice_exchange.world.timestamps import SECOND_MS
 from practice_exchange.world.world import WorldView
 
-BUILDER_KEYS = "/auth/builder-api-key"
 DEPOSIT_MAX_USD = 1_000_000_000
-Route = Callable[[], Answer]
 
 
 class _Move(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,9 +63,9 @@ class _SavedRecords:
 
 
 class ChainAndDataRoutes:
-    """Answers ``/data``, ``/relayer`` and ``/rpc``, builder's keys of the order-book API, and the controls of play money."""
+    """Builds the parts behind ``/data``, ``/relayer`` and ``/rpc``; answers for builder's keys and the controls of play money."""
 
-    def __init__(self, world: WorldView, trading: TradingSide, controls: Controls, chain_id: int = POLYGON) -> None:
+    def __init__(self, world: WorldView, trading: TradingSide, chain_id: int = POLYGON) -> None:
         self._world = world
         self._trading = trading
         venue_engine = trading.venue_engine
@@ -88,42 +86,26 @@ class ChainAndDataRoutes:
         trading.parts["chain"] = self.chain
         trading.parts["relayer_keys"] = self.keys
         trading.parts["records"] = _SavedRecords(self.records, self.positions)
-        controls.add("POST /practice/deposit", self._deposit)
-        controls.add("POST /practice/withdraw", self._withdraw)
-        controls.add("POST /practice/relayer-key", self._relayer_key)
-        controls.add("POST /practice/resolve", self._resolve)
 
-    def route(
-        self, area: str, method: str, below: str, query: Query, body: bytes, headers: Mapping[str, str]
-    ) -> Route | None:
-        """What answers a path, or None where another part of the exchange does; names in ``headers`` are lower case."""
-        if area == "data":
-            return lambda: self._tell(method, below, query)
-        if area == "relayer":
-            return lambda: self._relayer.answer(method, below, query, body, headers)
-        if area == "rpc":
-            return lambda: self._rpc.answer(method, body)
-        if area == "clob" and below.rstrip("/") == BUILDER_KEYS:
-            return lambda: self._builder_keys(method, below, body, headers)
-        return None
+    def owners(self) -> tuple[object, ...]:
+        """The parts whose methods the route table names."""
+        return self, self._data, self._newer_data, self._relayer, self._rpc
 
-    def _tell(self, method: str, below: str, query: Query) -> Answer:
-        if method not in ("GET", "HEAD"):
-            raise clob_missing("404 page not found")
-        newer = self._newer_data
-        return newer.answer(below, query) if newer.owns(below) else self._data.answer(below, query)
+    # Builder's keys
 
-    def _builder_keys(self, method: str, below: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        if method == "DELETE" and headers.get("poly_builder_api_key"):
-            self.keys.revoke(method, below, headers, body)
-            return json_answer("OK")
-        if method not in ("GET", "POST", "DELETE"):
-            return text_answer("404 page not found\n", 404)
-        owner = self._trading.authenticator.key(method, below, headers, body).address
-        if method == "DELETE":
-            self.keys.revoke_newest(owner)
-            return json_answer("OK")
-        return json_answer(self.keys.make(owner) if method == "POST" else self.keys.of_address(owner))
+    def create_builder_key(self, key: ApiKey, request: Request) -> Answer:
+        return json_answer(self.keys.make(key.address))
+
+    def builder_keys(self, key: ApiKey, request: Request) -> Answer:
+        return json_answer(self.keys.of_address(key.address))
+
+    def revoke_builder_key(self, request: Request) -> Answer:
+        """Revoke the builder's key that signed, or the newest one of the address whose API key signed."""
+        if request.headers.get("poly_builder_api_key"):
+            self.keys.revoke(request)
+        else:
+            self.keys.revoke_newest(self._trading.authenticator.key(request).address)
+        return json_answer("OK")
 
     # Play money
 
@@ -132,15 +114,15 @@ class ChainAndDataRoutes:
         named, now_ms = self.chain.first_hash(account_id), self.chain.venue_engine.now_ms
         self.records.add(Record(account_id, Kind.DEPOSIT, now_ms, named, FUNDS_MICRO))
 
-    def _deposit(self, body: bytes) -> Answer:
-        asked, account_id, amount_micro = _read_move(body)
+    def deposit(self, request: Request) -> Answer:
+        asked, account_id, amount_micro = _read_move(request.body)
         self._trading.know(account_id)
         if asked.approve:
             self._trading.approvals.grant_all(account_id)
         return self._told(account_id, self.chain.credit(account_id, amount_micro).transaction_hash)
 
-    def _withdraw(self, body: bytes) -> Answer:
-        _, account_id, amount_micro = _read_move(body)
+    def withdraw(self, request: Request) -> Answer:
+        _, account_id, amount_micro = _read_move(request.body)
         done = self.chain.debit(account_id, amount_micro)
         if isinstance(done, Rejection):
             raise control_refused(f"{account_id} has less than that: {done.text}")
@@ -151,8 +133,8 @@ class ChainAndDataRoutes:
         told = {"address": account_id, "balance_usd": balance_micro / MICRO, "transaction_hash": transaction_hash}
         return json_answer(told)
 
-    def _relayer_key(self, body: bytes) -> Answer:
-        asked = read_control(body, _KeyRequest, '{"address": "0x..."}')
+    def relayer_key(self, request: Request) -> Answer:
+        asked = read_control(request.body, _KeyRequest, '{"address": "0x..."}')
         try:
             address = checksum_address(asked.address)
         except ValueError as error:
@@ -161,9 +143,9 @@ class ChainAndDataRoutes:
 
     # Verdicts
 
-    def _resolve(self, body: bytes) -> Answer:
+    def resolve(self, request: Request) -> Answer:
         asked = read_control(
-            body, _ManualResolution, '{"condition_id": "0x...", "winner": 0} (or 1, or null for half each)'
+            request.body, _ManualResolution, '{"condition_id": "0x...", "winner": 0} (or 1, or null for half each)'
         )
         register = self._world.register
         market = register.markets_by_condition.get(asked.condition_id)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MethodType
 from urllib.parse import urlencode
 
 from practice_exchange.app.chain_and_data_routes import ChainAndDataRoutes
-from practice_exchange.app.journal import changes
+from practice_exchange.app.journal import is_journalled
 from practice_exchange.app.limits import Limits
 from practice_exchange.app.modes import Modes
-from practice_exchange.app.openapi import describe
+from practice_exchange.app.openapi import OpenApi
+from practice_exchange.app.route_table import ROUTES
 from practice_exchange.books.render import ClobRenderer
+from practice_exchange.clob.gate import Handler
 from practice_exchange.clob.public_routes import ClobRoutes
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.faults.controls import FaultControls
@@ -23,14 +26,18 @@ from practice_exchange.gamma.routes import GammaRoutes
 from practice_exchange.web.controls import Controls
 from practice_exchange.web.query import Query
 from practice_exchange.web.responses import Answer, WireError, json_answer, text_answer
+from practice_exchange.web.route import Login, Request, Route, RouteIndex
 from practice_exchange.world.timestamps import SECOND_MS
 from practice_exchange.world.world import WorldView
 
+CONTROLS = "practice"
+
 
 class PracticeExchange:
-    """Routes a request to the part of the exchange that its first path segment names.
+    """Answers a request by its row in the route table.
 
-    ``/gamma`` is the catalogue, ``/clob`` the order-book API, ``/practice`` the controls. ``speed`` is how many seconds
+    ``/gamma`` is the catalogue, ``/clob`` the order-book API, ``/practice`` the controls. Routes whose part this exchange
+    has not got, as one that cannot trade lacks the gateway, are not served. ``speed`` is how many seconds
     of the world pass in one of ours; 0 while it stands still.
     """
 
@@ -43,6 +50,7 @@ class PracticeExchange:
         speed: float = 0.0,
         now_ms: Callable[[], int] | None = None,
         trading: TradingSide | None = None,
+        routes: Sequence[Route] = ROUTES,
     ) -> None:
         self.world = world
         # Without a trading side the exchange can only be read.
@@ -57,21 +65,42 @@ class PracticeExchange:
         )
         now_ms = now_ms or (lambda: world.now_ms)
         self.controls = Controls(world, now_ms, speed)
-        self.limits = Limits(trading.limits if trading is not None else None)
-        self.limits.add_to(self.controls)
         self.controls.tell("faults", lambda: len(self.faults.waiting()))
-        FaultControls(world, trading, self.faults, self.ordeals).add_to(self.controls)
-        self.controls.add("GET /practice/openapi.json", lambda body: self._described())
-        if trading is not None:
-            trading.parts["limits"] = self.limits
-            Modes(trading.venue_engine).add_to(self.controls)
-            self.controls.add("POST /practice/watch", trading.streams.watch)
-        # The chain, its relayer and the Data API belong to the trading side.
-        self.chain_and_data = ChainAndDataRoutes(world, trading, self.controls) if trading is not None else None
         self._gamma_renderer = gamma or GammaRenderer(world.register)
         self._clob_renderer = clob or ClobRenderer(world.register)
-        self._gamma = GammaRoutes(world, self._gamma_renderer)
-        self._clob = ClobRoutes(world, self._clob_renderer, self._skewed(now_ms))
+        self.limits = Limits(
+            trading.limits if trading is not None else None, lambda method, path: self.routes.limits(method, path)
+        )
+        owners: list[object] = [
+            self.controls,
+            self.limits,
+            FaultControls(world, trading, self.faults, self.ordeals),
+            OpenApi(world, lambda: self.routes.routes),
+            GammaRoutes(world, self._gamma_renderer),
+            ClobRoutes(world, self._clob_renderer, self._skewed(now_ms)),
+        ]
+        # The chain, its relayer and the Data API belong to the trading side.
+        self.chain_and_data = ChainAndDataRoutes(world, trading) if trading is not None else None
+        if trading is not None and self.chain_and_data is not None:
+            modes = Modes(trading.venue_engine)
+            self.controls.tell("mode", lambda: modes.name)
+            trading.parts["limits"] = self.limits
+            owners += [modes, *trading.owners(), *self.chain_and_data.owners()]
+        self._bind(routes, owners)
+
+    def _bind(self, routes: Sequence[Route], owners: list[object]) -> None:
+        """Serve the routes whose handler is a method of one of these, each behind what its row asks for."""
+        methods = {method: owner for owner in owners for method in vars(type(owner)).values() if callable(method)}
+        self.routes = RouteIndex([route for route in routes if route.handler in methods])
+        self._handlers: dict[str, Handler] = {}
+        for route in self.routes.routes:
+            handler = MethodType(route.handler, methods[route.handler])
+            self._handlers[route.operation] = (
+                handler if self.trading is None else self.trading.gate.guard(route, handler)
+            )
+        # Names of the order-book API with private routes below them: what is not there is refused in JSON.
+        private = [each for each in self.routes.routes if each.area == "clob" and each.login is not Login.NONE]
+        self._private = {each.path.split("/")[2] for each in private}
 
     def handle(
         self,
@@ -96,7 +125,13 @@ class PracticeExchange:
     def answer(self, asked: Asked, fault: Fault | None = None) -> Answer:
         """Answer a request with its fault; see ``handle``."""
         self._do_late()
-        return self._do(asked) if fault is None else self._spoken(lambda: self.ordeals.go(fault, asked))
+        return self._do(asked) if fault is None else self._with_fault(fault, asked)
+
+    def _with_fault(self, fault: Fault, asked: Asked) -> Answer:
+        try:
+            return self.ordeals.go(fault, asked)
+        except WireError as error:
+            return error.answer
 
     def advance(self) -> None:
         """Let everything happen that is due although nobody asks."""
@@ -111,27 +146,54 @@ class PracticeExchange:
 
     def _do(self, asked: Asked) -> Answer:
         """Answer a request as if nothing were wrong."""
-        method, path, query, body, headers = asked
-        area, _, _ = path.strip("/").partition("/")
-        if area == "practice":
-            self._write_down(area, method, path, query, body, headers)
-            return self._spoken(lambda: self.controls.answer(method, path, body))
-        route = self._route(area, method, path.removeprefix(f"/{area}"), Query(query), body, headers)
-        if route is None:
-            return text_answer("404 page not found\n", 404)
-        self._write_down(area, method, path, query, body, headers)
-        return self._spoken(route)
+        found = self._find(asked)
+        if found is None:
+            return self._nothing_there(asked.method, asked.path)
+        if self.before_change is not None and self.trading is not None and is_journalled(found[0].effect, asked.body):
+            method, path, query, body, headers = asked
+            self.before_change(method, path, query if isinstance(query, str) else urlencode(query), body, headers)
+        return self._handle(*found, asked)
 
     def perform(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """Do what a request asks, with no fault in its way: so a journal is repeated."""
-        area, _, _ = path.strip("/").partition("/")
-        if area == "practice":
-            answer = self._spoken(lambda: self.controls.answer(method, path, body))
+        asked = Asked(method, path, query, body, headers)
+        found = self._find(asked)
+        if found is None:
+            return self._nothing_there(method, path)
+        answer = self._handle(*found, asked)
+        if found[0].area == CONTROLS:
             # What requests would have met was for those of then.
             self.faults.calm()
-            return answer
-        route = self._route(area, method, path.removeprefix(f"/{area}"), Query(query), body, headers)
-        return text_answer("404 page not found\n", 404) if route is None else self._spoken(route)
+        return answer
+
+    def _find(self, asked: Asked) -> tuple[Route, str] | None:
+        """The route and the name in its path; before anybody but the controls looks, what is due happens."""
+        found = self.routes.find(asked.method, asked.path)
+        if self.trading is not None and (found is None or found[0].area != CONTROLS):
+            self.trading.advance()
+        return found
+
+    def _handle(self, route: Route, name: str, asked: Asked) -> Answer:
+        method, path, query, body, headers = asked
+        below = path[len(route.area) + 1 :]
+        try:
+            return self._handlers[route.operation](Request(method, below, name, Query(query), body, headers))
+        except WireError as error:
+            return error.answer
+
+    def _nothing_there(self, method: str, path: str) -> Answer:
+        """Each area says in its own way that it does not serve a path."""
+        area, _, below = path.strip("/").partition("/")
+        if area == CONTROLS:
+            return json_answer({"error": f"There is no {method} {path.rstrip('/')}. Try GET /practice/status."}, 404)
+        if area == "gamma" and method not in ("GET", "HEAD"):
+            return text_answer("Method Not Allowed", 405)
+        if self.trading is not None and area == "rpc":
+            return json_answer({"error": "JSON-RPC is posted"}, 405)
+        in_json = area in ("data", "relayer") or (area == "clob" and below.partition("/")[0] in self._private)
+        if self.trading is not None and in_json:
+            return json_answer({"error": "404 page not found"}, 404)
+        return text_answer("404 page not found\n", 404)
 
     def step_slices(self, until_ms: int) -> Iterator[None]:
         """Move the world slice by slice, with the trading floor in step; between slices all of it may be read."""
@@ -142,37 +204,6 @@ class PracticeExchange:
             if venue_engine is not None:
                 venue_engine.advance()
             yield
-
-    def _write_down(
-        self,
-        area: str,
-        method: str,
-        path: str,
-        query: str | Sequence[tuple[str, str]],
-        body: bytes,
-        headers: Mapping[str, str],
-    ) -> None:
-        """Let whoever keeps a journal write a request down before it changes anything."""
-        if self.before_change is not None and self.trading is not None and changes(area, method, path, body):
-            self.before_change(method, path, query if isinstance(query, str) else urlencode(query), body, headers)
-
-    def _route(
-        self, area: str, method: str, below: str, query: Query, body: bytes, headers: Mapping[str, str]
-    ) -> Callable[[], Answer] | None:
-        """What answers a path of the catalogue, the order-book API, the Data API or the chain; None where there is nothing."""
-        trading = self.trading
-        if trading is not None and self.chain_and_data is not None:
-            trading.advance()
-            chain_and_data = self.chain_and_data.route(area, method, below, query, body, headers)
-            if chain_and_data is not None:
-                return chain_and_data
-            if area == "clob" and trading.owns(below):
-                return lambda: trading.answer(method, below, query, body, headers)
-        if area == "gamma":
-            return lambda: self._gamma.answer(method, below, query, body)
-        if area == "clob":
-            return lambda: self._clob.answer(method, below, query, body)
-        return None
 
     def tidy(self) -> None:
         """Let go of rendered pieces of what the world has dropped."""
@@ -185,12 +216,3 @@ class PracticeExchange:
         """The time as /time tells it: wrong when a fault wants it so."""
         trading = self.trading
         return now_ms if trading is None else lambda: now_ms() + trading.authenticator.skew_s * SECOND_MS
-
-    def _described(self) -> Answer:
-        return json_answer(describe(self.world, trading=self.trading is not None))
-
-    def _spoken(self, route: Callable[[], Answer]) -> Answer:
-        try:
-            return route()
-        except WireError as error:
-            return error.answer

@@ -1,7 +1,7 @@
-"""What came in since the last checkpoint, written down before it is done: a crash takes nothing that was answered.
+"""Write-ahead journal: state-changing requests are appended before they are applied, so no acknowledged request is lost.
 
-Each checkpoint begins a journal of its own. A record is its length, its CRC-32 and its content; what a crash cut off at
-the end had not been done.
+Each checkpoint starts a new journal. A record is its length, its CRC-32 and its content; a record that a crash cut off
+was never applied.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
+
+from practice_exchange.web.route import Effect
 
 _HEAD = struct.Struct("<II")
 RECORD_MAX_BYTES = 64 * 1024 * 1024
@@ -139,15 +141,7 @@ def read_journal(path: Path) -> Iterator[Record]:
         position += _HEAD.size + length
 
 
-# Posted, but only to ask something.
-QUESTIONS = (
-    "/clob/books",
-    "/clob/prices",
-    "/clob/midpoints",
-    "/clob/spreads",
-    "/clob/last-trades-prices",
-    "/clob/orders-scoring",
-)
+# The JSON-RPC method of a body that sends a transaction.
 SENDS = b"eth_sendRawTransaction"
 # Headers that change nothing; the others are how a request logs in.
 IDLE_HEADERS = frozenset(
@@ -155,13 +149,11 @@ IDLE_HEADERS = frozenset(
 )
 
 
-def changes(area: str, method: str, path: str, body: bytes) -> bool:
-    """Whether a request may change what the exchange remembers."""
-    if method in ("GET", "HEAD"):
-        return path.startswith("/clob/balance-allowance/update")
-    if area == "rpc":
-        return SENDS in body
-    return area != "gamma" and not path.startswith(QUESTIONS)
+def is_journalled(effect: Effect, body: bytes) -> bool:
+    """Whether a request must be in the journal before it is handled."""
+    if effect is Effect.READS:
+        return False
+    return effect is Effect.CHANGES or SENDS in body
 
 
 def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:

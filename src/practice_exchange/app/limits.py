@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil
 from typing import Literal
 
@@ -9,8 +10,9 @@ import msgspec
 
 from practice_exchange.app.address_limits import QUEUE_MAX_S, AddressLimits
 from practice_exchange.clob.signer_limits import TIERS, SignerLimits, Tier
-from practice_exchange.web.controls import Controls, control_refused, read_control
+from practice_exchange.web.controls import control_refused, read_control
 from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.web.route import Request
 
 TierName = Literal["standard", "copper", "bronze", "silver", "gold", "platinum", "diamond", "elite"]
 EXAMPLE = '{"on": true, "tier": "standard"}'
@@ -35,15 +37,12 @@ class Limits:
     cancels say what is left, and warn, as the venue's did while it introduced the limits.
     """
 
-    def __init__(self, signers: SignerLimits | None) -> None:
+    def __init__(self, signers: SignerLimits | None, limits_of: Callable[[str, str], tuple[str, ...]]) -> None:
+        """``limits_of`` names the address limits of a method and path."""
         self.on = False
         self.enforced = True
-        self.addresses = AddressLimits()
+        self.addresses = AddressLimits(limits_of)
         self._signers = signers
-
-    def add_to(self, controls: Controls) -> None:
-        controls.add("GET /practice/limits", lambda body: self._told())
-        controls.add("POST /practice/limits", self._set)
 
     def switch(self, on: bool, enforced: bool = True) -> None:
         self.on, self.enforced = on, enforced
@@ -76,8 +75,11 @@ class Limits:
 
     # Controls
 
-    def _set(self, body: bytes) -> Answer:
-        wanted = read_control(body, _Wanted, EXAMPLE)
+    def show(self, request: Request) -> Answer:
+        return self._told()
+
+    def set(self, request: Request) -> Answer:
+        wanted = read_control(request.body, _Wanted, EXAMPLE)
         _check("per_second", wanted.per_second, PER_SECOND_MAX)
         _check("burst", wanted.burst, PER_SECOND_MAX)
         _check("scale", wanted.scale, SCALE_MAX)

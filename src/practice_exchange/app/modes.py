@@ -8,8 +8,9 @@ import msgspec
 
 from practice_exchange.engine.orders import Mode
 from practice_exchange.venue.venue_engine import VenueEngine
-from practice_exchange.web.controls import Controls, control_refused, read_control
+from practice_exchange.web.controls import control_refused, read_control
 from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.timestamps import SECOND_MS
 
 Name = Literal["open", "restart", "post_only", "cancel_only", "disabled"]
@@ -38,13 +39,13 @@ class Modes:
     def __init__(self, venue_engine: VenueEngine) -> None:
         self._venue_engine = venue_engine
 
-    def add_to(self, controls: Controls) -> None:
-        controls.add("GET /practice/mode", lambda body: self._told())
-        controls.add("POST /practice/mode", self._set)
-        controls.tell("mode", lambda: NAMES[self._venue_engine.engine.core.mode])
+    @property
+    def name(self) -> Name:
+        """The name of the present mode."""
+        return NAMES[self._venue_engine.engine.mode]
 
-    def _set(self, body: bytes) -> Answer:
-        wanted = read_control(body, _Wanted, EXAMPLE)
+    def set(self, request: Request) -> Answer:
+        wanted = read_control(request.body, _Wanted, EXAMPLE)
         seconds = USUAL_S.get(wanted.mode, 0.0) if wanted.seconds is None else wanted.seconds
         if not 0 <= seconds <= SECONDS_MAX:
             raise control_refused(f"seconds must be between 0 and {SECONDS_MAX:g}")
@@ -52,10 +53,10 @@ class Modes:
         until_ms = now_ms + int(seconds * SECOND_MS) if seconds and wanted.mode != "open" else 0
         self._venue_engine.engine.set_mode(MODES[wanted.mode], now_ms, until_ms)
         self._venue_engine.advance()
-        return self._told()
+        return self.show(request)
 
-    def _told(self) -> Answer:
+    def show(self, request: Request) -> Answer:
         self._venue_engine.advance()
-        core = self._venue_engine.engine.core
-        left_s = max(0, core.mode_until_ms - self._venue_engine.now_ms) / SECOND_MS if core.mode_until_ms else None
-        return json_answer({"mode": NAMES[core.mode], "seconds_left": left_s})
+        until_ms = self._venue_engine.engine.mode_until_ms
+        left_s = max(0, until_ms - self._venue_engine.now_ms) / SECOND_MS if until_ms else None
+        return json_answer({"mode": self.name, "seconds_left": left_s})

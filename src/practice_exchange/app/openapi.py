@@ -1,8 +1,8 @@
-"""What the practice exchange serves, as an OpenAPI document: its paths, and the very structs that its answers are written from."""
+"""The OpenAPI document of the practice exchange: its route table, and the structs that its answers are written from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -22,29 +22,37 @@ from polymarket_kit.messages.order_messages import (
     SendOrderMessage,
     TradeMessage,
 )
-from practice_exchange.app.openapi_paths import (
-    CLOB,
-    CONTROLS,
-    DATA,
-    GAMMA,
-    KEY,
-    OBJECT,
-    RELAYER,
-    TEXT,
-    TRADING,
-    TRUTH,
-    WALLET,
-    Served,
-)
 from practice_exchange.books.shapes import BookShape, ClobMarketShape, InfoShape, SimplifiedMarketShape
 from practice_exchange.faults.order import Fault
 from practice_exchange.gamma.shapes import TagShape
+from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.web.route import OBJECT, Login, Request, Route
 from practice_exchange.world.world import WorldView
 
 VERSION = "3.1.0"
+TEXT = {"type": "string"}
+TRUTH = {"type": "boolean"}
+OBJECTS = {"type": "array", "items": OBJECT}
+TEXTS = {"type": "array", "items": TEXT}
+TOKENS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {"token_id": TEXT, "side": {"enum": ["BUY", "SELL"]}},
+        "required": ["token_id"],
+    },
+}
+# An answer that is not JSON.
+PLAIN = {"type": "string", "contentMediaType": "text/plain"}
+BY_TOKEN = {"type": "object", "additionalProperties": TEXT}
+L1_HEADERS = ("POLY_ADDRESS", "POLY_SIGNATURE", "POLY_TIMESTAMP", "POLY_NONCE")
+L2_HEADERS = ("POLY_ADDRESS", "POLY_SIGNATURE", "POLY_TIMESTAMP", "POLY_API_KEY", "POLY_PASSPHRASE")
 HEADERS = {
-    WALLET: ("POLY_ADDRESS", "POLY_SIGNATURE", "POLY_TIMESTAMP", "POLY_NONCE"),
-    KEY: ("POLY_ADDRESS", "POLY_SIGNATURE", "POLY_TIMESTAMP", "POLY_API_KEY", "POLY_PASSPHRASE"),
+    Login.WALLET: L1_HEADERS,
+    Login.KEY: L2_HEADERS,
+    Login.KEY_OR_READ_ONLY: L2_HEADERS,
+    Login.KEY_OR_WALLET: L2_HEADERS,
+    Login.BUILDER: L2_HEADERS,
 }
 STRUCTS: tuple[Any, ...] = (
     ApiKeyMessage,
@@ -110,14 +118,23 @@ PARAMETERS: dict[str, dict[str, Any]] = {
 REFERENCE = "#/components/schemas/{name}"
 
 
-def describe(world: WorldView, *, trading: bool) -> dict[str, Any]:
-    """Return the document, with examples of ids that this world has; without ``trading`` only what can be read."""
-    served = (*CLOB, *GAMMA, *CONTROLS, *((*TRADING, *DATA, *RELAYER) if trading else ()))
+class OpenApi:
+    """Serves the document of the routes that ``routes`` returns."""
+
+    def __init__(self, world: WorldView, routes: Callable[[], Sequence[Route]]) -> None:
+        self._world = world
+        self._routes = routes
+
+    def document(self, request: Request) -> Answer:
+        return json_answer(describe(self._world, self._routes()))
+
+
+def describe(world: WorldView, routes: Sequence[Route]) -> dict[str, Any]:
+    """Return the document of these routes, with examples of ids that this world has."""
     examples = _examples(world)
     paths: dict[str, dict[str, Any]] = {}
-    for each in served:
-        method, _, path = each.operation.partition(" ")
-        paths.setdefault(path, {})[method.lower()] = _operation(each, path, examples)
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, examples)
     _, components = msgspec.json.schema_components(STRUCTS, ref_template=REFERENCE)
     for name, fields in FIELDS.items():
         components[name]["properties"] |= fields
@@ -131,8 +148,8 @@ def describe(world: WorldView, *, trading: bool) -> dict[str, Any]:
     return {"openapi": VERSION, "info": info, "paths": paths, "components": {"schemas": components}}
 
 
-def _operation(each: Served, path: str, examples: dict[str, str]) -> dict[str, Any]:
-    names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
+def _operation(each: Route, examples: dict[str, str]) -> dict[str, Any]:
+    names = [part[1:-1] for part in each.path.split("/") if part.startswith("{")]
     parameters = [_parameter(name, "path", examples) for name in names]
     parameters += [_parameter(name, "query", examples) for name in each.query.split()]
     parameters += [
@@ -142,7 +159,7 @@ def _operation(each: Served, path: str, examples: dict[str, str]) -> dict[str, A
         "summary": each.summary,
         "operationId": each.operation,
         "parameters": parameters,
-        "responses": dict(_responses(each, path)),
+        "responses": dict(_responses(each)),
     }
     if each.body is not None:
         described["requestBody"] = {"required": True, "content": _content(each.body)}
@@ -157,11 +174,11 @@ def _parameter(name: str, place: str, examples: dict[str, str]) -> dict[str, Any
     return described
 
 
-def _responses(each: Served, path: str) -> Iterator[tuple[str, Any]]:
+def _responses(each: Route) -> Iterator[tuple[str, Any]]:
     done = "201" if each.operation == "POST /practice/faults" else "200"
     yield done, {"description": "Done", "content": _content(each.answer)}
     # The catalogue says more about a refusal than the rest does.
-    refusal = OBJECT if path.startswith(("/gamma", "/practice")) else ErrorMessage
+    refusal = OBJECT if each.area in ("gamma", "practice") else ErrorMessage
     refusals = (("400", "Refused"), ("404", "Not there"), ("422", "Senseless"), ("429", "Over a rate limit"))
     for status, meaning in refusals:
         yield status, {"description": meaning, "content": _content(refusal)}

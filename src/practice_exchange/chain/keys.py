@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import msgspec
 
 from polymarket_kit.signing.auth import ApiCredentials, derive_credentials, l2_signature
 from polymarket_kit.signing.eip712 import checksum_address
 from practice_exchange.web.responses import WireError, clob_invalid, json_answer
+from practice_exchange.web.route import Request
 
 # How far a builder's time may lie from ours, either way (assumed).
 SKEW_MAX_S = 60
@@ -54,9 +55,9 @@ class RelayerKeys:
     def of_address(self, address: str) -> list[str]:
         return [key for key, made in self.state.builders.items() if made.address == address]
 
-    def revoke(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
+    def revoke(self, request: Request) -> None:
         """Forget the builder's key that signed this request. Raises WireError (401)."""
-        del self.state.builders[self._builder(method, path, headers, body)]
+        del self.state.builders[self._builder(request)]
 
     def revoke_newest(self, address: str) -> None:
         """Forget the key that an account made last (assumed: its own log-in does not say which). Raises WireError (400)."""
@@ -65,11 +66,12 @@ class RelayerKeys:
             raise clob_invalid("Invalid revoke builder api key body")
         del self.state.builders[keys[-1]]
 
-    def check(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> None:
-        """Let in who proves to hold a key of either kind; names in ``headers`` are lower case. Raises WireError (401)."""
+    def check(self, request: Request) -> None:
+        """Let in who proves to hold a key of either kind. Raises WireError (401)."""
+        headers = request.headers
         given = headers.get("relayer_api_key", "")
         if not given:
-            self._builder(method, path, headers, body)
+            self._builder(request)
             return
         try:
             address = checksum_address(headers.get("relayer_api_key_address", ""))
@@ -84,13 +86,14 @@ class RelayerKeys:
     def load_state(self, kept: bytes) -> None:
         self.state = msgspec.msgpack.decode(kept, type=KeysState)
 
-    def _builder(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> str:
+    def _builder(self, request: Request) -> str:
+        headers = request.headers
         key = self.state.builders.get(headers.get("poly_builder_api_key", ""))
         timestamp = headers.get("poly_builder_timestamp", "")
         if key is None or not timestamp.isascii() or not timestamp.isdigit() or len(timestamp) > 18:
             raise _unauthorized()
         made = key.credentials
-        expected = l2_signature(made.secret, timestamp, method, path, body)
+        expected = l2_signature(made.secret, timestamp, request.method, request.path, request.body)
         same = hmac.compare_digest(headers.get("poly_builder_signature", "").encode(), expected.encode())
         same &= hmac.compare_digest(headers.get("poly_builder_passphrase", "").encode(), made.passphrase.encode())
         if not same or min(abs(int(timestamp) - clock) for clock in self._clocks_s()) > SKEW_MAX_S:

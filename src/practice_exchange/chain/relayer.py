@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
@@ -23,12 +23,11 @@ from practice_exchange.chain.calldata import Call, CallRefused, multisend_calls,
 from practice_exchange.chain.keys import RelayerKeys
 from practice_exchange.chain.ledger import Chain, Relayed
 from practice_exchange.chain.wallet_signatures import batch_digest, proxy_digest, safe_digest, safe_signer
-from practice_exchange.web.query import Query
 from practice_exchange.web.responses import Answer, clob_invalid, clob_missing, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.timestamps import SECOND_MS
 
 INVALID_PAYLOAD = "invalid transaction request payload"
-TRANSACTIONS = "/v1/account/transactions/"
 METADATA_MAX = 500
 _PLAIN, _DELEGATED = "0", "1"
 
@@ -77,7 +76,7 @@ class Batch(NamedTuple):
 
 
 class Relayer:
-    """Answers the paths of the relayer. ``is_known`` says whether an address has been a wallet here all along."""
+    """Handlers of the relayer. They raise WireError. ``is_known`` says whether an address has been a wallet here all along."""
 
     def __init__(
         self, chain: Chain, keys: RelayerKeys, seed: int, chain_id: int, is_known: Callable[[str], bool]
@@ -89,24 +88,22 @@ class Relayer:
         # The address that pays for transactions, which a proxy's owner names in the signature.
         self._relay = checksum_address(hashlib.sha256(f"prescient practice/{seed}/relay".encode()).digest()[:20])
 
-    def answer(self, method: str, path: str, query: Query, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Answer a request below ``/relayer``; names in ``headers`` are lower case. Raises WireError."""
-        action = f"{method} {path.rstrip('/')}"
-        if action == "GET /deployed":
-            return json_answer({"deployed": self._is_deployed(_address(query))})
-        if action in ("GET /v1/account/transactions/params", "GET /relay-payload"):
-            owner = _address(query)
-            nonce = self._chain.nonce(self._counter(owner, query.text("type")))
-            return json_answer({"address": self._relay, "nonce": str(nonce)})
-        if action == "POST /submit":
-            self._keys.check(method, path, headers, body)
-            return self._submit(body)
-        if method == "GET" and path.startswith(TRANSACTIONS):
-            done = self._chain.state.relayed.get(path.removeprefix(TRANSACTIONS))
-            if done is None:
-                raise clob_missing("transaction not found")
-            return json_answer(_told(done))
-        raise clob_missing("404 page not found")
+    def deployed(self, request: Request) -> Answer:
+        return json_answer({"deployed": self._is_deployed(_address(request))})
+
+    def nonce(self, request: Request) -> Answer:
+        nonce = self._chain.nonce(self._counter(_address(request), request.query.text("type")))
+        return json_answer({"address": self._relay, "nonce": str(nonce)})
+
+    def transaction(self, request: Request) -> Answer:
+        done = self._chain.state.relayed.get(request.name)
+        if done is None:
+            raise clob_missing("transaction not found")
+        return json_answer(_told(done))
+
+    def submit(self, request: Request) -> Answer:
+        self._keys.check(request)
+        return self._submit(request.body)
 
     def _is_deployed(self, wallet: str) -> bool:
         return wallet.lower() in self._chain.state.wallets or self._is_known(wallet)
@@ -230,9 +227,9 @@ def _told(done: Relayed) -> dict[str, str]:
     return told | ({"error_msg": done.error} if done.error else {})
 
 
-def _address(query: Query) -> str:
+def _address(request: Request) -> str:
     try:
-        return checksum_address(query.text("address"))
+        return checksum_address(request.query.text("address"))
     except ValueError as error:
         raise clob_invalid("invalid address") from error
 

@@ -15,6 +15,7 @@ from practice_exchange.chain.calldata import Call, CallRefused, proxy_calls
 from practice_exchange.chain.ledger import GAS, GAS_PRICE_WEI, Chain, Transaction
 from practice_exchange.chain.raw_transaction import TransactionRefused, read_transaction
 from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.timestamps import SECOND_MS
 
 BATCH_MAX = 200
@@ -59,12 +60,9 @@ class RpcSide:
             "eth_getTransactionReceipt": self._receipt,
         }
 
-    def answer(self, method: str, body: bytes) -> Answer:
-        """Answer what was posted."""
-        if method != "POST":
-            return json_answer({"error": "JSON-RPC is posted"}, 405)
+    def answer(self, request: Request) -> Answer:
         try:
-            given = msgspec.json.decode(body)
+            given = msgspec.json.decode(request.body)
         except (msgspec.MsgspecError, RecursionError):
             return json_answer(_error(None, NO_JSON, "the body is not JSON"))
         if not isinstance(given, list):

@@ -1,4 +1,4 @@
-"""The door of the trading side: checks both log-ins of a request and how old they may be, and answers 401 otherwise."""
+"""Checks both kinds of log-in, L1 and L2, and how old they may be; answers 401 otherwise."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from polymarket_kit.signing.auth import (
 )
 from practice_exchange.venue.accounts import ApiKey, KeyRing
 from practice_exchange.web.responses import WireError, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.timestamps import SECOND_MS
 
 # How far a request's time may lie from ours, either way. The venue does not document its tolerance: assumed.
@@ -45,15 +46,15 @@ class Authenticator:
             raise unauthorized(refused) from refused
         return claim
 
-    def key(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> ApiKey:
-        """Return the API key that signed this request (L2); ``path`` has no query. Raises WireError (401)."""
+    def key(self, request: Request) -> ApiKey:
+        """Return the API key that signed this request (L2). Raises WireError (401)."""
         try:
-            request = read_l2(headers)
-            key = self.keys.find(request.api_key)
+            login = read_l2(request.headers)
+            key = self.keys.find(login.api_key)
             if key is None:
                 raise NotAuthenticated(L2_REFUSED, "there is no such API key")
-            verify_l2(request, key.credentials, key.address, method, path, body)
-            self._check_time(request.timestamp_s, L2_REFUSED)
+            verify_l2(login, key.credentials, key.address, request.method, request.path, request.body)
+            self._check_time(login.timestamp_s, L2_REFUSED)
         except NotAuthenticated as refused:
             raise unauthorized(refused) from refused
         return key

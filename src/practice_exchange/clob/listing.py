@@ -19,11 +19,6 @@ BAD_ORDERS_QUERY = "invalid order params payload"
 BAD_TRADES_QUERY = "Invalid trade params payload"
 
 
-def nothing(query: Query) -> Answer:
-    """A page of nothing."""
-    return page_of(query, (), str, BAD_ORDERS_QUERY)
-
-
 def fits(wanted: tuple[str, ...], has: tuple[str, ...]) -> bool:
     """Whether everything that was asked for is so; what was not asked for is empty."""
     return all(not asked or asked == given for asked, given in zip(wanted, has, strict=True))

@@ -28,6 +28,7 @@ from practice_exchange.venue.approvals import Approvals
 from practice_exchange.venue.balances import BalanceCache
 from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.web.responses import Answer, WireError, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.world import WorldView
 
 T = TypeVar("T")
@@ -65,15 +66,15 @@ class OrderGateway:
         self._balances = balances
         self._chain_id = chain_id
 
-    def post_one(self, key: ApiKey, body: bytes) -> Answer:
+    def post_one(self, key: ApiKey, request: Request) -> Answer:
         """``POST /order``."""
-        answer = self._place(key, body)
+        answer = self._place(key, request.body)
         return refused(answer) if isinstance(answer, Rejection) else json_answer(self._render.placed(answer))
 
-    def post_many(self, key: ApiKey, body: bytes) -> Answer:
+    def post_many(self, key: ApiKey, request: Request) -> Answer:
         """``POST /orders``: an order that is refused does not keep the others out, and says so in its own answer."""
         try:
-            orders = split_orders(body)
+            orders = split_orders(request.body)
         except OrderMalformed as error:
             return json_answer({"error": str(error)}, 400)
         if len(orders) > BATCH_MAX:
@@ -161,29 +162,29 @@ class OrderGateway:
 
     # Cancels
 
-    def cancel_one(self, key: ApiKey, body: bytes) -> Answer:
+    def cancel_one(self, key: ApiKey, request: Request) -> Answer:
         """``DELETE /order``."""
-        asked = _read(body, CancelOrderBody)
+        asked = _read(request.body, CancelOrderBody)
         if not is_order_id(asked.order_id):
             return refused(INVALID_ORDER_ID)
         return self._cancel(key, [asked.order_id])
 
-    def cancel_many(self, key: ApiKey, body: bytes) -> Answer:
+    def cancel_many(self, key: ApiKey, request: Request) -> Answer:
         """``DELETE /orders``."""
-        order_ids = _read(body, list[str])
+        order_ids = _read(request.body, list[str])
         if len(order_ids) > CANCELS_MAX:
             return refused(TOO_MANY_CANCELS)
         if not all(map(is_order_id, order_ids)):
             return refused(INVALID_ORDER_ID)
         return self._cancel(key, order_ids)
 
-    def cancel_all(self, key: ApiKey) -> Answer:
+    def cancel_all(self, key: ApiKey, request: Request) -> Answer:
         """``DELETE /cancel-all``: whatever the owner of this key has open, in any wallet."""
         return self._cancel(key, self._open_ids(key))
 
-    def cancel_market(self, key: ApiKey, body: bytes) -> Answer:
+    def cancel_market(self, key: ApiKey, request: Request) -> Answer:
         """``DELETE /cancel-market-orders``."""
-        asked = _read(body, CancelMarketBody)
+        asked = _read(request.body, CancelMarketBody)
         if not asked.market and not asked.asset_id:
             return refused(INVALID_PAYLOAD)
         return self._cancel(key, self._open_ids(key, asked.market, asked.asset_id))

@@ -1,4 +1,4 @@
-"""The public order-book API (CLOB): books, prices, market rules and price history. Trading routes will stand beside it."""
+"""The public order-book API (CLOB): books, prices, market rules and price history."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import msgspec
 from polymarket_kit.values import MICRO, micro_to_text
 from practice_exchange.books.render import ClobRenderer
 from practice_exchange.clob.price_history import prices_history
-from practice_exchange.web.query import Query
-from practice_exchange.web.responses import Answer, clob_invalid, clob_missing, json_answer, page_not_found, raw_answer
+from practice_exchange.web.responses import Answer, clob_invalid, clob_missing, json_answer, raw_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import SECOND_MS
 from practice_exchange.world.world import WorldView
@@ -22,87 +22,52 @@ END_CURSOR = "LTE="
 BATCH_MAX = 500
 NO_BOOK = "No orderbook exists for the requested token id"
 SIDES = ("BUY", "SELL")
-# Batch forms exist as POST only; their GET forms are documented and refuse everything.
-BATCH_PATHS = frozenset({"/books", "/prices", "/midpoints", "/spreads", "/last-trades-prices"})
 
 
 class ClobRoutes:
-    """Answers the public paths of the order-book API. Raises WireError."""
+    """Handlers of the order-book API that need no login. They raise WireError."""
 
     def __init__(self, world: WorldView, renderer: ClobRenderer, now_ms: Callable[[], int]) -> None:
         self._world = world
         self._register = world.register
         self._render = renderer
         self._now_ms = now_ms
-        self._gets: dict[str, Callable[[Query], Answer]] = {
-            "": lambda query: json_answer("OK"),
-            "/ok": lambda query: json_answer("OK"),
-            "/time": lambda query: json_answer(self._now_ms() // SECOND_MS),
-            "/version": lambda query: json_answer({"version": 2}),
-            "/book": self._book,
-            "/price": self._price,
-            "/midpoint": lambda query: json_answer({"mid": _middle(*self._with_book(query))}),
-            "/spread": lambda query: json_answer({"spread": _spread(*self._with_book(query))}),
-            "/last-trade-price": lambda query: json_answer(_last_trade(*self._with_book(query))),
-            "/prices-history": lambda query: prices_history(self._register, query, self._now_ms() // SECOND_MS),
-            "/markets": lambda query: self._page(query, self._render.market, lambda market: True),
-            "/simplified-markets": lambda query: self._page(query, self._render.simplified, lambda market: True),
-            "/sampling-markets": lambda query: self._page(query, self._render.market, _rewarded),
-            "/sampling-simplified-markets": lambda query: self._page(query, self._render.simplified, _rewarded),
-        }
-        self._posts: dict[str, Callable[[list[dict[str, Any]]], Answer]] = {
-            "/books": self._books,
-            "/prices": self._prices,
-            "/midpoints": lambda asked: self._batch(asked, _middle),
-            "/spreads": lambda asked: self._batch(asked, _spread),
-            "/last-trades-prices": self._last_trades,
-        }
-        # Token rules: by query or by path.
-        self._rules: dict[str, Callable[[MarketState], dict[str, object]]] = {
-            "tick-size": lambda market: {"minimum_tick_size": market.tick_micro / MICRO},
-            "neg-risk": lambda market: {"neg_risk": market.negative_risk},
-            "fee-rate": lambda market: {"base_fee": 1000 if market.fees.kind else 0},
-        }
 
-    def answer(self, method: str, path: str, query: Query, body: bytes) -> Answer:
-        path = path.rstrip("/")
-        if method == "POST" and path in self._posts:
-            return self._posts[path](_read_batch(body))
-        if method not in ("GET", "HEAD"):
-            raise page_not_found()
-        if path in BATCH_PATHS:
-            raise clob_invalid("Invalid payload")
-        route = self._gets.get(path)
-        if route is not None:
-            return route(query)
-        kind, _, name = path.strip("/").partition("/")
-        return self._named(kind, name, query)
+    def ok(self, request: Request) -> Answer:
+        return json_answer("OK")
 
-    def _named(self, kind: str, name: str, query: Query) -> Answer:
-        if kind in self._rules:
-            return self._rule(kind, name or query.text("token_id"))
-        if kind == "markets" and name:
-            return raw_answer(self._render.market(self._by_condition(name)))
-        if kind == "clob-markets" and name:
-            return raw_answer(self._render.info(self._by_condition(name)))
-        if kind == "markets-by-token" and name:
-            return self._by_token(name)
-        raise page_not_found()
+    def time(self, request: Request) -> Answer:
+        return json_answer(self._now_ms() // SECOND_MS)
+
+    def version(self, request: Request) -> Answer:
+        return json_answer({"version": 2})
+
+    def prices_history(self, request: Request) -> Answer:
+        return prices_history(self._register, request.query, self._now_ms() // SECOND_MS)
 
     # --- one token
 
-    def _book(self, query: Query) -> Answer:
-        market, outcome_index = self._with_book(query)
+    def book(self, request: Request) -> Answer:
+        market, outcome_index = self._with_book(request)
         return raw_answer(self._render.book(market, outcome_index))
 
-    def _price(self, query: Query) -> Answer:
-        side = query.text("side").upper()
+    def price(self, request: Request) -> Answer:
+        side = request.query.text("side").upper()
         if side not in SIDES:
             raise clob_invalid("Invalid side")
-        return json_answer({"price": _best(*self._with_book(query), side)})
+        return json_answer({"price": _best(*self._with_book(request), side)})
 
-    def _with_book(self, query: Query) -> tuple[MarketState, int]:
-        token_id = query.text("token_id")
+    def midpoint(self, request: Request) -> Answer:
+        return json_answer({"mid": _middle(*self._with_book(request))})
+
+    def spread(self, request: Request) -> Answer:
+        return json_answer({"spread": _spread(*self._with_book(request))})
+
+    def last_trade_price(self, request: Request) -> Answer:
+        return json_answer(_last_trade(*self._with_book(request)))
+
+    def _with_book(self, request: Request) -> tuple[MarketState, int]:
+        token_id = request.query.text("token_id")
         if not is_number(token_id):
             raise clob_invalid("Invalid token id")
         found = self._find_book(token_id)
@@ -115,27 +80,43 @@ class ClobRoutes:
         found = self._register.tokens.get(token_id)
         return None if found is None or found[0].closed or not found[0].order_book_enabled else found
 
-    def _rule(self, kind: str, token_id: str) -> Answer:
+    def tick_size(self, request: Request) -> Answer:
+        return json_answer({"minimum_tick_size": self._with_rules(request).tick_micro / MICRO})
+
+    def neg_risk(self, request: Request) -> Answer:
+        return json_answer({"neg_risk": self._with_rules(request).negative_risk})
+
+    def fee_rate(self, request: Request) -> Answer:
+        market = self._with_rules(request, "fee rate not found for market")
+        return json_answer({"base_fee": 1000 if market.fees.kind else 0})
+
+    def _with_rules(self, request: Request, missing: str = "market not found") -> MarketState:
+        """The market of the token that the path names, or else the query."""
+        token_id = request.name or request.query.text("token_id")
         if not is_number(token_id):
             raise clob_invalid("Invalid token id")
         found = self._register.tokens.get(token_id)
         if found is None:
-            raise clob_missing("fee rate not found for market" if kind == "fee-rate" else "market not found")
-        return json_answer(self._rules[kind](found[0]))
+            raise clob_missing(missing)
+        return found[0]
 
     # --- many tokens
 
-    def _books(self, asked: list[dict[str, Any]]) -> Answer:
+    def refuse_batch(self, request: Request) -> Answer:
+        """The GET forms of the batches, which the venue documents and always refuses."""
+        raise clob_invalid("Invalid payload")
+
+    def books(self, request: Request) -> Answer:
         pieces = []
-        for token_id in dict.fromkeys(str(item.get("token_id", "")) for item in asked):
+        for token_id in dict.fromkeys(str(item.get("token_id", "")) for item in _read_batch(request.body)):
             found = self._find_book(token_id)
             if found is not None:
                 pieces.append(self._render.book(*found))
         return raw_answer(b"[" + b",".join(pieces) + b"]")
 
-    def _prices(self, asked: list[dict[str, Any]]) -> Answer:
+    def prices(self, request: Request) -> Answer:
         prices: dict[str, dict[str, str]] = {}
-        for item in asked:
+        for item in _read_batch(request.body):
             token_id, side = str(item.get("token_id", "")), str(item.get("side") or "SELL").upper()
             if side not in SIDES:
                 raise clob_invalid("Invalid side")
@@ -144,19 +125,25 @@ class ClobRoutes:
                 prices.setdefault(token_id, {})[side] = _best(*found, side)
         return json_answer(prices)
 
-    def _batch(self, asked: list[dict[str, Any]], figure: Callable[[MarketState, int], str]) -> Answer:
+    def midpoints(self, request: Request) -> Answer:
+        return self._batch(request, _middle)
+
+    def spreads(self, request: Request) -> Answer:
+        return self._batch(request, _spread)
+
+    def _batch(self, request: Request, figure: Callable[[MarketState, int], str]) -> Answer:
         figures: dict[str, str] = {}
-        for item in asked:
+        for item in _read_batch(request.body):
             token_id = str(item.get("token_id", ""))
             found = self._find_book(token_id)
             if found is not None:
                 figures[token_id] = figure(*found)
         return json_answer(figures)
 
-    def _last_trades(self, asked: list[dict[str, Any]]) -> Answer:
+    def last_trades_prices(self, request: Request) -> Answer:
         """Tokens without a trade are left out: specification and SDK know no empty side here, as they do for one token."""
         trades = []
-        for item in asked:
+        for item in _read_batch(request.body):
             token_id = str(item.get("token_id", ""))
             found = self._find_book(token_id)
             if found is not None and found[0].last_trade_micro:
@@ -164,6 +151,24 @@ class ClobRoutes:
         return json_answer(trades)
 
     # --- markets
+
+    def market(self, request: Request) -> Answer:
+        return raw_answer(self._render.market(self._by_condition(request.name)))
+
+    def market_info(self, request: Request) -> Answer:
+        return raw_answer(self._render.info(self._by_condition(request.name)))
+
+    def markets(self, request: Request) -> Answer:
+        return self._page(request, self._render.market, lambda market: True)
+
+    def simplified_markets(self, request: Request) -> Answer:
+        return self._page(request, self._render.simplified, lambda market: True)
+
+    def sampling_markets(self, request: Request) -> Answer:
+        return self._page(request, self._render.market, _rewarded)
+
+    def sampling_simplified_markets(self, request: Request) -> Answer:
+        return self._page(request, self._render.simplified, _rewarded)
 
     def _by_condition(self, condition_id: str) -> MarketState:
         market = self._register.markets_by_condition.get(condition_id)
@@ -174,8 +179,8 @@ class ClobRoutes:
             raise clob_invalid("Invalid market")
         raise clob_missing("market not found")
 
-    def _by_token(self, token_id: str) -> Answer:
-        found = self._register.tokens.get(token_id)
+    def market_of_token(self, request: Request) -> Answer:
+        found = self._register.tokens.get(request.name)
         if found is None:
             raise clob_missing("market not found")
         market = found[0]
@@ -186,9 +191,9 @@ class ClobRoutes:
         )
 
     def _page(
-        self, query: Query, render: Callable[[MarketState], bytes], wanted: Callable[[MarketState], bool]
+        self, request: Request, render: Callable[[MarketState], bytes], wanted: Callable[[MarketState], bool]
     ) -> Answer:
-        start = read_cursor(query.text("next_cursor"))
+        start = read_cursor(request.query.text("next_cursor"))
         markets = [market for market in self._register.markets.values() if wanted(market)]
         page = markets[start : start + PAGE_LENGTH]
         ends = start + PAGE_LENGTH >= len(markets)

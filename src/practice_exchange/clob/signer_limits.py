@@ -8,11 +8,10 @@ from math import ceil, floor
 import msgspec
 
 from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.web.route import Metered
 
-POSTS = frozenset({"POST /order", "POST /orders"})
-CANCELS = frozenset({"DELETE /order", "DELETE /orders", "DELETE /cancel-all", "DELETE /cancel-market-orders"})
-# These cost one token, and one more for each order that they cancel: known only afterwards, so they may end below zero.
-BILLED_AFTERWARDS = frozenset({"DELETE /cancel-all", "DELETE /cancel-market-orders"})
+ORDERS = (Metered.ORDER, Metered.ORDERS)
+BATCHES = (Metered.ORDERS, Metered.CANCELS)
 
 
 class Tier(msgspec.Struct, frozen=True):
@@ -60,19 +59,20 @@ class SignerLimits:
         self._orders: dict[str, Balance] = {}
         self._cancels: dict[str, Balance] = {}
 
-    def meter(self, address: str, action: str, body: bytes, do: Callable[[], Answer]) -> Answer:
-        """Do an order's or a cancel's action if its signer has the tokens, and tell in its headers what is left."""
-        is_order = action in POSTS
-        if not is_order and action not in CANCELS:
-            return do()
+    def meter(self, address: str, metered: Metered, body: bytes, do: Callable[[], Answer]) -> Answer:
+        """Do an order's or a cancel's action if its signer has the tokens, and tell in its headers what is left.
+
+        How many orders CANCEL_ALL cancels is known only afterwards, so it may leave a bucket below zero.
+        """
+        is_order = metered in ORDERS
         size = 1 if is_order else 2
         balance = self._balance(self._orders if is_order else self._cancels, address, size)
-        cost = _length(body) if action in ("POST /orders", "DELETE /orders") else 1
+        cost = _length(body) if metered in BATCHES else 1
         short = balance.tokens < cost
         if short and self.enforced:
             return self._headed(json_answer({"error": "Too Many Requests"}, 429), balance, cost, size)
         answer = do()
-        if action in BILLED_AFTERWARDS:
+        if metered is Metered.CANCEL_ALL:
             cost += _canceled(answer)
         balance.tokens -= cost
         answer = self._headed(answer, balance, 0, size)

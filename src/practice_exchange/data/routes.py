@@ -9,8 +9,8 @@ from practice_exchange.data.params import Params
 from practice_exchange.data.select import DIRECTIONS, SIDES, Held, Selector, dollars, newest_first, percent, read_filter
 from practice_exchange.venue.market_lookup import NO_OUTCOME, Facts
 from practice_exchange.venue.records import Kind, Record
-from practice_exchange.web.query import Query
-from practice_exchange.web.responses import Answer, clob_missing, json_answer
+from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.timestamps import SECOND_MS
 
 POSITIONS_MAX, POSITIONS_OFFSET_MAX = 500, 10_000
@@ -58,22 +58,12 @@ class DataRoutes:
 
     def __init__(self, select: Selector) -> None:
         self._select = select
-        self._routes: dict[str, Callable[[Params], object]] = {
-            "": lambda params: {"data": "OK"},
-            "/positions": self._positions,
-            "/closed-positions": self._closed,
-            "/trades": self._trades,
-            "/activity": self._activity,
-            "/value": self._value,
-        }
 
-    def answer(self, path: str, query: Query) -> Answer:
-        route = self._routes.get(path.rstrip("/"))
-        if route is None:
-            raise clob_missing("404 page not found")
-        return json_answer(route(Params(query)))
+    def status(self, request: Request) -> Answer:
+        return json_answer({"data": "OK"})
 
-    def _positions(self, params: Params) -> object:
+    def positions(self, request: Request) -> Answer:
+        params = Params(request.query)
         user, wanted = params.user(), read_filter(params, "market", "eventId")
         least = params.amount("sizeThreshold", 1.0) * MICRO
         redeemable, mergeable = params.switch("redeemable"), params.switch("mergeable")
@@ -91,9 +81,10 @@ class DataRoutes:
             and title in held.facts.market.question.lower()
         ]
         found.sort(key=POSITION_ORDERS[order], reverse=falling)
-        return [position_row(held) for held in found[offset : offset + limit]]
+        return json_answer([position_row(held) for held in found[offset : offset + limit]])
 
-    def _closed(self, params: Params) -> object:
+    def closed_positions(self, request: Request) -> Answer:
+        params = Params(request.query)
         user, wanted = params.user(), read_filter(params, "market", "eventId")
         title = params.title(TITLE_MAX)
         limit, offset = params.whole("limit", 10, CLOSED_MAX), params.offset(CLOSED_OFFSET_MAX)
@@ -103,17 +94,21 @@ class DataRoutes:
             held for held in self._select.held(user, wanted, closed=True) if title in held.facts.market.question.lower()
         ]
         found.sort(key=CLOSED_ORDERS[order], reverse=falling)
-        return [closed_row(held) for held in found[offset : offset + limit]]
+        return json_answer([closed_row(held) for held in found[offset : offset + limit]])
 
-    def _trades(self, params: Params) -> object:
+    def trades(self, request: Request) -> Answer:
+        params = Params(request.query)
         select, user = self._select, params.user(needed=False)
         wanted = read_filter(params, "market", "eventId")
         limit, offset = params.whole("limit", 100, TRADES_MAX), params.offset(TRADES_OFFSET_MAX)
         found = select.records.of(user) if user else select.public_trades(wanted)
         rows = select.trades(found, params, wanted, newer=False)
-        return [trade_row(each, select.facts.of_token(each.token_id)) for each in rows[offset : offset + limit]]
+        return json_answer(
+            [trade_row(each, select.facts.of_token(each.token_id)) for each in rows[offset : offset + limit]]
+        )
 
-    def _activity(self, params: Params) -> object:
+    def activity(self, request: Request) -> Answer:
+        params = Params(request.query)
         select, user = self._select, params.user()
         wanted, kinds = read_filter(params, "market", "eventId"), params.words("type", ACTIVITY_KINDS)
         without_cash = params.switch("excludeDepositsWithdrawals", True)
@@ -133,12 +128,13 @@ class DataRoutes:
         if falling:
             found = newest_first(found)
         found.sort(key=ACTIVITY_ORDERS[order], reverse=falling)
-        return [self._activity_row(record) for record in found[offset : offset + limit]]
+        return json_answer([self._activity_row(record) for record in found[offset : offset + limit]])
 
-    def _value(self, params: Params) -> object:
+    def value(self, request: Request) -> Answer:
+        params = Params(request.query)
         user, wanted = params.user(), read_filter(params, "market", "eventId")
         total = sum(held.value_micro for held in self._select.held(user, wanted))
-        return [{"user": user.lower(), "value": dollars(total)}]
+        return json_answer([{"user": user.lower(), "value": dollars(total)}])
 
     def _activity_row(self, record: Record) -> dict[str, object]:
         """A row of activity; where it is about no one outcome, its index is 999 and its texts are empty."""

@@ -25,8 +25,8 @@ from practice_exchange.data.select import (
 from practice_exchange.venue.approvals import Approvals, approval_rows
 from practice_exchange.venue.market_lookup import NO_OUTCOME, Facts
 from practice_exchange.venue.records import Record
-from practice_exchange.web.query import Query
-from practice_exchange.web.responses import Answer, clob_missing, json_answer
+from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.timestamps import SECOND_MS, rfc3339
 
 T = TypeVar("T")
@@ -52,32 +52,17 @@ class NewerDataRoutes:
         self._select = select
         self._approvals = approvals
         self._chain_id = chain_id
-        self._routes: dict[str, Callable[[Params], object]] = {
-            "/v2/positions": self._positions,
-            "/v2/trades": self._trades,
-            "/v2/activity": self._activity,
-            "/v2/value": self._value,
-            "/v2/approvals": self._approved,
-            "/v2/prices-history": self._prices,
-        }
 
-    def owns(self, path: str) -> bool:
-        return path == "/v2" or path.startswith("/v2/")
-
-    def answer(self, path: str, query: Query) -> Answer:
-        route = self._routes.get(path.rstrip("/"))
-        if route is None:
-            raise clob_missing("404 page not found")
-        return json_answer(route(Params(query, newer=True)))
-
-    def _prices(self, params: Params) -> object:
+    def prices_history(self, request: Request) -> Answer:
+        params = Params(request.query, newer=True)
         found = self._select.facts.token(params.text("token_id"))
         if found is None:
             raise params.refuse("unknown token_id", "token_id")
         rows = price_rows(*found, params, self._select.now_ms // SECOND_MS)
-        return _page(params, rows, lambda row: row)
+        return json_answer(_page(params, rows, lambda row: row))
 
-    def _positions(self, params: Params) -> object:
+    def positions(self, request: Request) -> Answer:
+        params = Params(request.query, newer=True)
         wanted = read_filter(params, "condition_id", "event_id")
         user = params.user(needed=False)
         if not user and not wanted.conditions:
@@ -95,7 +80,7 @@ class NewerDataRoutes:
             and title in held.facts.market.question.lower()
         ]
         found.sort(key=ORDERS[order], reverse=falling)
-        return _page(params, found, _position_row)
+        return json_answer(_page(params, found, _position_row))
 
     def _held(self, user: str, wanted: Filter, *, closed: bool) -> list[Held]:
         select = self._select
@@ -103,14 +88,16 @@ class NewerDataRoutes:
             return select.held(user, wanted, closed=closed)
         return select.with_facts(select.positions.everybody(), wanted, closed=closed)
 
-    def _trades(self, params: Params) -> object:
+    def trades(self, request: Request) -> Answer:
+        params = Params(request.query, newer=True)
         select, user = self._select, params.user(needed=False)
         wanted = read_filter(params, "condition_id", "event_id")
         found = select.records.of(user) if user else select.public_trades(wanted)
         rows = select.trades(found, params, wanted, newer=True)
-        return _page(params, rows, lambda each: _trade_row(each, select.facts.of_token(each.token_id)))
+        return json_answer(_page(params, rows, lambda each: _trade_row(each, select.facts.of_token(each.token_id))))
 
-    def _activity(self, params: Params) -> object:
+    def activity(self, request: Request) -> Answer:
+        params = Params(request.query, newer=True)
         select, user = self._select, params.user()
         wanted, kinds = read_filter(params, "condition_id", "event_id"), params.words("type", KINDS)
         without_cash = params.switch("exclude_deposits_withdrawals", True)
@@ -125,17 +112,19 @@ class NewerDataRoutes:
             and start_ms <= record.time_ms <= end_ms
             and wanted.admits(record.condition_id, select.facts.of_condition(record.condition_id))
         ]
-        return _page(params, newest_first(found) if falling else found, self._activity_row)
+        return json_answer(_page(params, newest_first(found) if falling else found, self._activity_row))
 
-    def _value(self, params: Params) -> object:
+    def value(self, request: Request) -> Answer:
+        params = Params(request.query, newer=True)
         user, wanted = params.user(), read_filter(params, "condition_id", "event_id")
         total = sum(held.value_micro for held in self._select.held(user, wanted))
-        return {"data": {"proxy_wallet": user.lower(), "value": dollars(total)}}
+        return json_answer({"data": {"proxy_wallet": user.lower(), "value": dollars(total)}})
 
-    def _approved(self, params: Params) -> object:
+    def approvals(self, request: Request) -> Answer:
+        params = Params(request.query, newer=True)
         user = params.user()
         told = {"address": user.lower(), "chain_id": self._chain_id, "checked_at": rfc3339(self._select.now_ms)}
-        return {"data": told | {"contracts": approval_rows(self._approvals, user)}}
+        return json_answer({"data": told | {"contracts": approval_rows(self._approvals, user)}})
 
     def _activity_row(self, record: Record) -> dict[str, object]:
         facts = self._select.facts

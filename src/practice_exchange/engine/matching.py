@@ -194,13 +194,18 @@ class Exchange:
 
     def open_orders(self, account_id: str) -> list[Order]:
         """An account's resting and delayed orders, oldest first."""
-        return self.core.account(account_id).all_open()
+        account = self.core.accounts.get(account_id)
+        return account.all_open() if account is not None else []
 
     def trade(self, trade_id: int) -> Trade | None:
         return self.core.trades.get(trade_id)
 
     def account(self, account_id: str) -> Account:
+        """An account, opened if there is none."""
         return self.core.account(account_id)
+
+    def find_account(self, account_id: str) -> Account | None:
+        return self.core.accounts.get(account_id)
 
     def market(self, condition_id: str) -> Market:
         return self.core.markets[condition_id]
@@ -244,6 +249,24 @@ class Exchange:
     def set_mode(self, mode: Mode, now_ms: int, until_ms: int = 0) -> None:
         self.advance(now_ms)
         lifecycle.set_mode(self.core, mode, now_ms, until_ms)
+
+    @property
+    def mode(self) -> Mode:
+        return self.core.mode
+
+    @property
+    def mode_until_ms(self) -> int:
+        """When the present mode ends by itself, or 0."""
+        return self.core.mode_until_ms
+
+    def refuse_request(self, is_order: bool, now_ms: int) -> Rejection | None:
+        """The mode's refusal of a whole order or cancel request; the post-only window judges order by order."""
+        mode = self.core.mode
+        if mode is NORMAL or mode is Mode.POST_ONLY:
+            return None
+        if is_order:
+            return lifecycle.refuse_order(self.core, post_only=False, now_ms=now_ms)
+        return lifecycle.refuse_cancel(self.core)
 
     # Accounts
 

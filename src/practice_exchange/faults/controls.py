@@ -13,8 +13,9 @@ from practice_exchange.faults.persistent_faults import FaultConditions
 from practice_exchange.faults.random_faults import RandomFaultsOrder
 from practice_exchange.faults.registry import Faults
 from practice_exchange.faults.stream_faults import StreamTroubles
-from practice_exchange.web.controls import Controls, control_refused, read_control
+from practice_exchange.web.controls import control_refused, read_control
 from practice_exchange.web.responses import Answer, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.world import WorldView
 
 EXAMPLE = 'a fault such as {"path": "/gamma/events*", "kind": "429", "count": 3}, or weather such as {"seed": 7, "rate": 0.02}'
@@ -36,11 +37,11 @@ class FaultControls:
         if trading is not None and self._conditions is not None:
             trading.parts["faults"] = self._conditions
 
-    def add_to(self, controls: Controls) -> None:
-        controls.add("GET /practice/faults", lambda body: self._told())
-        controls.add("GET /practice/faults/catalogue", lambda body: json_answer({"kinds": list(KINDS.values())}))
-        controls.add("POST /practice/faults", self._add)
-        controls.add("DELETE /practice/faults", self._clear)
+    def show(self, request: Request) -> Answer:
+        return self._told()
+
+    def kinds(self, request: Request) -> Answer:
+        return json_answer({"kinds": list(KINDS.values())})
 
     def _told(self, status: int = 200) -> Answer:
         faults = self._faults
@@ -49,7 +50,8 @@ class FaultControls:
             weather = msgspec.to_builtins(faults.weather.order) | {"requests": faults.weather.requests}
         return json_answer({"faults": faults.waiting(), "weather": weather, "struck": faults.struck}, status)
 
-    def _add(self, body: bytes) -> Answer:
+    def add(self, request: Request) -> Answer:
+        body = request.body
         if b'"seed"' in body:
             self._faults.rain(read_control(body, RandomFaultsOrder, EXAMPLE))
             return self._told(201)
@@ -79,8 +81,8 @@ class FaultControls:
         self._faults.add(fault)
         self._conditions.apply()
 
-    def _clear(self, body: bytes) -> Answer:
-        kind = read_control(body or b"{}", _Cleared, '{"kind": "429"}, or nothing to clear all').kind
+    def clear(self, request: Request) -> Answer:
+        kind = read_control(request.body or b"{}", _Cleared, '{"kind": "429"}, or nothing to clear all').kind
         if kind and kind not in KINDS:
             raise control_refused(f"there is no kind {kind!r}. Choose one of: {', '.join(KINDS)}")
         self._faults.clear(kind)

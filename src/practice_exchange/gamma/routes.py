@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from practice_exchange.gamma.fill import tag_shapes
 from practice_exchange.gamma.render import GammaRenderer
 from practice_exchange.gamma.select import (
@@ -22,10 +20,10 @@ from practice_exchange.web.responses import (
     gamma_invalid,
     gamma_missing,
     json_answer,
-    page_not_found,
     raw_answer,
     text_answer,
 )
+from practice_exchange.web.route import Request
 from practice_exchange.world.state import EventState, MarketState
 from practice_exchange.world.world import WorldView
 
@@ -33,10 +31,11 @@ from practice_exchange.world.world import WorldView
 PAGE_KEYS = frozenset({"limit", "offset", "after_cursor", "include_tag"})
 SELECTIONS_KEPT = 32
 SEARCH_LIMIT = 5
+NO_SUCH_ID, NO_SUCH_SLUG = "id not found", "slug not found"
 
 
 class GammaRoutes:
-    """Answers ``GET`` under the catalogue's own paths. Raises WireError."""
+    """Handlers of the catalogue API. They raise WireError."""
 
     def __init__(self, world: WorldView, renderer: GammaRenderer) -> None:
         self._world = world
@@ -45,61 +44,64 @@ class GammaRoutes:
         self._selected_at = -1
         self._events: dict[tuple[tuple[str, str], ...], list[EventState]] = {}
         self._markets: dict[tuple[tuple[str, str], ...], list[MarketState]] = {}
-        self._routes: dict[str, Callable[[Query], Answer]] = {
-            "/status": lambda query: text_answer("OK"),
-            "/events": self._list_events,
-            "/events/keyset": self._events_keyset,
-            "/markets": self._list_markets,
-            "/markets/keyset": self._markets_keyset,
-            "/tags": self._list_tags,
-            "/public-search": self._search,
-        }
 
-    def answer(self, method: str, path: str, query: Query, body: bytes) -> Answer:
-        if method not in ("GET", "HEAD"):
-            return text_answer("Method Not Allowed", 405)
-        route = self._routes.get(path.rstrip("/"))
-        if route is not None:
-            return route(query)
-        kind, _, name = path.strip("/").partition("/")
-        if kind in ("events", "markets", "tags") and name:
-            by_slug = name.startswith("slug/")
-            return self._one(kind, name.removeprefix("slug/"), by_slug)
-        raise page_not_found()
+    def status(self, request: Request) -> Answer:
+        return text_answer("OK")
 
-    def _one(self, kind: str, name: str, by_slug: bool) -> Answer:
-        if not by_slug and not (name.isascii() and name.isdigit() and len(name) < 18):
-            raise gamma_invalid("id is invalid")
-        missing = gamma_missing("slug not found" if by_slug else "id not found")
-        register = self._register
-        if kind == "events":
-            event = register.events_by_slug.get(name) if by_slug else register.events.get(int(name))
-            if event is None:
-                raise missing
-            return raw_answer(self._render.event(event))
-        if kind == "markets":
-            market = register.markets_by_slug.get(name) if by_slug else register.markets.get(int(name))
-            if market is None:
-                raise missing
-            return raw_answer(self._render.market(market))
-        for slug, (number, label) in register.tags.items():
-            if slug == name if by_slug else str(number) == name:
+    def event(self, request: Request) -> Answer:
+        event = self._register.events.get(_read_id(request.name))
+        if event is None:
+            raise gamma_missing(NO_SUCH_ID)
+        return raw_answer(self._render.event(event))
+
+    def event_by_slug(self, request: Request) -> Answer:
+        event = self._register.events_by_slug.get(request.name)
+        if event is None:
+            raise gamma_missing(NO_SUCH_SLUG)
+        return raw_answer(self._render.event(event))
+
+    def market(self, request: Request) -> Answer:
+        market = self._register.markets.get(_read_id(request.name))
+        if market is None:
+            raise gamma_missing(NO_SUCH_ID)
+        return raw_answer(self._render.market(market))
+
+    def market_by_slug(self, request: Request) -> Answer:
+        market = self._register.markets_by_slug.get(request.name)
+        if market is None:
+            raise gamma_missing(NO_SUCH_SLUG)
+        return raw_answer(self._render.market(market))
+
+    def tag(self, request: Request) -> Answer:
+        _read_id(request.name)
+        for slug, (number, label) in self._register.tags.items():
+            if str(number) == request.name:
                 return json_answer(tag_shapes({slug: (number, label)})[0])
-        raise missing
+        raise gamma_missing(NO_SUCH_ID)
 
-    def _list_events(self, query: Query) -> Answer:
+    def tag_by_slug(self, request: Request) -> Answer:
+        found = self._register.tags.get(request.name)
+        if found is None:
+            raise gamma_missing(NO_SUCH_SLUG)
+        return json_answer(tag_shapes({request.name: found})[0])
+
+    def events(self, request: Request) -> Answer:
+        query = request.query
         page = offset_page(self._selected_events(query), query, EVENTS_LIMIT_MAX, "/events/keyset")
         return raw_answer(b"[" + b",".join([self._render.event(event) for event in page]) + b"]")
 
-    def _events_keyset(self, query: Query) -> Answer:
+    def events_keyset(self, request: Request) -> Answer:
+        query = request.query
         page, cursor = keyset_page(self._selected_events(query), query, EVENTS_LIMIT_MAX, EVENT_FIGURES)
         return _keyset_answer(b"events", [self._render.event(event) for event in page], cursor)
 
-    def _list_markets(self, query: Query) -> Answer:
+    def markets(self, request: Request) -> Answer:
+        query = request.query
         page = offset_page(self._selected_markets(query), query, MARKETS_LIMIT_MAX, "/markets/keyset")
         return raw_answer(b"[" + b",".join(self._listed(page, query)) + b"]")
 
-    def _markets_keyset(self, query: Query) -> Answer:
+    def markets_keyset(self, request: Request) -> Answer:
+        query = request.query
         page, cursor = keyset_page(self._selected_markets(query), query, MARKETS_LIMIT_MAX, MARKET_FIGURES)
         return _keyset_answer(b"markets", self._listed(page, query), cursor)
 
@@ -107,13 +109,15 @@ class GammaRoutes:
         with_tags = bool(query.switch("include_tag", False))
         return [self._render.listed_market(market, with_tags=with_tags) for market in page]
 
-    def _list_tags(self, query: Query) -> Answer:
+    def tags(self, request: Request) -> Answer:
+        query = request.query
         limit, offset = query.whole("limit"), query.whole("offset") or 0
         tags = sorted(self._register.tags.items(), key=lambda item: item[1][0])
         page = tags[offset : offset + (100 if limit is None else limit)]
         return json_answer(tag_shapes(dict(page)))
 
-    def _search(self, query: Query) -> Answer:
+    def search(self, request: Request) -> Answer:
+        query = request.query
         wanted = query.text("q").lower().split()
         if not wanted:
             raise gamma_invalid("q is required")
@@ -145,6 +149,13 @@ class GammaRoutes:
             self._markets.clear()
             self._selected_at = self._world.revision
         return tuple((name, value) for name, value in query.items() if name not in PAGE_KEYS)
+
+
+def _read_id(name: str) -> int:
+    """Raises WireError (422)."""
+    if not (name.isascii() and name.isdigit() and len(name) < 18):
+        raise gamma_invalid("id is invalid")
+    return int(name)
 
 
 def _keyset_answer(name: bytes, pieces: list[bytes], cursor: str | None) -> Answer:

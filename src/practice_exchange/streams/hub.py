@@ -19,6 +19,7 @@ from practice_exchange.streams.requests import PING, MarketRequest, read_market_
 from practice_exchange.streams.socket import UNREAD_MAX_BYTES, StreamSocket
 from practice_exchange.streams.user import UserChannel
 from practice_exchange.web.responses import Answer, clob_invalid, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.world import WorldView
 
 log = structlog.get_logger("prescient.practice")
@@ -81,13 +82,13 @@ class Streams:
         venue_engine.listeners.append(self._hear)
         venue_engine.watchers.append(self.market.look_around)
 
-    def watch(self, body: bytes) -> Answer:
+    def watch(self, request: Request) -> Answer:
         """``POST /practice/watch``: bring the markets of some tokens into the trading floor, as a first order would.
 
         Readers of a market need it there. It is a request like any other so that it can be repeated after a crash.
         """
         try:
-            tokens = msgspec.json.decode(body, type=_Watch).tokens
+            tokens = msgspec.json.decode(request.body, type=_Watch).tokens
         except msgspec.MsgspecError as error:
             raise clob_invalid(f'Send {{"tokens": ["..."]}}: {error}') from None
         for market in self.market.wanted(MarketRequest(tokens)):

@@ -1,4 +1,4 @@
-"""The controls of the practice exchange under ``/practice``: its time, its state, and what its parts add to the table."""
+"""The controls of the practice exchange under ``/practice``: its time, and the state of its parts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import TypeVar
 import msgspec
 
 from practice_exchange.web.responses import Answer, WireError, json_answer
+from practice_exchange.web.route import Request
 from practice_exchange.world.timestamps import SECOND_MS, rfc3339
 from practice_exchange.world.world import WorldView
 
 T = TypeVar("T")
-Control = Callable[[bytes], Answer]
 ADVANCE_MAX_S = 400 * 86_400
 
 
@@ -21,7 +21,7 @@ class _Advance(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Controls:
-    """Answers a control by its method and path. Each part of the exchange adds what it can be told with ``add``.
+    """The controls of time, and the status, to which each part of the exchange adds what it has to say.
 
     ``speed`` is how many seconds of the world pass in one of ours; 0 while it stands still.
     """
@@ -30,27 +30,11 @@ class Controls:
         self.speed = speed
         self._world = world
         self._now_ms = now_ms
-        self._table: dict[str, Control] = {}
         self._states: dict[str, Callable[[], object]] = {}
-        self.add("GET /practice/time", lambda body: self.time_answer())
-        self.add("GET /practice/status", lambda body: self._status())
-        self.add("POST /practice/advance", self._advance)
-
-    def add(self, action: str, control: Control) -> None:
-        """Let ``action`` ("POST /practice/deposit") be answered by ``control``, which gets the request's body."""
-        self._table[action] = control
 
     def tell(self, name: str, state: Callable[[], object]) -> None:
         """Let the status say what ``state`` returns, under this name."""
         self._states[name] = state
-
-    def answer(self, method: str, path: str, body: bytes) -> Answer:
-        """Answer a control. Raises WireError where the body makes no sense."""
-        action = f"{method} {path.rstrip('/')}"
-        control = self._table.get(action)
-        if control is None:
-            return json_answer({"error": f"There is no {action}. Try GET /practice/status."}, 404)
-        return control(body)
 
     # Time
 
@@ -61,19 +45,22 @@ class Controls:
             raise control_refused(f"seconds must be between 0 and {ADVANCE_MAX_S}")
         return self._now_ms() + int(seconds * SECOND_MS)
 
+    def time(self, request: Request) -> Answer:
+        return self.time_answer()
+
     def time_answer(self) -> Answer:
         now_ms = self._now_ms()
         told = {"now_ms": now_ms, "now": rfc3339(now_ms), "speed": self.speed, "frozen": self.speed == 0}
         return json_answer(told | {"source": self._world.source})
 
-    def _advance(self, body: bytes) -> Answer:
-        for _ in self._world.step_slices(self.read_advance(body)):
+    def advance(self, request: Request) -> Answer:
+        for _ in self._world.step_slices(self.read_advance(request.body)):
             pass
         return self.time_answer()
 
     # State
 
-    def _status(self) -> Answer:
+    def status(self, request: Request) -> Answer:
         register, now_ms = self._world.register, self._now_ms()
         markets = register.markets.values()
         return json_answer(

@@ -15,8 +15,10 @@ from polymarket_kit.messages.orders import encode_order
 from polymarket_kit.signing.auth import l2_headers
 from practice_exchange.app.address_limits import QUEUE_MAX_S, AddressLimits
 from practice_exchange.app.bootstrap import open_kept
+from practice_exchange.app.route_table import ROUTES
 from practice_exchange.app.server import PracticeServer
 from practice_exchange.web.responses import Answer
+from practice_exchange.web.route import RouteIndex
 from practice_exchange.world.world import World
 
 from .conftest import START
@@ -197,7 +199,7 @@ def test_buckets_are_kept_so_that_a_repeated_request_meets_the_same() -> None:
     source="rate limits; how long the queue is is assumed",
 )
 def test_excess_waits_in_a_queue_of_bounded_length() -> None:
-    limits = AddressLimits()
+    limits = AddressLimits(RouteIndex(ROUTES).limits)
     waits = [limits.wait_s("1.2.3.4", "GET", "/clob/ok", 1000.0) for _ in range(400)]
     assert waits[:100] == [0.0] * 100
     assert waits[100:103] == pytest.approx([0.1, 0.2, 0.3])
@@ -235,13 +237,13 @@ def test_excess_waits_in_a_queue_of_bounded_length() -> None:
     ],
 )
 def test_each_path_has_its_documented_limit(method: str, path: str, count: int) -> None:
-    limits = AddressLimits()
+    limits = AddressLimits(RouteIndex(ROUTES).limits)
     waits = [limits.wait_s("a", method, path, 5.0) for _ in range(count + 1)]
     assert not any(waits[:count]) and waits[count] > 0
 
 
 def test_long_windows_bind_after_the_short_ones() -> None:
-    limits, now_s, posted = AddressLimits(), 0.0, 0
+    limits, now_s, posted = AddressLimits(RouteIndex(ROUTES).limits), 0.0, 0
     while limits.wait_s("a", "POST", "/clob/orders", now_s) == 0:
         posted += 1
         now_s += 0.005

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,13 +21,13 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
-import practice_exchange as practice
 from polymarket_kit.messages.orders import OrderMalformed, decode_order, encode_order
 from polymarket_kit.model import Side
 from polymarket_kit.signing.auth import l1_headers, l2_headers
 from polymarket_kit.signing.order_signing import ContractOrder, contract_for, sign_order
-from practice_exchange.app.openapi_paths import CLOB, CONTROLS, DATA, GAMMA, RELAYER, TRADING
+from practice_exchange.app.route_table import ROUTES
 from practice_exchange.app.server import PracticeServer
+from practice_exchange.web.route import Login
 
 from .trading_http import HttpUser, funded_wallet, hear, serve_in_thread
 from .trading_user import NOW_S
@@ -37,9 +35,7 @@ from .trading_user import NOW_S
 EXAMPLES = int(os.environ.get("PRESCIENT_SCHEMATHESIS_EXAMPLES", "12"))
 CHECKS = (not_a_server_error, content_type_conformance, response_schema_conformance)
 ORDERS = ("POST /clob/order", "POST /clob/orders")
-# Texts of the routes that begin or name a path and are none.
-WRITTEN_TOO = {"/data/v2", "/relayer/relay", "/clob/data/order"}
-LOGGED_IN = {each.operation: each.login for each in TRADING}
+LOGGED_IN = {each.operation: each.login for each in ROUTES}
 
 
 @pytest.fixture(scope="module")
@@ -63,15 +59,15 @@ def described(server: PracticeServer) -> Any:
 class LogIn(AuthBase):
     """Logs a request in when all else of it is written, so that it reaches what is behind the door."""
 
-    def __init__(self, user: HttpUser, login: str) -> None:
+    def __init__(self, user: HttpUser, login: Login) -> None:
         self._user, self._login = user, login
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         user, path = self._user, urlsplit(str(request.url)).path.removeprefix("/clob")
         body = request.body.encode() if isinstance(request.body, str) else request.body or b""
-        if self._login == "wallet":
+        if self._login is Login.WALLET:
             request.headers.update(l1_headers(user.key, NOW_S, 1, chain_id=137))
-        if self._login == "key":
+        if self._login in (Login.KEY, Login.KEY_OR_READ_ONLY, Login.KEY_OR_WALLET, Login.BUILDER):
             request.headers.update(
                 l2_headers(user.credentials, user.key.address, NOW_S, str(request.method), path, body)
             )
@@ -112,7 +108,7 @@ def made_ours(user: HttpUser, body: Any) -> Any:
     return json.loads(encode_order(signed))
 
 
-@pytest.mark.parametrize("operation", [each.operation for each in (*CLOB, *GAMMA, *TRADING, *DATA, *RELAYER)])
+@pytest.mark.parametrize("operation", [each.operation for each in ROUTES if each.area != "practice"])
 def test_no_request_is_the_exchanges_fault(
     operation: str, described: Any, server: PracticeServer, user: HttpUser
 ) -> None:
@@ -130,55 +126,16 @@ def test_no_request_is_the_exchanges_fault(
     def ask(case: Any) -> None:
         if operation in ORDERS and isinstance(case.body, dict | list):
             case.body = made_ours(user, case.body)
-        response = case.call(base_url=server.url, auth=LogIn(user, LOGGED_IN.get(operation, "")))
+        response = case.call(base_url=server.url, auth=LogIn(user, LOGGED_IN[operation]))
         case.validate_response(response, checks=list(CHECKS))
 
     ask()
 
 
 def test_every_path_of_the_document_is_served(server: PracticeServer, user: HttpUser) -> None:
-    for each in (*CLOB, *GAMMA, *TRADING, *DATA, *RELAYER, *CONTROLS):
+    for each in ROUTES:
         method, _, path = each.operation.partition(" ")
         asked = path.replace("{", "").replace("}", "")
         answer = hear(server, method, asked, headers={"POLY_API_KEY": "x"})
         assert b"404 page not found" not in answer.content, each.operation
         assert b"There is no" not in answer.content, each.operation
-
-
-def written_paths(path: Path) -> Iterator[tuple[str, str]]:
-    """The paths that a module of routes has as texts of its own: ``("GET", "/order")``, with "" for any method."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        text = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-        method, _, rest = text.partition(" ")
-        if method in ("GET", "POST", "DELETE") and rest.startswith("/") and " " not in rest:
-            yield method, rest
-        elif text.startswith("/") and " " not in text and "." not in text and len(text) > 1:
-            yield "", text
-
-
-def test_every_path_of_the_routes_is_in_the_document() -> None:
-    folder = Path(str(practice.__file__)).parent
-    sources = {
-        "/clob": ["clob/public_routes.py", "clob/trading_routes.py"],
-        "/gamma": ["gamma/routes.py"],
-        "/data": ["data/routes.py", "data/routes_v2.py"],
-        "/relayer": ["chain/relayer.py"],
-        "": [
-            "web/controls.py",
-            "app/exchange.py",
-            "app/limits.py",
-            "app/modes.py",
-            "app/chain_and_data_routes.py",
-            "faults/controls.py",
-        ],
-    }
-    described = {each.operation for each in (*CLOB, *GAMMA, *TRADING, *DATA, *RELAYER, *CONTROLS)}
-    paths = {operation.partition(" ")[2].partition("{")[0].rstrip("/") for operation in described}
-    missing = set()
-    for area, names in sources.items():
-        for method, path in (found for name in names for found in written_paths(folder / name)):
-            full = f"{area}{path}".rstrip("/")
-            known = f"{method} {full}" in described or (not method and full in paths) or full in WRITTEN_TOO
-            if not known and (area or path.startswith("/practice/")):
-                missing.add(f"{method} {full}")
-    assert missing == set()

@@ -1,0 +1,283 @@
+"""The rows of the route table that need no login: market data of the order-book API, the catalogue, the Data API."""
+
+from __future__ import annotations
+
+from practice_exchange.app.openapi import BY_TOKEN, OBJECTS, PLAIN, TEXT, TOKENS
+from practice_exchange.books.shapes import BookShape, ClobMarketShape, InfoShape
+from practice_exchange.clob.public_routes import ClobRoutes
+from practice_exchange.data.routes import DataRoutes
+from practice_exchange.data.routes_v2 import NewerDataRoutes
+from practice_exchange.gamma.routes import GammaRoutes
+from practice_exchange.gamma.shapes import TagShape
+from practice_exchange.web.route import Effect, Route
+
+READS = Effect.READS
+EVENTS, MARKETS = ("events", "events and markets"), ("markets", "events and markets")
+
+CLOB: tuple[Route, ...] = (
+    Route("GET /clob/ok", ClobRoutes.ok, READS, "Whether the exchange answers", TEXT, limits=("ok",)),
+    Route("GET /clob/time", ClobRoutes.time, READS, "The exchange's time in seconds", {"type": "integer"}),
+    Route("GET /clob/version", ClobRoutes.version, READS, "The version of orders that are taken"),
+    Route(
+        "GET /clob/book",
+        ClobRoutes.book,
+        READS,
+        "A token's book, best levels last",
+        BookShape,
+        "token_id",
+        limits=("book",),
+    ),
+    Route(
+        "GET /clob/price",
+        ClobRoutes.price,
+        READS,
+        "The best price of a side",
+        BY_TOKEN,
+        "token_id side",
+        limits=("price",),
+    ),
+    Route(
+        "GET /clob/midpoint",
+        ClobRoutes.midpoint,
+        READS,
+        "The middle of the book",
+        BY_TOKEN,
+        "token_id",
+        limits=("midpoint",),
+    ),
+    Route("GET /clob/spread", ClobRoutes.spread, READS, "The spread", BY_TOKEN, "token_id"),
+    Route("GET /clob/last-trade-price", ClobRoutes.last_trade_price, READS, "The last trade", BY_TOKEN, "token_id"),
+    Route(
+        "GET /clob/tick-size",
+        ClobRoutes.tick_size,
+        READS,
+        "The smallest step of a price",
+        query="token_id",
+        limits=("tick-size",),
+    ),
+    Route(
+        "GET /clob/tick-size/{token_id}",
+        ClobRoutes.tick_size,
+        READS,
+        "The smallest step of a price",
+        limits=("tick-size",),
+    ),
+    Route(
+        "GET /clob/neg-risk",
+        ClobRoutes.neg_risk,
+        READS,
+        "Whether the market's outcomes exclude one another",
+        query="token_id",
+    ),
+    Route(
+        "GET /clob/neg-risk/{token_id}", ClobRoutes.neg_risk, READS, "Whether the market's outcomes exclude one another"
+    ),
+    Route("GET /clob/fee-rate", ClobRoutes.fee_rate, READS, "The base fee of the first contracts", query="token_id"),
+    Route("GET /clob/fee-rate/{token_id}", ClobRoutes.fee_rate, READS, "The base fee of the first contracts"),
+    Route(
+        "POST /clob/books",
+        ClobRoutes.books,
+        READS,
+        "Books of many tokens",
+        {"type": "array"},
+        body=TOKENS,
+        limits=("books",),
+    ),
+    Route("POST /clob/prices", ClobRoutes.prices, READS, "Prices of many tokens", body=TOKENS, limits=("prices",)),
+    Route(
+        "POST /clob/midpoints",
+        ClobRoutes.midpoints,
+        READS,
+        "Middles of many tokens",
+        BY_TOKEN,
+        body=TOKENS,
+        limits=("midpoints",),
+    ),
+    Route("POST /clob/spreads", ClobRoutes.spreads, READS, "Spreads of many tokens", BY_TOKEN, body=TOKENS),
+    Route(
+        "POST /clob/last-trades-prices",
+        ClobRoutes.last_trades_prices,
+        READS,
+        "Last trades of many tokens",
+        OBJECTS,
+        body=TOKENS,
+    ),
+    Route(
+        "GET /clob/prices-history",
+        ClobRoutes.prices_history,
+        READS,
+        "A token's price over time",
+        query="market interval fidelity startTs endTs",
+        limits=("prices-history",),
+    ),
+    Route("GET /clob/markets", ClobRoutes.markets, READS, "All markets, by page", query="next_cursor"),
+    Route(
+        "GET /clob/simplified-markets",
+        ClobRoutes.simplified_markets,
+        READS,
+        "All markets in short, by page",
+        query="next_cursor",
+    ),
+    Route(
+        "GET /clob/sampling-markets",
+        ClobRoutes.sampling_markets,
+        READS,
+        "Markets with rewards, by page",
+        query="next_cursor",
+    ),
+    Route(
+        "GET /clob/sampling-simplified-markets",
+        ClobRoutes.sampling_simplified_markets,
+        READS,
+        "Markets with rewards in short, by page",
+        query="next_cursor",
+    ),
+    Route("GET /clob/markets/{condition_id}", ClobRoutes.market, READS, "One market", ClobMarketShape),
+    Route(
+        "GET /clob/clob-markets/{condition_id}",
+        ClobRoutes.market_info,
+        READS,
+        "What orders of a market must obey",
+        InfoShape,
+    ),
+    Route(
+        "GET /clob/markets-by-token/{token_id}", ClobRoutes.market_of_token, READS, "The market of a token", BY_TOKEN
+    ),
+    Route("GET /clob/", ClobRoutes.ok, READS, "Whether the exchange answers", TEXT),
+    Route(
+        "GET /clob/books", ClobRoutes.refuse_batch, READS, "Refused: this batch is asked with POST", limits=("books",)
+    ),
+    Route(
+        "GET /clob/prices", ClobRoutes.refuse_batch, READS, "Refused: this batch is asked with POST", limits=("prices",)
+    ),
+    Route(
+        "GET /clob/midpoints",
+        ClobRoutes.refuse_batch,
+        READS,
+        "Refused: this batch is asked with POST",
+        limits=("midpoints",),
+    ),
+    Route("GET /clob/spreads", ClobRoutes.refuse_batch, READS, "Refused: this batch is asked with POST"),
+    Route("GET /clob/last-trades-prices", ClobRoutes.refuse_batch, READS, "Refused: this batch is asked with POST"),
+)
+GAMMA: tuple[Route, ...] = (
+    Route("GET /gamma/status", GammaRoutes.status, READS, "Whether the catalogue answers, as plain text", PLAIN),
+    Route(
+        "GET /gamma/events",
+        GammaRoutes.events,
+        READS,
+        "Events",
+        OBJECTS,
+        "limit offset order ascending id slug tag_id tag_slug closed exclude_tag_id",
+        limits=EVENTS,
+    ),
+    Route(
+        "GET /gamma/events/keyset",
+        GammaRoutes.events_keyset,
+        READS,
+        "Events, by cursor",
+        query="limit after_cursor order ascending closed tag_slug",
+        limits=EVENTS,
+    ),
+    Route("GET /gamma/events/{id}", GammaRoutes.event, READS, "One event", limits=EVENTS),
+    Route("GET /gamma/events/slug/{slug}", GammaRoutes.event_by_slug, READS, "One event", limits=EVENTS),
+    Route(
+        "GET /gamma/markets",
+        GammaRoutes.markets,
+        READS,
+        "Markets",
+        OBJECTS,
+        "limit offset order ascending id slug clob_token_ids closed include_tag",
+        limits=MARKETS,
+    ),
+    Route(
+        "GET /gamma/markets/keyset",
+        GammaRoutes.markets_keyset,
+        READS,
+        "Markets, by cursor",
+        query="limit after_cursor order ascending closed decimalized",
+        limits=MARKETS,
+    ),
+    Route("GET /gamma/markets/{id}", GammaRoutes.market, READS, "One market", limits=MARKETS),
+    Route("GET /gamma/markets/slug/{slug}", GammaRoutes.market_by_slug, READS, "One market", limits=MARKETS),
+    Route("GET /gamma/tags", GammaRoutes.tags, READS, "Tags", OBJECTS, "limit offset", limits=("tags",)),
+    Route("GET /gamma/tags/{id}", GammaRoutes.tag, READS, "One tag", TagShape, limits=("tags",)),
+    Route("GET /gamma/tags/slug/{slug}", GammaRoutes.tag_by_slug, READS, "One tag", TagShape, limits=("tags",)),
+    Route(
+        "GET /gamma/public-search",
+        GammaRoutes.search,
+        READS,
+        "Search",
+        query="q events_status limit_per_type page",
+        limits=("search",),
+    ),
+)
+DATA: tuple[Route, ...] = (
+    Route("GET /data/", DataRoutes.status, READS, "Whether the Data API answers"),
+    Route(
+        "GET /data/positions",
+        DataRoutes.positions,
+        READS,
+        "What an account holds",
+        OBJECTS,
+        "user market eventId sizeThreshold redeemable mergeable includeArchived limit offset sortBy sortDirection title",
+        limits=("positions",),
+    ),
+    Route(
+        "GET /data/closed-positions",
+        DataRoutes.closed_positions,
+        READS,
+        "What an account held",
+        OBJECTS,
+        "user market title eventId limit offset sortBy sortDirection",
+        limits=("positions",),
+    ),
+    Route(
+        "GET /data/trades",
+        DataRoutes.trades,
+        READS,
+        "Trades of an account or of all",
+        OBJECTS,
+        "user market eventId takerOnly filterType filterAmount side start end limit offset",
+        limits=("trades",),
+    ),
+    Route(
+        "GET /data/activity",
+        DataRoutes.activity,
+        READS,
+        "All that an account did",
+        OBJECTS,
+        "user market eventId type excludeDepositsWithdrawals start end side limit offset sortBy sortDirection",
+    ),
+    Route("GET /data/value", DataRoutes.value, READS, "What an account's positions are worth", OBJECTS, "user market"),
+    Route(
+        "GET /data/v2/positions",
+        NewerDataRoutes.positions,
+        READS,
+        "Positions in the newer form",
+        query="user condition_id event_id status limit cursor",
+    ),
+    Route(
+        "GET /data/v2/trades",
+        NewerDataRoutes.trades,
+        READS,
+        "Trades in the newer form",
+        query="user condition_id side filter_type filter_amount limit",
+    ),
+    Route(
+        "GET /data/v2/activity",
+        NewerDataRoutes.activity,
+        READS,
+        "Activity in the newer form",
+        query="user type side start end limit cursor",
+    ),
+    Route("GET /data/v2/value", NewerDataRoutes.value, READS, "Worth in the newer form", query="user condition_id"),
+    Route(
+        "GET /data/v2/prices-history",
+        NewerDataRoutes.prices_history,
+        READS,
+        "A token's price over time in the newer form",
+        query="token_id interval start end as_of bucket_seconds limit cursor",
+    ),
+    Route("GET /data/v2/approvals", NewerDataRoutes.approvals, READS, "What an account has approved", query="user"),
+)

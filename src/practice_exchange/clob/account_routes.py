@@ -1,0 +1,197 @@
+"""Handlers for what an API key may ask about its own account: orders, trades, balances, notifications, heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from polymarket_kit.messages.order_messages import BalanceAllowanceMessage
+from polymarket_kit.signing.order_signing import EXCHANGES, SignatureType
+from polymarket_kit.signing.wallets import upgradeable_deposit_wallet, wallet_of
+from practice_exchange.clob.heartbeats import Heartbeats
+from practice_exchange.clob.listing import (
+    BAD_ORDERS_QUERY,
+    BAD_TRADES_QUERY,
+    fits,
+    made_by,
+    moment_s,
+    page_of,
+    signature_type_of,
+)
+from practice_exchange.clob.notifications import Notifications
+from practice_exchange.clob.order_gateway import is_order_id
+from practice_exchange.clob.order_render import Renderer, scores
+from practice_exchange.clob.public_routes import is_number
+from practice_exchange.engine.accounts import COLLATERAL, Account
+from practice_exchange.engine.orders import Order, OrderState, Restriction
+from practice_exchange.engine.settlement import Trade
+from practice_exchange.venue.accounts import ApiKey, wallets_of
+from practice_exchange.venue.approvals import Approvals
+from practice_exchange.venue.balances import BalanceCache
+from practice_exchange.venue.venue_engine import VenueEngine
+from practice_exchange.web.query import Query
+from practice_exchange.web.responses import Answer, clob_invalid, clob_missing, json_answer
+from practice_exchange.web.route import Request
+from practice_exchange.world.timestamps import SECOND_MS
+
+READABLE = (OrderState.LIVE, OrderState.MATCHED, OrderState.DELAYED)
+
+
+class AccountRoutes:
+    """Each handler gets the key that asks, then the request. They raise WireError.
+
+    ``known`` are the accounts from before the deposit wallets; ``machine_s`` is this machine's clock.
+    """
+
+    def __init__(
+        self,
+        venue_engine: VenueEngine,
+        renderer: Renderer,
+        *,
+        approvals: Approvals,
+        balances: BalanceCache,
+        notifications: Notifications,
+        heartbeats: Heartbeats,
+        known: set[str],
+        machine_s: Callable[[], float],
+        chain_id: int,
+    ) -> None:
+        self._venue_engine = venue_engine
+        self._render = renderer
+        self._approvals = approvals
+        self._balances = balances
+        self._notifications = notifications
+        self._heartbeats = heartbeats
+        self._known = known
+        self._machine_s = machine_s
+        self._chain_id = chain_id
+
+    # Orders and trades
+
+    def _own_order(self, key: ApiKey, order_id: str) -> Order:
+        if not is_order_id(order_id):
+            raise clob_invalid("Invalid orderID")
+        order = self._venue_engine.engine.order(order_id)
+        if order is None or order.account_id not in wallets_of(key.address) or order.status not in READABLE:
+            raise clob_missing("Order not found")
+        return order
+
+    def order(self, key: ApiKey, request: Request) -> Answer:
+        return json_answer(self._render.order(self._own_order(key, request.name)))
+
+    def pre_migration_orders(self, key: ApiKey, request: Request) -> Answer:
+        """What the first contracts left behind: nothing here."""
+        return page_of(request.query, (), str, BAD_ORDERS_QUERY)
+
+    def orders(self, key: ApiKey, request: Request) -> Answer:
+        query = request.query
+        wanted = (query.text("id"), query.text("market"), query.text("asset_id"))
+        found = [
+            order
+            for account_id in wallets_of(key.address)
+            for order in self._venue_engine.engine.open_orders(account_id)
+            if fits(wanted, (order.order_id, order.condition_id, order.token_id))
+        ]
+        return page_of(query, found, self._render.order, BAD_ORDERS_QUERY)
+
+    def trades(self, key: ApiKey, request: Request) -> Answer:
+        """Trades of the asker, newest first (assumed); ``after`` and ``before`` are seconds, both included."""
+        query = request.query
+        accounts = wallets_of(key.address)
+        numbers = {number for account_id in accounts for number in self._venue_engine.trades_of.get(account_id, ())}
+        wanted = (query.text("id"), query.text("market"), query.text("asset_id"))
+        after, before = moment_s(query, "after") or 0, moment_s(query, "before")
+        found: list[Trade] = []
+        for number in sorted(numbers, reverse=True):
+            trade = self._venue_engine.engine.trade(number)
+            if trade is None or not fits(wanted, (self._render.trade_id(number), trade.condition_id, trade.token_id)):
+                continue
+            matched_s = trade.matched_ms // SECOND_MS
+            if after <= matched_s and (before is None or matched_s <= before) and made_by(trade, query):
+                found.append(trade)
+        return page_of(query, found, lambda trade: self._render.trade(trade, accounts), BAD_TRADES_QUERY)
+
+    # The account
+
+    def closed_only(self, key: ApiKey, request: Request) -> Answer:
+        found = map(self._venue_engine.engine.find_account, wallets_of(key.address))
+        closed = any(each is not None and each.restriction is Restriction.CLOSED_ONLY for each in found)
+        return json_answer({"closed_only": closed})
+
+    def _asked_holding(self, key: ApiKey, query: Query) -> tuple[Account, str]:
+        """Whose balance of what is asked for. Raises WireError."""
+        kind, token_id = query.text("asset_type"), query.text("token_id")
+        if kind not in ("COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2"):
+            raise clob_invalid("Invalid asset type")
+        if kind != "COLLATERAL" and not is_number(token_id):
+            raise clob_invalid("Invalid token id")
+        account = self._venue_engine.engine.account(self._wallet(key.address, signature_type_of(query)))
+        return account, COLLATERAL if kind == "COLLATERAL" else token_id
+
+    def update_balance(self, key: ApiKey, request: Request) -> Answer:
+        self._balances.update(*self._asked_holding(key, request.query))
+        return json_answer({})
+
+    def balance(self, key: ApiKey, request: Request) -> Answer:
+        account, asset = self._asked_holding(key, request.query)
+        told, contracts = self._approvals.told, EXCHANGES[self._chain_id]
+        spenders = {each.address: str(told(account.account_id, asset, each.address)) for each in contracts}
+        return json_answer(BalanceAllowanceMessage(str(self._balances.shown_micro(account, asset)), spenders))
+
+    def unread_notifications(self, key: ApiKey, request: Request) -> Answer:
+        return json_answer(self._notifications.unread(self._wallet(key.address, signature_type_of(request.query))))
+
+    def drop_notifications(self, key: ApiKey, request: Request) -> Answer:
+        numbers = [text.strip() for text in request.query.text("ids").split(",")]
+        if not all(is_number(text) for text in numbers):
+            raise clob_invalid("Invalid ids")
+        self._notifications.drop(wallets_of(key.address), map(int, numbers))
+        return json_answer("OK")
+
+    def _wallet(self, address: str, kind: SignatureType) -> str:
+        """The owner's wallet of this kind; of two deposit wallets the one that has been funded."""
+        older = upgradeable_deposit_wallet(address)
+        return older if kind is SignatureType.DEPOSIT_WALLET and older in self._known else wallet_of(address, kind)
+
+    def old_heartbeat(self, key: ApiKey, request: Request) -> Answer:
+        return json_answer({"status": "ok"})
+
+    def heartbeat(self, key: ApiKey, request: Request) -> Answer:
+        try:
+            given = msgspec.json.decode(request.body or b"{}", type=_Beat).heartbeat_id
+        except msgspec.MsgspecError as error:
+            raise clob_invalid("Invalid payload") from error
+        return self._heartbeats.beat(key, given or "", self._machine_s())
+
+    def order_scoring(self, key: ApiKey, request: Request) -> Answer:
+        order_id = request.query.text("order_id")
+        if not is_order_id(order_id):
+            raise clob_invalid("Invalid order_id")
+        return json_answer({"scoring": self._is_scoring(key, order_id)})
+
+    def posted_scoring(self, key: ApiKey, request: Request) -> Answer:
+        try:
+            order_ids = msgspec.json.decode(request.body, type=list[str])
+        except msgspec.MsgspecError as error:
+            raise clob_invalid("Invalid payload") from error
+        return self._scoring_of(key, order_ids)
+
+    def queried_scoring(self, key: ApiKey, request: Request) -> Answer:
+        """The older form, with ids in the query: as repeated keys or in one, parted by commas."""
+        return self._scoring_of(key, [name for text in request.query.all("order_ids") for name in text.split(",")])
+
+    def _scoring_of(self, key: ApiKey, order_ids: list[str]) -> Answer:
+        if not all(map(is_order_id, order_ids)):
+            raise clob_invalid("Invalid orderID")
+        return json_answer({order_id: self._is_scoring(key, order_id) for order_id in order_ids})
+
+    def _is_scoring(self, key: ApiKey, order_id: str) -> bool:
+        order = self._venue_engine.engine.order(order_id)
+        if order is None or order.account_id not in wallets_of(key.address) or order.status is not OrderState.LIVE:
+            return False
+        return scores(order, self._venue_engine.market_of(order.condition_id))
+
+
+class _Beat(msgspec.Struct):
+    heartbeat_id: str | None = ""
