@@ -24,7 +24,9 @@ from practice_exchange.engine.orders import OrderRequest, Placed
 from practice_exchange.engine.snapshot import load, save
 from practice_exchange.venue.accounts import KeyRing, practice_wallets
 from practice_exchange.venue.venue_engine import VenueEngine
+from practice_exchange.web.query import Query
 from practice_exchange.web.responses import json_answer
+from practice_exchange.web.route import Request as WebRequest
 from practice_exchange.world.world import World
 
 A = TypeVar("A")
@@ -50,7 +52,7 @@ def stages(count: int) -> dict[str, float]:
     authenticator = Authenticator(keys, 137, lambda: now_ms, lambda: float(orders[0][0]["poly_timestamp"]))
     micros: dict[str, float] = {}
     _, micros["log-in (HMAC over the body)"] = _each(
-        lambda order: authenticator.key("POST", "/order", order[0], order[1]), orders
+        lambda order: authenticator.key(WebRequest("POST", "/order", "", Query(), order[1], order[0])), orders
     )
     posted, micros["decoding and checking the order"] = _each(lambda order: decode_order(order[1]), orders)
     addresses = {trader.credentials.key: trader.key.address for trader in traders}

@@ -128,6 +128,18 @@ def test_no_branch_on_a_mode_outside_wiring(path: Path) -> None:
         assert not words & MODE_WORDS, f"line {node.lineno} compares with a mode word"
 
 
+def test_only_the_engine_touches_its_core() -> None:
+    outside = [path for path in python_files("src") if not path.is_relative_to(SOURCE / "practice_exchange" / "engine")]
+    touching = [
+        f"{name_of(path)}:{node.lineno}"
+        for path in outside
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.Attribute) and node.attr == "core")
+        or (isinstance(node, ast.ImportFrom) and node.module == "practice_exchange.engine.core")
+    ]
+    assert touching == []
+
+
 def test_only_the_risk_gate_approves_orders() -> None:
     makers = [
         name_of(path)

@@ -147,7 +147,7 @@ class Draft:
 
 def balance_of(venue_engine: VenueEngine, account_id: str, asset: str) -> int:
     """What an account has of dollars (COLLATERAL) or of a token, whatever its orders promise; asking makes no account."""
-    account = venue_engine.engine.core.accounts.get(account_id)
+    account = venue_engine.engine.find_account(account_id)
     if account is None:
         return 0
     held = account.collateral if asset == COLLATERAL else account.shares.get(asset)

@@ -8,6 +8,7 @@ from practice_exchange.clob.authenticator import Authenticator
 from practice_exchange.clob.order_render import refused
 from practice_exchange.clob.read_only_keys import ReadOnlyKeys
 from practice_exchange.clob.signer_limits import ORDERS, SignerLimits
+from practice_exchange.engine.orders import Mode
 from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.web.responses import Answer
 from practice_exchange.web.route import Login, Metered, Request, Route
@@ -57,12 +58,13 @@ class Gate:
     def _metered(self, metered: Metered, handler: Callable[..., Answer]) -> Handler:
         """An order or a cancel: the mode refuses it before anybody looks who sends it."""
         is_order = metered in ORDERS
-        limits = self._limits
+        limits, engine = self._limits, self._venue_engine.engine
 
         def answer(request: Request) -> Answer:
-            refusal = self._venue_engine.engine.refuse_request(is_order, self._venue_engine.now_ms)
-            if refusal is not None:
-                return refused(refusal)
+            if engine.mode is not Mode.NORMAL:
+                refusal = engine.refuse_request(is_order, self._venue_engine.now_ms)
+                if refusal is not None:
+                    return refused(refusal)
             key = self._authenticator.key(request)
             if not limits.on:
                 return handler(key, request)

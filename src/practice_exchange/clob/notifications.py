@@ -148,7 +148,7 @@ class Notifications:
         """Tell whoever holds shares of either outcome."""
         market = self._venue_engine.market_of(event.condition_id)
         text = ""
-        for account in list(self._venue_engine.engine.core.accounts.values()):
+        for account in self._venue_engine.engine.accounts():
             held = (account.shares.get(token_id) for token_id in market.token_ids)
             if account.account_id in self._world or not any(each is not None and each.balance_micro for each in held):
                 continue

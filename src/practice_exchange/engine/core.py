@@ -174,3 +174,31 @@ def cover(core: Core, account: Account, asset: str, now_ms: int) -> None:
         order = newest_last.pop()
         if order.status is LIVE and core.reserved_holding(order) is holding:
             take_off(core, order, UNDER_FUNDED, now_ms)
+
+
+def forget(core: Core, before_ms: int) -> None:
+    """Drop orders and trades that ended before a moment; the orders' ids stay taken."""
+    while core.closed and core.orders[core.closed[0]].closed_ms < before_ms:
+        order_id = core.closed.popleft()
+        del core.orders[order_id]
+        core.spent_ids.add(order_id)
+    while core.settled and core.trades[core.settled[0]].updated_ms < before_ms:
+        del core.trades[core.settled.popleft()]
+
+
+def forget_trading_among(core: Core, account_ids: tuple[str, ...]) -> None:
+    """Drop the ended orders of these accounts and the settled trades in which nobody else took part."""
+    kept_orders: deque[str] = deque()
+    for order_id in core.closed:
+        if core.orders[order_id].account_id in account_ids:
+            del core.orders[order_id]
+        else:
+            kept_orders.append(order_id)
+    kept_trades: deque[int] = deque()
+    for trade_id in core.settled:
+        trade = core.trades[trade_id]
+        if trade.account_id in account_ids and all(maker.account_id in account_ids for maker in trade.makers):
+            del core.trades[trade_id]
+        else:
+            kept_trades.append(trade_id)
+    core.closed, core.settled = kept_orders, kept_trades

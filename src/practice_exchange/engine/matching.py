@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from polymarket_kit.model import FeeSchedule, Level, OrderType, Payout, Side
 from polymarket_kit.order_ends import OrderEnd
 from polymarket_kit.rejections import (
@@ -24,7 +26,17 @@ from polymarket_kit.rejections import (
 )
 from practice_exchange.engine import clearing, lifecycle, positions
 from practice_exchange.engine.accounts import Account
-from practice_exchange.engine.core import EXPIRY, LIVE, NEVER_MS, SETTLEMENT, Core, Due, take_off
+from practice_exchange.engine.core import (
+    EXPIRY,
+    LIVE,
+    NEVER_MS,
+    SETTLEMENT,
+    Core,
+    Due,
+    forget,
+    forget_trading_among,
+    take_off,
+)
 from practice_exchange.engine.events import DelayOver, Event, MarketStage
 from practice_exchange.engine.markets import Market, MarketSpec
 from practice_exchange.engine.orders import (
@@ -37,7 +49,7 @@ from practice_exchange.engine.orders import (
     Placed,
     Restriction,
 )
-from practice_exchange.engine.placing import place_limit, place_market, run_delayed
+from practice_exchange.engine.placing import place_limit, place_market, run_delayed, take
 from practice_exchange.engine.settlement import SettlementPolicy, Trade
 from practice_exchange.engine.unified import token_levels
 
@@ -177,15 +189,43 @@ class Exchange:
         events, self.core.events = self.core.events, []
         return events
 
+    def prune(self, before_ms: int, ended_max: int) -> None:
+        """Drop what ended before a moment, and the oldest orders where more than ``ended_max`` have ended."""
+        core = self.core
+        if len(core.closed) > ended_max:
+            before_ms = max(before_ms, core.orders[core.closed[-ended_max]].closed_ms)
+        self.forget(before_ms)
+
     def forget(self, before_ms: int) -> None:
         """Drop orders and trades that ended before a moment; their ids stay taken, so that no order comes twice."""
+        forget(self.core, before_ms)
+
+    def forget_trading_among(self, account_ids: tuple[str, ...]) -> None:
+        """Drop the ended orders of these accounts and the trades that they settled among themselves."""
+        forget_trading_among(self.core, account_ids)
+
+    # The world's own orders
+
+    def insert(self, order: Order, now_ms: int) -> None:
+        """Match an order that skips the checks users face; what is left of it rests if it may."""
         core = self.core
-        while core.closed and core.orders[core.closed[0]].closed_ms < before_ms:
-            order_id = core.closed.popleft()
-            del core.orders[order_id]
-            core.spent_ids.add(order_id)
-        while core.settled and core.trades[core.settled[0]].updated_ms < before_ms:
-            del core.trades[core.settled.popleft()]
+        assert order.order_id not in core.orders
+        assert order.remaining_micro > 0
+        core.orders[order.order_id] = order
+        account = core.accounts[order.account_id]
+        take(core, core.markets[order.condition_id], account, order, account.collateral, now_ms)
+
+    def withdraw_order(self, order: Order, now_ms: int) -> None:
+        """Take a resting order off its book and forget it at once; nobody can ask for it again."""
+        core = self.core
+        take_off(core, order, CANCELED, now_ms)
+        ended_id = core.closed.pop()
+        assert ended_id == order.order_id
+        del core.orders[ended_id]
+
+    def end_uncovered(self, order: Order, now_ms: int) -> None:
+        """Take a resting order off its book because its account can no longer settle it."""
+        take_off(self.core, order, OrderState.CANCELED_NOT_ENOUGH_BALANCE, now_ms)
 
     # Reading
 
@@ -206,6 +246,21 @@ class Exchange:
 
     def find_account(self, account_id: str) -> Account | None:
         return self.core.accounts.get(account_id)
+
+    def accounts(self) -> list[Account]:
+        """Every account there is, in the order in which they were opened."""
+        return list(self.core.accounts.values())
+
+    def condition_ids(self) -> list[str]:
+        """The markets listed, in order."""
+        return list(self.core.markets)
+
+    def find_market(self, condition_id: str) -> Market | None:
+        return self.core.markets.get(condition_id)
+
+    def listed(self, token_id: str) -> tuple[Market, int]:
+        """The market of a token and the token's index in it. Raises KeyError."""
+        return self.core.tokens[token_id]
 
     def market(self, condition_id: str) -> Market:
         return self.core.markets[condition_id]
@@ -249,6 +304,24 @@ class Exchange:
     def set_mode(self, mode: Mode, now_ms: int, until_ms: int = 0) -> None:
         self.advance(now_ms)
         lifecycle.set_mode(self.core, mode, now_ms, until_ms)
+
+    def settle_by(self, policy: SettlementPolicy | None) -> None:
+        """Let this decide how trades settle from now on; None is the plain way."""
+        self.core.settlement_policy = policy
+
+    @property
+    def expires_early_ms(self) -> int:
+        """How long before its stated expiration an order expires."""
+        return self.core.rules.expires_early_ms
+
+    def expire_early(self, early_ms: int) -> None:
+        """Change how long before their stated expiration new orders expire."""
+        self.core.rules = msgspec.structs.replace(self.core.rules, expires_early_ms=early_ms)
+
+    def continue_from(self, other: Exchange) -> None:
+        """Take over another engine's whole state; how trades settle stays as it is here."""
+        other.core.settlement_policy = self.core.settlement_policy
+        self.core = other.core
 
     @property
     def mode(self) -> Mode:

@@ -33,16 +33,16 @@ class FaultConditions:
         self._faults = faults
         self._seed = seed
         self._restricted: list[str] = []
-        self._plain_early_ms = trading.venue_engine.engine.core.rules.expires_early_ms
+        self._plain_early_ms = trading.venue_engine.engine.expires_early_ms
 
     def apply(self) -> None:
         """Bring everything in line after faults came or went."""
         faults, trading = self._faults, self._trading
-        core = trading.venue_engine.engine.core
-        core.settlement_policy = self._settlement_policy if any(faults.standing(kind) for kind in SETTLEMENT) else None
+        engine = trading.venue_engine.engine
+        engine.settle_by(self._settlement_policy if any(faults.standing(kind) for kind in SETTLEMENT) else None)
         early_ms = self._plain_early_ms + int(_seconds(faults.standing("gtd_early")) * SECOND_MS)
-        if core.rules.expires_early_ms != early_ms:
-            core.rules = msgspec.structs.replace(core.rules, expires_early_ms=early_ms)
+        if engine.expires_early_ms != early_ms:
+            engine.expire_early(early_ms)
         trading.authenticator.skew_s = int(_seconds(faults.standing("clock_skew")))
         self._freeze(faults.standing("stale_balance"))
         self._restrict()
@@ -53,7 +53,7 @@ class FaultConditions:
             balances.thaw()
         elif not balances.frozen:
             world = (venue_engine.house, venue_engine.crowd)
-            accounts = [each for name, each in venue_engine.engine.core.accounts.items() if name not in world]
+            accounts = [each for each in venue_engine.engine.accounts() if each.account_id not in world]
             balances.freeze(accounts, fault.number("seconds"))
 
     def _restrict(self) -> None:

@@ -43,8 +43,8 @@ class MarketChannel:
             return []
         named = (self._open_token(token_id) for token_id in request.assets_ids)
         markets = {market.condition_id: market for market, _ in filter(None, named)}
-        listed = self._venue_engine.engine.core.markets
-        return [market for market in markets.values() if market.condition_id not in listed]
+        find = self._venue_engine.engine.find_market
+        return [market for market in markets.values() if find(market.condition_id) is None]
 
     def apply(self, socket: StreamSocket, request: MarketRequest, first: bool) -> None:
         """Change what a socket reads and answer with the first books. ``first`` says that nothing came before this."""
@@ -130,7 +130,7 @@ class MarketChannel:
         market, index = found
         broadcaster = self._boards.get(market.condition_id)
         if broadcaster is None:
-            engine_market = self._venue_engine.engine.core.markets.get(market.condition_id)
+            engine_market = self._venue_engine.engine.find_market(market.condition_id)
             if engine_market is None:
                 return False
             broadcaster = MarketBroadcaster(market, engine_market, self._faults, self._transaction_hash)
@@ -143,7 +143,7 @@ class MarketChannel:
         if token_id not in socket.tokens:
             return
         socket.tokens.discard(token_id)
-        engine_market, index = self._venue_engine.engine.core.tokens[token_id]
+        engine_market, index = self._venue_engine.engine.listed(token_id)
         broadcaster = self._boards[engine_market.condition_id]
         broadcaster.leave(socket, index)
         if not broadcaster.everyone:
@@ -152,7 +152,7 @@ class MarketChannel:
     def _first_books(self, token_ids: list[str]) -> list[bytes]:
         books = []
         for token_id in token_ids:
-            engine_market, index = self._venue_engine.engine.core.tokens[token_id]
+            engine_market, index = self._venue_engine.engine.listed(token_id)
             if token_id not in self._faults.stalled_tokens:
                 books.append(self._boards[engine_market.condition_id].book(index, first=True))
         return books

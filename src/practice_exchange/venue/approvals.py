@@ -8,7 +8,6 @@ from polymarket_kit.model import Side
 from polymarket_kit.rejections import Rejection, allowance_too_small
 from polymarket_kit.signing.contracts import APPROVALS, DOLLARS, EXCHANGE_ADDRESSES, SHARES
 from practice_exchange.engine.accounts import COLLATERAL, UNLIMITED_MICRO
-from practice_exchange.engine.core import take_off
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import Order, OrderState
 from practice_exchange.venue.venue_engine import VenueEngine
@@ -104,7 +103,7 @@ class Approvals:
         """Take back the resting orders that this contract can no longer settle."""
         for order in engine.open_orders(owner):
             if order.status is OrderState.LIVE and order.side is side and self._settles(order, exchange):
-                take_off(engine.core, order, OrderState.CANCELED_NOT_ENOUGH_BALANCE, self._venue_engine.now_ms)
+                engine.end_uncovered(order, self._venue_engine.now_ms)
 
     def _settles(self, order: Order, exchange: str) -> bool:
         negative_risk = self._venue_engine.market_of(order.condition_id).negative_risk

@@ -95,9 +95,7 @@ class MarketLookup:
     def condition_of(self, token_id: str) -> str:
         found = self._register.tokens.get(token_id)
         return (
-            found[0].condition_id
-            if found is not None
-            else self._venue_engine.engine.core.tokens[token_id][0].condition_id
+            found[0].condition_id if found is not None else self._venue_engine.engine.listed(token_id)[0].condition_id
         )
 
     def _facts(self, market: MarketState, outcome_index: int) -> Facts:

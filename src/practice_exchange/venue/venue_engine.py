@@ -13,7 +13,6 @@ users' orders at the same price.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import cast
 
@@ -24,12 +23,10 @@ from polymarket_kit.rejections import Rejection
 from polymarket_kit.rules import TICKS_MICRO
 from polymarket_kit.signing.eip712 import checksum_address
 from polymarket_kit.values import MICRO
-from practice_exchange.engine.core import take_off
 from practice_exchange.engine.events import DelayOver, Event, LevelChanged, MarketStage, TradeEvent
 from practice_exchange.engine.markets import MarketSpec
 from practice_exchange.engine.matching import Exchange
 from practice_exchange.engine.orders import POINT_MICRO, Order, OrderRequest, OrderState, Placed
-from practice_exchange.engine.placing import take
 from practice_exchange.engine.settlement import Trade, TradeStatus
 from practice_exchange.engine.snapshot import load, save
 from practice_exchange.venue.engine_book import EngineBook
@@ -129,33 +126,13 @@ class VenueEngine:
 
     def tidy(self) -> None:
         """Let go of orders and trades that ended long ago, and of the oldest where many have: a checkpoint holds them all."""
-        self._forget_own()
-        core, before_ms = self.engine.core, self.now_ms - KEPT_MS
-        if len(core.closed) > self.ended_max:
-            before_ms = max(before_ms, core.orders[core.closed[-self.ended_max]].closed_ms)
-        self.engine.forget(before_ms)
+        # What the world's traders have done among themselves, nobody can ask for.
+        self.engine.forget_trading_among((self.house, self.crowd))
+        self.engine.prune(self.now_ms - KEPT_MS, self.ended_max)
 
     def find(self, condition_id: str) -> MarketState | None:
         """The market of a condition, in the engine or not; also one that the world has dropped since it was traded."""
         return self._markets.get(condition_id) or self._world.register.markets_by_condition.get(condition_id)
-
-    def _forget_own(self) -> None:
-        """Let go of what the world's traders have done among themselves: nobody can ask for it."""
-        core, own = self.engine.core, (self.house, self.crowd)
-        kept_orders: deque[str] = deque()
-        for order_id in core.closed:
-            if core.orders[order_id].account_id in own:
-                del core.orders[order_id]
-            else:
-                kept_orders.append(order_id)
-        kept_trades: deque[int] = deque()
-        for trade_id in core.settled:
-            trade = core.trades[trade_id]
-            if trade.account_id in own and all(maker.account_id in own for maker in trade.makers):
-                del core.trades[trade_id]
-            else:
-                kept_trades.append(trade_id)
-        core.closed, core.settled = kept_orders, kept_trades
 
     def market_of(self, condition_id: str) -> MarketState:
         return self._markets[condition_id]
@@ -168,18 +145,18 @@ class VenueEngine:
 
     def load_state(self, kept: VenueEngineState) -> None:
         """Go on from what was kept, in the world of the same checkpoint. Raises SnapshotUnusable."""
-        core = self.engine.core = load(kept.engine, self.engine.core.settlement_policy).core
+        self.engine.continue_from(load(kept.engine))
         self.trades_of, self._count, self._last_ms = kept.trades_of, kept.count, kept.last_ms
         gone = {market.condition_id: market for market in kept.gone}
         self._markets, self._quotes = {}, {}
-        for condition_id in core.markets:
+        for condition_id in self.engine.condition_ids():
             market = self._world.register.markets_by_condition.get(condition_id) or gone[condition_id]
             shown, book = market.book, EngineBook()
             book.attach(self, market)
             book.bid_prices, book.bid_sizes = shown.bid_prices, shown.bid_sizes
             book.ask_prices, book.ask_sizes = shown.ask_prices, shown.ask_sizes
             self._markets[condition_id], market.book = market, book
-        for order in core.accounts[self.house].all_open():
+        for order in self.engine.open_orders(self.house):
             self._quotes.setdefault(order.condition_id, []).append(order)
 
     # What the world's own traders do
@@ -210,7 +187,8 @@ class VenueEngine:
         order = self._act(market, self.crowd, 0 if is_buy else 1, limit, size_micro, OrderType.FAK)
         notional = last = 0
         for trade_id in order.trade_ids or ():
-            trade = self.engine.core.trades[trade_id]
+            trade = self.engine.trade(trade_id)
+            assert trade is not None
             last = trade.price_micro if is_buy else MICRO - trade.price_micro
             notional += trade.size_micro * last // MICRO
         self._hear()
@@ -218,18 +196,15 @@ class VenueEngine:
 
     def _take_down(self, condition_id: str, now_ms: int) -> None:
         """End what the house shows. Nobody can ask for these orders again, so they are not kept as others are."""
-        core = self.engine.core
         for order in self._quotes.pop(condition_id, []):
             if order.status is OrderState.LIVE:
-                take_off(core, order, OrderState.CANCELED, now_ms)
-                core.closed.pop()
-                del core.orders[order.order_id]
+                self.engine.withdraw_order(order, now_ms)
 
     def _act(
         self, market: MarketState, account_id: str, token_index: int, price: int, size: int, order_type: OrderType
     ) -> Order:
         """Put an order of the world past the checks that only users face: it matches, and rests if it may."""
-        core, now_ms = self.engine.core, self.now_ms
+        now_ms = self.now_ms
         self._count += 1
         order_id = "0x" + hashlib.sha256(f"{self._world.seed}/{account_id}/{self._count}".encode()).hexdigest()
         order = Order(
@@ -250,9 +225,7 @@ class VenueEngine:
             False,
             0,
         )
-        core.orders[order_id] = order
-        account = core.accounts[account_id]
-        take(core, core.markets[market.condition_id], account, order, account.collateral, now_ms)
+        self.engine.insert(order, now_ms)
         return order
 
     # Keeping both in step
