@@ -67,4 +67,4 @@ def streaming_context(market_data: StaticMarketData, store: Store | None = None)
     """A context whose paper venue lets orders rest, and the stream that feeds it."""
     context, stream = context_over(market_data, store), FedStream(market_data)
     venue = PaperVenue(market_data, context.store, context.clock, stream)
-    return replace(context, venue=venue, resting=venue.resting, stream=stream), stream
+    return replace(context, venues={"paper": venue}, resting=venue.resting, stream=stream), stream

@@ -204,7 +204,14 @@ class Pair:
         # The exchange tells the print before the level.
         venue = PaperVenue(self.data, self.store, self.clock, stream, QueueModel(level_before_print_ms=0))
         self.context = TradingContext(
-            self.clock, SequenceIds(1), SequentialGather(), self.data, venue, self.store, {}, resting=venue.resting
+            self.clock,
+            SequenceIds(1),
+            SequentialGather(),
+            self.data,
+            {"paper": venue},
+            self.store,
+            {},
+            resting=venue.resting,
         )
 
     async def open(self) -> Pair:
@@ -284,7 +291,7 @@ class Pair:
                 return Outcome(True, text=placed.reason)
             fills = placed.trade.fills if placed.trade else ()
         else:
-            answer = await self.context.venue.submit(approved)
+            answer = await self.context.venues["paper"].submit(approved)
             await book_answer(self.context, approved, answer, signal)
             if isinstance(answer, Rejected):
                 return Outcome(True, text=answer.reason)

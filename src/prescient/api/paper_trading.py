@@ -121,7 +121,7 @@ async def status(context: TheContext, info: TheInfo) -> StatusAnswer:
         ),
         active_portfolios=len(active),
         open_positions=len(positions),
-        venue=context.venue.name,
+        venue=", ".join(context.venue_names),
         source=context.source,
     )
 

@@ -17,6 +17,7 @@ from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.trading.admin import (
     DEFAULT_STRATEGY,
+    DEFAULT_VENUE,
     PortfolioForm,
     archive_portfolio,
     change_portfolio,
@@ -36,6 +37,7 @@ class CreateForm(Form):
     strategy_type: Word = Field(DEFAULT_STRATEGY, description="GET /strategy/strategies lists them")
     strategy_config: FreeObject = Field(default_factory=dict, description="Keys: GET /strategy/strategies")
     current_balance: BalanceMicro | None = Field(None, description="May repeat initial_balance")
+    venue: Word = Field(DEFAULT_VENUE, description="Where it trades; GET /paper-trading/status lists them")
     schedule: Word = Field("", description="When the worker runs its cycles, such as 'every 1h'; empty for never")
 
     def portfolio_form(self) -> PortfolioForm:
@@ -48,6 +50,7 @@ class CreateForm(Form):
             current_balance_micro=self.current_balance,
             strategy_config=self.strategy_config,
             schedule=check_schedule(self.schedule),
+            venue=self.venue,
         )
 
 

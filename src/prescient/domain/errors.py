@@ -116,6 +116,24 @@ class VenueUnavailable(PrescientError):
     code = "venue_unavailable"
 
 
+class UnknownVenue(ConflictError):
+    """A portfolio names a venue that this installation does not have."""
+
+    code = "unknown_venue"
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(f"There is no venue {name!r} here. Venues: {', '.join(known)}.")
+
+
+class VenueElsewhere(ConflictError):
+    """Only another process of this installation holds this venue."""
+
+    code = "venue_elsewhere"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Venue {name!r} is held by the worker alone: start it with `prescient up` and ask there.")
+
+
 class StepUnavailable(PrescientError):
     """Another service of ours does not answer (HTTP 503)."""
 

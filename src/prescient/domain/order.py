@@ -58,12 +58,25 @@ class OrderIntent:
 
 
 @dataclass(frozen=True, slots=True)
+class Wire:
+    """What is sent for an order or request, committed before it leaves: looked up by its hash, never signed anew."""
+
+    order_hash: bytes
+    signed_body: bytes
+    salt: int
+
+
+@dataclass(frozen=True, slots=True)
 class ApprovedOrder:
-    """An intent that passed ``risk.check``, with the cash or shares reserved for it. Nothing else makes one."""
+    """An intent that passed ``risk.check``, with the cash or shares reserved for it. Nothing else makes one.
+
+    ``wire`` is what was committed to be sent for it; None before that, and at a venue that sends nothing.
+    """
 
     intent: OrderIntent
     reserved_cash_micro: int
     reserved_shares_micro: int
+    wire: Wire | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +144,18 @@ class Unknown:
 
 
 Submission = Accepted | Rejected | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """What became of an order is not known yet: neither traded nor refused. Its reservation stays until it is resolved.
+
+    ``code`` is ``outcome_unknown`` when the venue's answer was lost, ``group_suspended`` when it waits for such an answer
+    about another leg, else the code of the error that kept its answer from being booked.
+    """
+
+    code: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,57 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from prescient.domain.booking import OrderUpdate
-from prescient.domain.order import ApprovedOrder, Submission
-from prescient.domain.resting import RestingOrder
-from prescient.domain.stream import StreamEvent
+from prescient.domain.order import ApprovedOrder, Submission, Wire
+from prescient.domain.venue_answers import Cancellation, PositionOutcome, PositionRequest
 
 
 class Venue(Protocol):
-    """Takes approved orders and nothing else. One for paper, one for the real thing."""
+    """What every venue can do. Chosen by a portfolio's ``venue``; what happens to an order later is heard elsewhere.
 
-    name: str
+    Paper orders that rest are heard of through ``ports.paper``. Only ``prepare`` and ``prepare_request`` may raise. The
+    others never do for anything that the venue says or does not say: an answer that is lost, late or unreadable is
+    ``Unknown``. Cancellation is let through. Whoever calls takes any other exception for ``Unknown`` as well, because
+    something may have been sent (``trading.orders.submit.answer_of``).
+    """
+
+    @property
+    def name(self) -> str:
+        """As it stands in ``portfolios.venue``."""
+        ...
+
+    async def prepare(self, order: ApprovedOrder) -> Wire | None:
+        """Make what will be sent, to be committed before a byte leaves; None for a venue that sends nothing (paper).
+
+        Sends nothing itself. Raises VenueUnavailable when it lacks something that only the venue knows.
+        """
+        ...
 
     async def submit(self, order: ApprovedOrder) -> Submission:
-        """Send an order whose intent is committed. A lost answer is ``Unknown``, never an exception."""
+        """Send an order whose intent, and ``order.wire`` if it has one, are committed. Never raises: see above."""
+        ...
+
+    async def cancel(self, order: ApprovedOrder) -> Cancellation:
+        """Take an order off the book. Never raises: see above."""
+        ...
 
     async def resolve(self, order: ApprovedOrder) -> Submission:
-        """Find out what became of an order whose answer was lost. Never sends it again."""
+        """Find out what became of an order; never sends it again. Never raises: see above.
 
+        The answer holds all its fills so far. ``Rejected`` or an end without fills: it is not there and cannot come any
+        more. A venue that prepares orders takes one without ``order.wire`` for never sent.
+        """
+        ...
 
-class RestingVenue(Protocol):
-    """Where orders rest at a venue that fills them from what it is told. ``turn`` holds one market until all is booked."""
+    async def prepare_request(self, request: PositionRequest) -> Wire | None:
+        """As ``prepare``, for a change of positions."""
+        ...
 
-    def turn(self, condition_id: str) -> AbstractAsyncContextManager[None]: ...
+    async def merge(self, request: PositionRequest) -> PositionOutcome:
+        """Turn complete sets into dollars. Never raises: see above."""
+        ...
 
-    def condition_of(self, event: StreamEvent) -> str | None:
-        """The market with orders of ours that an event is about, or None: nobody needs to hear it."""
+    async def redeem(self, request: PositionRequest) -> PositionOutcome:
+        """Cash in shares of a resolved market. Never raises: see above."""
+        ...
 
-    def observe(self, event: StreamEvent) -> list[OrderUpdate]: ...
+    async def convert(self, request: PositionRequest) -> PositionOutcome:
+        """Turn NO shares of a negative-risk event into YES shares of its other markets. Never raises: see above."""
+        ...
 
-    def sweep(self, condition_id: str) -> list[OrderUpdate]:
-        """What has ended by itself: expired orders, and those that an order of ours came to (markets in ``waiting``)."""
+    async def resolve_request(self, request: PositionRequest) -> PositionOutcome:
+        """Find out what became of a request by its id; never sends it again. Never raises: see above.
 
-    def opened(self, order_id: str) -> list[OrderUpdate]:
-        """An accepted order is booked: from now on it may fill. Returns its end if it ended meanwhile."""
-
-    def cancel(self, order_id: str, reason: str) -> OrderUpdate | None:
-        """Take an order off the book for this reason; None if it does not rest here (any more)."""
-
-    def forget(self, order_id: str) -> None:
-        """Let go of an order whose booking failed."""
-
-    async def restore(self, kept: Sequence[tuple[ApprovedOrder, RestingOrder]]) -> None:
-        """Own what rests: hold exactly these orders from now on, with a gap before now, and take in others."""
-
-    def release(self) -> None:
-        """Own nothing any more, and take in nothing."""
-
-    def states(self) -> dict[str, RestingOrder]: ...
-    def waiting(self) -> set[str]: ...
-    async def tidy(self) -> None:
-        """Let go of the markets in which nothing rests any more."""
+        ``Rejected``: it did not happen and cannot happen any more.
+        """
+        ...

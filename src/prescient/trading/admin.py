@@ -19,6 +19,7 @@ BALANCE_MAX_MICRO = 1_000_000_000 * MICRO
 DEFAULT_NAME = "Default Portfolio"
 DEFAULT_BALANCE_MICRO = 10_000 * MICRO
 DEFAULT_STRATEGY = "majority"
+DEFAULT_VENUE = "paper"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +33,14 @@ class PortfolioForm:
     current_balance_micro: int | None = None
     strategy_config: dict[str, Any] = field(default_factory=dict)
     schedule: str = ""
+    venue: str = DEFAULT_VENUE
 
 
 async def create_portfolio(context: TradingContext, form: PortfolioForm) -> Portfolio:
-    """Check the form and create the portfolio with its opening entry. Raises InvalidRequest, ConflictError on a taken name."""
+    """Check the form and create the portfolio with its opening entry. Raises InvalidRequest, ConflictError on a taken name.
+
+    ``form.venue`` must be one that this installation has; it stays the portfolio's for good.
+    """
     if form.current_balance_micro not in (None, form.initial_balance_micro):
         raise InvalidRequest(
             "current_balance", "a new portfolio starts with its initial_balance; leave it out or make them equal"
@@ -45,13 +50,15 @@ async def create_portfolio(context: TradingContext, form: PortfolioForm) -> Port
     strategy = context.strategies.get(form.strategy_type)
     if strategy is None:
         raise InvalidRequest("strategy_type", f"must be one of {', '.join(sorted(context.strategies))}")
+    if form.venue not in context.venue_names:
+        raise InvalidRequest("venue", f"must be one of {', '.join(context.venue_names)}")
     new = NewPortfolio(
         name=_text("name", form.name, NAME_LENGTH_MAX, required=True),
         strategy_type=form.strategy_type,
         initial_balance_micro=form.initial_balance_micro,
         description=_text("description", form.description, DESCRIPTION_LENGTH_MAX),
         strategy_config=check(strategy, form.strategy_config),
-        venue=context.venue.name,
+        venue=form.venue,
         schedule=parse_schedule(form.schedule).text,
     )
     return await context.store.create_portfolio(new, context.clock.now())

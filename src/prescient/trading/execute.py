@@ -15,6 +15,7 @@ from prescient.domain.market import TradingRules
 from prescient.domain.order import ApprovedOrder, Refused, Rejected, Submission, Trade
 from prescient.domain.signal import Decision, Signal, Step
 from prescient.ports.context import TradingContext
+from prescient.ports.venue import Venue
 from prescient.trading.decide import strategy_of
 from prescient.trading.orders.approve import approve
 from prescient.trading.orders.book import book_answer
@@ -72,6 +73,7 @@ async def _execute(
         await context.store.portfolio(portfolio_id)
         return _report(portfolio_id, 0, [])
     portfolio = await context.store.portfolio(portfolio_id)
+    venue = context.venue_of(portfolio)
     config = complete(strategy_of(context, portfolio), portfolio.strategy_config)
     # No order is sent beyond the cycle's last, so no rules are asked for there either.
     within = signals[: config["max_trades_per_cycle"]]
@@ -88,7 +90,7 @@ async def _execute(
         if len(refusals) == len(unit):
             refused += refusals
         else:
-            tasks.append(partial(_trade_unit, context, cycle_id, unit, rules))
+            tasks.append(partial(_trade_unit, context, venue, cycle_id, unit, rules))
     await _explain(context, cycle_id, refused)
     outcomes: list[list[Outcome]] = await context.gather(tasks, ORDERS_AT_ONCE)
     return _report(portfolio_id, len(signals), [*refused, *(pair for answered in outcomes for pair in answered)])
@@ -105,6 +107,7 @@ async def _approve(
 
 async def _trade_unit(
     context: TradingContext,
+    venue: Venue,
     cycle_id: str,
     unit: list[tuple[Signal, ApprovedOrder | Refused]],
     rules: dict[str, TradingRules],
@@ -119,7 +122,7 @@ async def _trade_unit(
             continue
         answer: Submission = Rejected("group_leg_failed", "another leg of the same set was not filled")
         if not broken:
-            answer = await context.venue.submit(approved)
+            answer = await venue.submit(approved)
         outcome = await book_answer(context, approved, answer, signal)
         outcomes.append((signal, outcome))
         if isinstance(outcome, Trade):

@@ -45,8 +45,11 @@ async def resolve_orders(context: TradingContext, portfolio_id: int) -> list[str
     """
     waiting = [order for order in await _unanswered(context.store) if order.intent.portfolio_id == portfolio_id]
     resolved: list[str] = []
+    if not waiting:
+        return resolved
+    venue = context.venue_of(await context.store.portfolio(portfolio_id))
     for order in waiting:
-        answer = await context.venue.resolve(order)
+        answer = await venue.resolve(order)
         if isinstance(answer, Unknown):
             continue
         (signal,) = await context.store.signals(signal_ids=[order.intent.signal_id])

@@ -19,14 +19,14 @@ from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Signal
 from prescient.domain.stream import StreamEvent
+from prescient.domain.venue_answers import Canceled
 from prescient.ports.context import TradingContext
-from prescient.ports.venue import RestingVenue
+from prescient.ports.paper import RestingVenue
 from prescient.trading.orders.approve import approve_intent
 from prescient.trading.orders.book import book_answer, book_matched
 
 # Orders that no cycle decided on stand under this name.
 BY_HAND = "by_hand"
-ON_REQUEST = "canceled on request"
 PORTFOLIO_NOT_ACTIVE = "the portfolio trades no more"
 
 
@@ -114,7 +114,8 @@ async def place_limit(context: TradingContext, form: LimitForm) -> PlacedOrder |
 async def send(context: TradingContext, order: ApprovedOrder, signal: Signal) -> PlacedOrder | Refused:
     """Send an approved order that may rest and book the answer; from then on it may fill."""
     resting, order_id = _resting_of(context), order.intent.order_id
-    answer = await context.venue.submit(order)
+    venue = context.venue_of(await context.store.portfolio(order.intent.portfolio_id))
+    answer = await venue.submit(order)
     try:
         outcome = await book_answer(context, order, answer, signal)
     except BaseException:
@@ -158,18 +159,34 @@ async def sweep(context: TradingContext) -> list[OrderUpdate]:
     return ended
 
 
-async def cancel_order(context: TradingContext, order_id: str, reason: str = ON_REQUEST) -> OrderUpdate:
-    """Take one resting order off and give back what is reserved for it. Raises OrderNotOpen."""
+async def cancel_order(context: TradingContext, order_id: str) -> OrderUpdate:
+    """Have the venue take one resting order off, and give back what is reserved for it. Raises OrderNotOpen."""
     resting = _resting_of(context)
-    state = resting.states().get(order_id)
-    if state is None:
+    order = next((kept for kept, _ in await context.store.resting_orders() if kept.intent.order_id == order_id), None)
+    if order is None or order_id not in resting.states():
         raise OrderNotOpen(order_id)
-    async with resting.turn(state.condition_id):
-        update = resting.cancel(order_id, reason)
-        if update is None:
+    venue = context.venue_of(await context.store.portfolio(order.intent.portfolio_id))
+    async with resting.turn(order.intent.condition_id):
+        if not isinstance(await venue.cancel(order), Canceled):
             raise OrderNotOpen(order_id)
+        return await _book_end(context, order.intent.condition_id, order_id)
+
+
+async def _end_order(context: TradingContext, state: RestingOrder, reason: str) -> OrderUpdate:
+    """End an order as the venue would have, which tells nobody so. Raises OrderNotOpen."""
+    resting = _resting_of(context)
+    async with resting.turn(state.condition_id):
+        if not resting.cancel(state.order_id, reason):
+            raise OrderNotOpen(state.order_id)
+        return await _book_end(context, state.condition_id, state.order_id)
+
+
+async def _book_end(context: TradingContext, condition_id: str, order_id: str) -> OrderUpdate:
+    """Book all that has ended in a market, and return what became of one order."""
+    updates = _resting_of(context).sweep(condition_id)
+    for update in updates:
         await _book(context, update)
-    return update
+    return next(update for update in updates if update.order.intent.order_id == order_id)
 
 
 async def cancel_stranded(context: TradingContext) -> list[OrderUpdate]:
@@ -189,7 +206,7 @@ async def cancel_stranded(context: TradingContext) -> list[OrderUpdate]:
         if end is None and state.portfolio_id in active:
             continue
         try:
-            ended.append(await cancel_order(context, state.order_id, end.text if end else PORTFOLIO_NOT_ACTIVE))
+            ended.append(await _end_order(context, state, end.text if end else PORTFOLIO_NOT_ACTIVE))
         except OrderNotOpen:
             # Filled, or cancelled by hand, since we looked.
             continue

@@ -161,7 +161,7 @@ def small_context(
         ids=SequenceIds(7),
         gather=ConcurrentGather(),
         market_data=data,
-        venue=venue,
+        venues={"paper": venue},
         store=kept,
         strategies={strategy.name: strategy for strategy in BUILT_IN},
         source="small world",

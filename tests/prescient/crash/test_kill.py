@@ -65,7 +65,8 @@ def deadly_venue(number: int, *, after: bool) -> Callable[[TradingContext], Any]
     """A wiring whose venue kills its own process around one order."""
 
     def wire(context: TradingContext) -> Any:
-        object.__setattr__(context, "venue", Tripwire(context.venue, "submit", die, number=number, after=after))
+        wired = Tripwire(context.venues["paper"], "submit", die, number=number, after=after)
+        object.__setattr__(context, "venues", {"paper": wired})
         return context.store
 
     return wire

@@ -138,7 +138,7 @@ class House:
             ids=SequenceIds(self.seed),
             gather=ConcurrentGather(),
             market_data=RecentMarketData(data, self.clock),
-            venue=PaperVenue(data, store, self.clock),
+            venues={"paper": PaperVenue(data, store, self.clock)},
             store=store,
             strategies={strategy.name: strategy for strategy in BUILT_IN},
         )

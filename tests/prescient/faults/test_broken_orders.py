@@ -41,8 +41,8 @@ async def sets_context(store: Store, error: BaseException) -> tuple[TradingConte
     data = crossed_market()
     sound = context_over(data, store)
     await create_portfolio(sound, PortfolioForm("Sets", 10_000 * MICRO, "complete_set"))
-    venue: Any = Tripwire(sound.venue, "submit", fails_with(error), number=2, after=False)
-    return replace(sound, venue=venue), context_over(data, store)
+    venue: Any = Tripwire(sound.venues["paper"], "submit", fails_with(error), number=2, after=False)
+    return replace(sound, venues={"paper": venue}), context_over(data, store)
 
 
 async def legs(store: Store) -> list[tuple[Side, int]]:
@@ -77,9 +77,9 @@ async def test_selling_a_leg_back_is_tried_again_when_that_breaks_off_too(store:
     broken, sound = await sets_context(store, asyncio.CancelledError())
     with pytest.raises(asyncio.CancelledError):
         await run(broken, "broken")
-    away: Any = Tripwire(sound.venue, "submit", fails_with(VenueUnavailable("away")), after=False)
+    away: Any = Tripwire(sound.venues["paper"], "submit", fails_with(VenueUnavailable("away")), after=False)
     # The venue is away: the set stays as it is, still known as broken, and start-up goes on.
-    resolved, _ = await recover(replace(sound, venue=away))
+    resolved, _ = await recover(replace(sound, venues={"paper": away}))
     assert resolved == []
     assert len(await store.open_orders()) == 2
     # The market is held, so nothing new is decided on; the execution puts the set right before anything else.

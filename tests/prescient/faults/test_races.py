@@ -131,9 +131,9 @@ async def test_recovery_leaves_the_orders_of_a_running_execution_alone(store: St
         assert await store.open_orders()
         found.append(await recover(house.context))
 
-    wired = Tripwire(house.context.venue, "submit", recover_now, number=2, after=False)
+    wired = Tripwire(house.context.venues["paper"], "submit", recover_now, number=2, after=False)
     house.live_in(house.world, store)
-    object.__setattr__(house.context, "venue", wired)
+    object.__setattr__(house.context, "venues", {"paper": wired})
     report = await house.cycle(1)
     assert found == [([], [])]
     assert report.total(Step.EXECUTE).count_out == 4

@@ -107,7 +107,7 @@ class Simulation:
             ids=SequenceIds(seed),
             gather=SequentialGather(),
             market_data=RecentMarketData(self.data, self.clock),
-            venue=PaperVenue(self.data, self.store, self.clock),
+            venues={"paper": PaperVenue(self.data, self.store, self.clock)},
             store=self.store,
             strategies={strategy.name: strategy for strategy in BUILT_IN},
         )

@@ -106,7 +106,7 @@ async def test_a_whole_cycle_counts_what_the_raw_json_holds(
         ids=SequenceIds(1),
         gather=SequentialGather(),
         market_data=data,
-        venue=PaperVenue(data, store, clock),
+        venues={"paper": PaperVenue(data, store, clock)},
         store=store,
         strategies={strategy.name: strategy for strategy in BUILT_IN},
     )

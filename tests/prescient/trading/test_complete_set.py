@@ -70,7 +70,7 @@ class SecondLegFails:
 
 async def test_a_lone_leg_is_sold_back() -> None:
     context = context_over(crossed_market())
-    context = replace(context, venue=SecondLegFails(context.venue))
+    context = replace(context, venues={"paper": SecondLegFails(context.venues["paper"])})
     portfolio_id = await portfolio_of(context, strategy_type="complete_set")
     report = await run(context)
     assert await context.store.positions(portfolio_id) == []

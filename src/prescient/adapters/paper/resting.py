@@ -188,11 +188,14 @@ class PaperResting:
                 update = self._end(state, SELF_MATCH)
                 self._ended.setdefault(intent.condition_id, []).append(update)
 
-    def cancel(self, order_id: str, reason: str) -> OrderUpdate | None:
+    def cancel(self, order_id: str, reason: str) -> bool:
+        """Take an order off the book, to be told by the next ``sweep``; False if it does not rest here (any more)."""
         order = self._orders.get(order_id)
         if order is None or not self._queues[order.intent.condition_id].is_open(order_id):
-            return None
-        return self._end(self._queues[order.intent.condition_id].orders[order_id], reason)
+            return False
+        update = self._end(self._queues[order.intent.condition_id].orders[order_id], reason)
+        self._ended.setdefault(order.intent.condition_id, []).append(update)
+        return True
 
     def forget(self, order_id: str) -> None:
         order = self._orders.pop(order_id, None)

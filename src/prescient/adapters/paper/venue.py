@@ -17,8 +17,10 @@ from polymarket_kit.rules import killed, refuse_at_book
 from polymarket_kit.values import micro_to_text
 from prescient.adapters.paper.resting import PaperResting
 from prescient.adapters.paper.taken import Taken
+from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.order import Accepted, ApprovedOrder, Consumption, OrderIntent, OrderStatus, Rejected, Submission
+from prescient.domain.venue_answers import Canceled, Cancellation, Done, NotCanceled, PositionOutcome, PositionRequest
 from prescient.paper_matching.book import Walk, book_side, walk, with_taken, without_own
 from prescient.paper_matching.queue_model import QueueModel
 from prescient.paper_matching.signed import LIMIT_TYPES, amounts_of, limit_of, refuse_intent
@@ -28,6 +30,7 @@ from prescient.ports.store import Store
 
 # The venue holds marketable orders of flagged markets for 50 ms (since 2026-08-17) and cannot be asked to cancel them.
 TAKER_DELAY_S = 0.05
+ON_REQUEST = "canceled on request"
 # By the standard library: where nobody wants the details they cost nothing and print nothing.
 detail = logging.getLogger("prescient.adapters.paper")
 
@@ -41,6 +44,10 @@ NOT_OPEN = Rejected(
     "not_open",
     "the process that keeps resting orders is starting or is another one; try again in a few seconds",
 )
+
+
+# What the chain would ask and take is not simulated.
+CONTRACTS = (("contracts", "done at once, without gas, limits of the relayer or a failed transaction"),)
 
 
 class Found(NamedTuple):
@@ -74,9 +81,16 @@ class PaperVenue:
         # same shares as free.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
+    async def prepare(self, order: ApprovedOrder) -> None:
+        """Nothing is sent, so nothing is signed: the intent, committed once, is all there is."""
+
     async def submit(self, order: ApprovedOrder) -> Submission:
         """Check the rules, wait out the taker delay, walk the book that is there then."""
-        outcome = await self._submit(order)
+        try:
+            outcome = await self._submit(order)
+        except VenueUnavailable as error:
+            # Only the market was asked, and nothing was taken: this order is not placed, for certain.
+            return Rejected(error.code, str(error))
         if detail.isEnabledFor(logging.DEBUG):
             _trace(order, outcome)
         return outcome
@@ -152,6 +166,33 @@ class PaperVenue:
         if not found.walk.fills or (order.intent.order_type is OrderType.FOK and not found.walk.complete):
             return _rejected(killed(order.intent.order_type))
         return self._take(order, book, found, delay_s)
+
+    async def cancel(self, order: ApprovedOrder) -> Cancellation:
+        """Take a resting order off; its end is told by the next ``sweep`` of its market."""
+        if self.resting is not None and self.resting.cancel(order.intent.order_id, ON_REQUEST):
+            return Canceled()
+        return NotCanceled("the order does not rest (any more): it is filled, ended, or was never placed")
+
+    async def prepare_request(self, request: PositionRequest) -> None:
+        """As ``prepare``."""
+
+    async def merge(self, request: PositionRequest) -> PositionOutcome:
+        """Done at once by the contracts' rules."""
+        return Done(request.gained, model=CONTRACTS)
+
+    async def redeem(self, request: PositionRequest) -> PositionOutcome:
+        """Done at once by the contracts' rules."""
+        return Done(request.gained, model=CONTRACTS)
+
+    async def convert(self, request: PositionRequest) -> PositionOutcome:
+        """Done at once by the contracts' rules."""
+        return Done(request.gained, model=CONTRACTS)
+
+    async def resolve_request(self, request: PositionRequest) -> PositionOutcome:
+        """On paper a request happens only when it is booked, so one without a booking never happened."""
+        return Rejected(
+            "not_done", "the process ended before it was booked; on paper it happens only when it is booked"
+        )
 
     async def resolve(self, order: ApprovedOrder) -> Submission:
         """A paper fill exists only once it is booked, so an order without a booking was never filled."""

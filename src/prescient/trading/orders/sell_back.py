@@ -36,5 +36,6 @@ async def sell_back(
     approved = await approve(context, back, SELL_BACK_CONFIG, rules)
     if isinstance(approved, Refused):
         return back, replace(approved, code=f"unwind_{approved.code}")
-    sold = await book_answer(context, approved, await context.venue.submit(approved), back)
+    venue = context.venue_of(await context.store.portfolio(signal.portfolio_id))
+    sold = await book_answer(context, approved, await venue.submit(approved), back)
     return back, replace(sold, code=f"unwind_{sold.code}") if isinstance(sold, Refused) else sold
