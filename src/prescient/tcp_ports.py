@@ -8,24 +8,9 @@ from collections.abc import Mapping
 
 import psutil
 
-from polymarket_kit.errors import PrescientError
 from prescient.service_table import LOOPBACK
 
 PROBE_TIMEOUT_S = 1.0
-
-
-class PortTaken(PrescientError):
-    """Another process listens on one of our ports. ``holder`` says which, as far as the system tells."""
-
-    code = "port_taken"
-
-    def __init__(self, host: str, port: int, holder: str) -> None:
-        super().__init__(
-            f"Address already in use: {host}:{port} is held by {holder}. Stop it (`prescient down` if it is ours), "
-            "or use other ports: PRESCIENT_PORT_SHIFT=100."
-        )
-        self.port = port
-        self.holder = holder
 
 
 def taken_ports(wanted: Mapping[str, int]) -> dict[str, int]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import filelock
 import structlog
 
-from polymarket_kit.errors import InvalidRequest, PrescientError
+from polymarket_kit.errors import ExitCode, InvalidRequest, PrescientError
 from practice_exchange.app.checkpoint import checkpoint_path, kept_world, read_checkpoint
 from practice_exchange.app.process import PortTaken, tune_garbage_collection
 from practice_exchange.app.recorded import Catalogue
@@ -30,6 +30,7 @@ class WorldInUse(PrescientError):
     """Another process keeps the same world; two would write over each other's checkpoints."""
 
     code = "already_running"
+    exit_code = ExitCode.REFUSED
 
 
 async def run_practice(

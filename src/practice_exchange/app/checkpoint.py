@@ -16,6 +16,7 @@ class CheckpointRefused(PrescientError):
     """A checkpoint exists but cannot be continued; starting anew would run the world's time back."""
 
     code = "practice_checkpoint"
+    permanent = True
 
     def __init__(self, path: Path, error: Exception) -> None:
         super().__init__(

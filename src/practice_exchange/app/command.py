@@ -9,14 +9,9 @@ from typing import Annotated
 
 import typer
 
-from polymarket_kit.errors import InvalidRequest, PrescientError
+from polymarket_kit.errors import ExitCode, PrescientError
 from practice_exchange.app.settings import ExchangeSettings, Opening
 
-FAILURE, USAGE, REFUSED = 1, 2, 4
-# Under a supervisor: another try would end the same way (sysexits.h: EX_CONFIG).
-EXIT_PERMANENT = 78
-PERMANENT_CODES = frozenset({"invalid_request", "practice_checkpoint", "catalogue_unreadable"})
-REFUSED_CODES = frozenset({"already_running", "port_taken"})
 # Set by a supervisor, which holds the other end of our standard input for as long as it lives.
 SUPERVISED_VARIABLE = "PRESCIENT_SUPERVISED"
 
@@ -60,7 +55,7 @@ def practice(
     except PrescientError as error:
         # One line for people, at the very end of the error log, where a supervisor looks for it.
         sys.stderr.write(f"{error}\n")
-        sys.exit(EXIT_PERMANENT if supervised and error.code in PERMANENT_CODES else exit_code_of(error))
+        sys.exit(ExitCode.PERMANENT if supervised and error.permanent else error.exit_code)
 
 
 def _run(opening: Opening, *, as_json: bool, introduce: bool) -> None:
@@ -93,13 +88,7 @@ class SettingsWrong(PrescientError):
     """The environment or ``.env`` holds a value that cannot be used."""
 
     code = "settings_wrong"
-
-
-def exit_code_of(error: PrescientError) -> int:
-    """Map an error to an exit code as the `prescient` command does (docs/cli.md)."""
-    if error.code in REFUSED_CODES:
-        return REFUSED
-    return USAGE if isinstance(error, InvalidRequest | SettingsWrong) else FAILURE
+    exit_code = ExitCode.USAGE
 
 
 def main() -> None:

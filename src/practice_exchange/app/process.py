@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from polymarket_kit.errors import PrescientError
+from polymarket_kit.errors import ExitCode, PrescientError
 
 LAST_GRACE_S = 5.0
 # Orders live long, and each makes few objects: walking them seldom gives a tenth more messages (bench/matching.py).
@@ -29,6 +29,7 @@ class PortTaken(PrescientError):
     """Another process listens on the exchange's port."""
 
     code = "port_taken"
+    exit_code = ExitCode.REFUSED
 
     def __init__(self, host: str, port: int) -> None:
         super().__init__(

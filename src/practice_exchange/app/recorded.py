@@ -27,6 +27,7 @@ class CatalogueUnreadable(PrescientError):
     """A recorded file is missing or of no known shape; the message names the file."""
 
     code = "catalogue_unreadable"
+    permanent = True
 
 
 class _Pile:

@@ -6,7 +6,7 @@ No call is repeated: whether a step ran is not known when its answer is lost, an
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
@@ -15,7 +15,7 @@ import msgspec
 from polymarket_kit.errors import PrescientError
 from polymarket_kit.values import micro_to_text, parse_micro
 from prescient.domain.cycle import StepReport
-from prescient.domain.errors import StepUnavailable
+from prescient.domain.errors import StepUnavailable, error_from_answer
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Step
 from prescient.service_table import CYCLE_TIMEOUT_S, EVENTS, MARKETS, PAPER_TRADING, STRATEGY, Service
@@ -169,20 +169,11 @@ def _error_of(service: str, url: str, status: int, body: bytes) -> PrescientErro
         problem = msgspec.json.decode(body, type=_Problem)
     except msgspec.MsgspecError:
         return StepUnavailable(_not_ours(service, url, status))
-    kind = next((found for found in _kinds(PrescientError) if found.code == problem.code), None)
-    if kind is None:
-        return StepUnavailable(f"The {service} service failed: {problem.detail}")
-    error = kind.__new__(kind)
-    # The constructors compose the message from parts; here it has been composed already.
-    Exception.__init__(error, problem.detail)
-    for name in ("field", "cycle_id", "portfolio_id"):
-        value = getattr(problem, name)
-        if value is not None:
-            setattr(error, name, value)
-    return error
-
-
-def _kinds(root: type[PrescientError]) -> Iterator[type[PrescientError]]:
-    yield root
-    for kind in root.__subclasses__():
-        yield from _kinds(kind)
+    error = error_from_answer(
+        problem.code,
+        problem.detail,
+        field=problem.field,
+        cycle_id=problem.cycle_id,
+        portfolio_id=problem.portfolio_id,
+    )
+    return error or StepUnavailable(f"The {service} service failed: {problem.detail}")

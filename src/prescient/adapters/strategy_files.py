@@ -23,6 +23,7 @@ class StrategyFileError(PrescientError):
     """A strategy file cannot be used; the message names the file and what it lacks."""
 
     code = "strategy_file"
+    permanent = True
 
 
 def load_strategies(paths: str) -> list[Strategy]:

@@ -17,8 +17,8 @@ from uvicorn.config import Config
 
 from polymarket_kit.errors import PrescientError
 from prescient.api.protocol import DeadlineProtocol
+from prescient.domain.errors import PortTaken
 from prescient.service_table import LOOPBACK
-from prescient.tcp_ports import PortTaken
 
 log = structlog.get_logger(__name__)
 

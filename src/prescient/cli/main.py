@@ -10,7 +10,6 @@ import typer
 from polymarket_kit.errors import PrescientError
 from prescient import __version__
 from prescient.cli import cycle, database, doctor, order, portfolio, reading, running, serving, status
-from prescient.cli.exits import exit_code_of
 from prescient.cli.output import print_error
 
 app = typer.Typer(
@@ -57,4 +56,4 @@ def main() -> None:
         app()
     except PrescientError as error:
         print_error(str(error))
-        sys.exit(exit_code_of(error))
+        sys.exit(error.exit_code)

@@ -8,16 +8,24 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from polymarket_kit.errors import InvalidRequest, PrescientError
+from polymarket_kit.errors import ExitCode, InvalidRequest, PrescientError
 from prescient.service_table import LOOPBACK
 
 TIMEOUT_S = 30.0
+EXIT_CODES = {
+    401: ExitCode.REFUSED,
+    403: ExitCode.REFUSED,
+    404: ExitCode.NOT_FOUND,
+    409: ExitCode.REFUSED,
+    422: ExitCode.USAGE,
+}
 
 
 class ServiceAway(PrescientError):
     """Nothing listens on the service's port, or it went away in the middle of its answer."""
 
     code = "not_running"
+    exit_code = ExitCode.NOT_RUNNING
 
 
 class ServiceError(PrescientError):
@@ -31,6 +39,7 @@ class ServiceError(PrescientError):
             )
         )
         self.status = status
+        self.exit_code = EXIT_CODES.get(status, ExitCode.FAILURE)
         self.code = str(body.get("code") or "error")
         self.body = dict(body)
 

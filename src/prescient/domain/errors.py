@@ -5,13 +5,14 @@ Every message says what was wrong and what to do. One table in the API maps them
 
 from __future__ import annotations
 
-from polymarket_kit.errors import InvalidRequest, PrescientError
+from polymarket_kit.errors import ExitCode, InvalidRequest, PrescientError
 
 
 class NotFoundError(PrescientError):
     """Something named in the request does not exist (HTTP 404)."""
 
     code = "not_found"
+    exit_code = ExitCode.NOT_FOUND
 
 
 class PortfolioNotFound(NotFoundError):
@@ -28,6 +29,7 @@ class ConflictError(PrescientError):
     """The request is well formed but the present state refuses it (HTTP 409)."""
 
     code = "conflict"
+    exit_code = ExitCode.REFUSED
 
 
 class PortfolioNotActive(ConflictError):
@@ -144,3 +146,60 @@ class InvariantBroken(PrescientError):
     """Our own books do not agree with themselves: money stops until a person has looked (HTTP 500)."""
 
     code = "invariant_broken"
+
+
+class PortTaken(PrescientError):
+    """Another process listens on one of our ports. ``holder`` says which, as far as the system tells."""
+
+    code = "port_taken"
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, host: str, port: int, holder: str, wanted_for: str = "") -> None:
+        wanted = f", wanted for {wanted_for}," if wanted_for else ""
+        super().__init__(
+            f"Address already in use: {host}:{port}{wanted} is held by {holder}. Stop it (`prescient down` if it is ours), "
+            "or use other ports: PRESCIENT_PORT_SHIFT=100."
+        )
+        self.port = port
+        self.holder = holder
+
+
+# Every error that one of our services may answer another with, by its code.
+BY_CODE: dict[str, type[PrescientError]] = {
+    kind.code: kind
+    for kind in (
+        PrescientError,
+        InvalidRequest,
+        NotFoundError,
+        PortfolioNotFound,
+        ConflictError,
+        PortfolioNotActive,
+        NoActivePortfolios,
+        CycleAlreadyRunning,
+        CycleInterrupted,
+        ExecutionRunning,
+        PositionMoved,
+        IdempotencyKeyReused,
+        StoreUnavailable,
+        VenueUnavailable,
+        StepUnavailable,
+        InvariantBroken,
+        PortTaken,
+    )
+}
+
+
+def error_from_answer(code: str, message: str, **named: object) -> PrescientError | None:
+    """Return the error that a service answered with, or None for a code that is not in the table.
+
+    ``named`` are its other attributes, such as ``cycle_id``; those that are None are left out.
+    """
+    kind = BY_CODE.get(code)
+    if kind is None:
+        return None
+    # Without the constructor: it composes the message from parts, and here it has been composed already.
+    error = kind.__new__(kind, message)
+    for name, value in named.items():
+        if value is not None:
+            setattr(error, name, value)
+    return error

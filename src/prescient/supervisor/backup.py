@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from polymarket_kit.errors import InvalidRequest, PrescientError
+from polymarket_kit.errors import ExitCode, InvalidRequest, PrescientError
 from prescient import wiring
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import CASH, RESERVED, USD
@@ -44,6 +44,7 @@ class ServicesRunning(PrescientError):
     """A restore must not change the ground under a running system."""
 
     code = "services_running"
+    exit_code = ExitCode.REFUSED
 
     def __init__(self) -> None:
         super().__init__("Prescient is running on this home. Stop it first: prescient down")
@@ -53,6 +54,7 @@ class BackupOfOtherSource(PrescientError):
     """The backup was made of another source of markets than the database it should replace."""
 
     code = "other_source"
+    exit_code = ExitCode.REFUSED
 
     def __init__(self, backup: Path, held: str, wanted: str) -> None:
         super().__init__(
@@ -65,6 +67,7 @@ class NothingToBackUp(PrescientError):
     """Nothing was ever started on this home."""
 
     code = "nothing_to_back_up"
+    exit_code = ExitCode.NOT_RUNNING
 
     def __init__(self, home: Path) -> None:
         super().__init__(f"Nothing to back up yet in {home}; start with prescient up (or make run).")

@@ -12,8 +12,6 @@ from typing import Any
 PLAN_VARIABLE = "PRESCIENT_PLAN"
 # Set for every child: it then reads its standard input as the line on which its supervisor lives.
 SUPERVISED_VARIABLE = "PRESCIENT_SUPERVISED"
-# A child ends with this when another try would end the same way (sysexits.h: EX_CONFIG).
-EXIT_HOPELESS = 78
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import psutil
 
+from polymarket_kit.errors import ExitCode
 from prescient.supervisor.home import ChildState, ProcessMark
 from prescient.supervisor.log_files import open_log, rotate, tail
-from prescient.supervisor.plan import EXIT_HOPELESS, SUPERVISED_VARIABLE, ChildPlan
+from prescient.supervisor.plan import SUPERVISED_VARIABLE, ChildPlan
 from prescient.supervisor.restarts import Restarts
 from prescient.tcp_ports import answers
 
@@ -89,7 +90,7 @@ class SupervisedProcess:
         if code is None:
             return ""
         self._close_parent_pipe()
-        if code == EXIT_HOPELESS:
+        if code == ExitCode.PERMANENT:
             self.given_up = f"The {self.plan.name} process cannot run:\n{tail(self.stderr_log, 3)}"
             return self.given_up
         return self._died(f"by signal {-code}" if code < 0 else f"with exit code {code}", now_s)

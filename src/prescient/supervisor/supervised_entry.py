@@ -7,19 +7,10 @@ import signal
 import sys
 import threading
 
-from polymarket_kit.errors import PrescientError
-from prescient.supervisor.plan import EXIT_HOPELESS, SUPERVISED_VARIABLE
+from polymarket_kit.errors import ExitCode, PrescientError
+from prescient.supervisor.plan import SUPERVISED_VARIABLE
 
 LAST_GRACE_S = 5.0
-# Errors that the next start would meet again: only a person can help.
-HOPELESS = frozenset(
-    {
-        "schema_too_new",
-        "invalid_request",
-        "strategy_file",
-        "other_source",
-    }
-)
 
 
 class ParentPipe:
@@ -83,7 +74,7 @@ def main(role: str) -> int:
     except PrescientError as error:
         # One line for people, at the very end of the error log, where the supervisor looks for it.
         sys.stderr.write(f"{error}\n")
-        return EXIT_HOPELESS if error.code in HOPELESS else 1
+        return ExitCode.PERMANENT if error.permanent else ExitCode.FAILURE
 
 
 if __name__ == "__main__":

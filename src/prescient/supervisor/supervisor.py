@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from types import FrameType
 
+from polymarket_kit.errors import ExitCode
 from prescient.supervisor.database import DatabaseProcess
 from prescient.supervisor.home import ChildState, Home, ProcessMark, RunState, end_leftovers
 from prescient.supervisor.log_files import open_log, rotate
@@ -22,7 +23,6 @@ from prescient.supervisor.process import SupervisedProcess, children_environment
 from prescient.supervisor.startup_message import already_running, greeting
 from prescient.tcp_ports import taken_message, taken_ports
 
-EXIT_OK, EXIT_FAILURE, EXIT_REFUSED = 0, 1, 4
 TICK_S = 0.1
 STARTING_TICK_S = 0.02
 READY_TIMEOUT_S = 120.0
@@ -54,12 +54,12 @@ class Supervisor:
         try:
             if not self._home.try_lock(LOCK_PATIENCE_S):
                 self._say(already_running(self._home.folder, self._home.read_state()))
-                return EXIT_REFUSED
+                return ExitCode.REFUSED
         except OSError as error:
             self._say(
                 f"Cannot write to {self._home.folder} ({error.strerror}). Set PRESCIENT_HOME to a folder of your own."
             )
-            return EXIT_FAILURE
+            return ExitCode.FAILURE
         try:
             return self._run_locked()
         finally:
@@ -83,7 +83,7 @@ class Supervisor:
         taken = taken_ports(self._ports_to_check())
         if taken:
             self._say(taken_message(taken))
-            return EXIT_REFUSED
+            return ExitCode.REFUSED
         if self._plan.choice is not None:
             self._home.keep_choice(self._plan.choice)
         try:
@@ -99,7 +99,7 @@ class Supervisor:
             stopped_well = self._stop()
         if failure:
             self._say(failure)
-        return EXIT_FAILURE if failure or not stopped_well else EXIT_OK
+        return ExitCode.FAILURE if failure or not stopped_well else ExitCode.OK
 
     def _clear_leftovers(self) -> None:
         """After a supervisor that was killed its children end by themselves; whoever does not is ended here."""

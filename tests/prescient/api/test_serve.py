@@ -17,10 +17,9 @@ from prescient.api.background import Running
 from prescient.api.protocol import DeadlineProtocol
 from prescient.api.serve import ServiceDidNotStart, holder_of, serve_apps
 from prescient.domain.cycle import CycleRequest
-from prescient.domain.errors import StoreUnavailable
+from prescient.domain.errors import PortTaken, StoreUnavailable
 from prescient.ports.context import TradingContext
 from prescient.service_table import SERVICE_NAMES
-from prescient.tcp_ports import PortTaken
 from prescient.trading.local_steps import LocalCycleSteps
 from tests.conftest import free_port
 from tests.prescient.api.conftest import PORTFOLIO

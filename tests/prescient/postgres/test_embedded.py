@@ -14,7 +14,8 @@ import psutil
 import pytest
 
 from prescient.adapters.postgres.server.embedded import EmbeddedPostgres, connection_of, psql_path
-from prescient.adapters.postgres.server.types import AlreadyRunning, ConnectionInfo, PortTaken, StartTimedOut
+from prescient.adapters.postgres.server.types import AlreadyRunning, ConnectionInfo, StartTimedOut
+from prescient.domain.errors import PortTaken
 from tests.prescient.postgres.servers import POSIX_ONLY, Servers, free_port, query, server_processes, wait_until_gone
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from practice_exchange.app.command import PERMANENT_CODES
+from practice_exchange.app.checkpoint import CheckpointRefused
 from practice_exchange.app.recorded import CatalogueUnreadable
 from practice_exchange.app.server import PracticeServer
 from practice_exchange.world.world import World
@@ -21,7 +21,6 @@ from prescient.adapters.postgres.source import OtherSource, claim_source, record
 from prescient.domain.portfolio import NewPortfolio
 from prescient.settings import Settings
 from prescient.supervisor.backup import BackupOfOtherSource, back_up, restore
-from prescient.supervisor.supervised_entry import HOPELESS
 from tests.postgres_fixture import PostgresServer
 from tests.prescient.contract.store_examples import NOW, USD
 from tests.running import free_shift
@@ -125,8 +124,8 @@ def test_a_backup_of_another_source_is_restored_only_when_told(
 
 
 def test_a_child_that_meets_another_source_is_not_started_again() -> None:
-    assert OtherSource.code in HOPELESS
-    assert {CatalogueUnreadable.code, "practice_checkpoint"} <= PERMANENT_CODES
+    assert OtherSource.permanent
+    assert CatalogueUnreadable.permanent and CheckpointRefused.permanent
 
 
 def test_the_command_line_says_it_in_one_line(empty_dsn: str, tmp_path: Path) -> None:

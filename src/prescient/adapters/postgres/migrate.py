@@ -25,6 +25,7 @@ class SchemaTooNew(PrescientError):
     """The database was written by a newer release."""
 
     code = "schema_too_new"
+    permanent = True
 
     def __init__(self, found: str) -> None:
         super().__init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncpg
 
-from polymarket_kit.errors import PrescientError
+from polymarket_kit.errors import ExitCode, PrescientError
 from prescient.adapters.postgres.connection import connect, database_errors
 
 APPLICATION = "prescient source"
@@ -14,6 +14,8 @@ class OtherSource(PrescientError):
     """The database holds the portfolios of another source of markets."""
 
     code = "other_source"
+    exit_code = ExitCode.REFUSED
+    permanent = True
 
     def __init__(self, database: str, held: str, wanted: str) -> None:
         super().__init__(

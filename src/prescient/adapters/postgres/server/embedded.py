@@ -94,7 +94,7 @@ class EmbeddedPostgres:
         """Start the server, or leave it be if it runs, and return how to reach the application's database.
 
         The first start makes the cluster. A server left over by a killed supervisor is stopped first; one that was
-        killed recovers. Raises EmbeddedPostgresError: AlreadyRunning, PortTaken, StartTimedOut (still recovering: call
+        killed recovers. Raises PortTaken, or EmbeddedPostgresError: AlreadyRunning, StartTimedOut (still recovering: call
         again), StartFailed, HomeNotUsable, NoServiceAccount, BinariesMissing, VersionMismatch.
         """
         with self._guard:

@@ -20,10 +20,10 @@ from prescient.adapters.postgres.server.types import (
     ConnectionInfo,
     HomeNotUsable,
     NoServiceAccount,
-    PortTaken,
     StartFailed,
     StopFailed,
 )
+from prescient.domain.errors import PortTaken
 from prescient.service_table import LOOPBACK
 
 POLL_INTERVAL_S = 0.01
@@ -194,7 +194,7 @@ def check_port_free(port: int) -> None:
         try:
             probe.bind((LOOPBACK, port))
         except OSError as error:
-            raise PortTaken(port, _listener_on(port)) from error
+            raise PortTaken(LOOPBACK, port, _listener_on(port), wanted_for="the database") from error
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, *, interval_s: float = POLL_INTERVAL_S) -> bool:

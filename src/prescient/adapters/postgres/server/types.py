@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from polymarket_kit.errors import PrescientError
+from polymarket_kit.errors import ExitCode, PrescientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,7 @@ class AlreadyRunning(EmbeddedPostgresError):
     """Another process owns this home."""
 
     code = "already_running"
+    exit_code = ExitCode.REFUSED
 
     def __init__(self, home: Path) -> None:
         super().__init__(
@@ -84,22 +85,10 @@ class NotRunning(EmbeddedPostgresError):
     """The server is asked for, but nobody has started it."""
 
     code = "database_not_running"
+    exit_code = ExitCode.NOT_RUNNING
 
     def __init__(self, home: Path) -> None:
         super().__init__(f"The database of {home} is not running. Start it with `prescient up`.")
-
-
-class PortTaken(EmbeddedPostgresError):
-    """Something else listens on the port."""
-
-    code = "port_taken"
-
-    def __init__(self, port: int, holder: str) -> None:
-        super().__init__(
-            f"Port {port} on 127.0.0.1, wanted for the database, is taken by {holder}. "
-            "Stop that program, or move all ports of this installation with PRESCIENT_PORT_SHIFT."
-        )
-        self.port = port
 
 
 class BinariesMissing(EmbeddedPostgresError):
