@@ -129,7 +129,7 @@ def main() -> None:
         POSTGRES_USER=login["user"],
         POSTGRES_PASSWORD=login["password"],
         PYTHON_LOG_LEVEL="WARNING",
-        _env_file=None,  # type: ignore[call-arg]  # aliases
+        _env_file=None,
     )
     dsn = wiring.connection(settings).dsn()
     if arguments.contestant == "bot":

@@ -90,7 +90,9 @@ async def ours(url: str, facts: Facts) -> dict[str, Any]:
 
 async def sdk(url: str, facts: Facts) -> dict[str, Any]:
     """The SDK's own market stream, unpatched: a user takes the best prices out of each of its events."""
-    addresses = {field.name: url for field in dataclasses.fields(PRODUCTION._config) if field.name.endswith("_url")}
+    addresses: dict[str, Any] = {
+        field.name: url for field in dataclasses.fields(PRODUCTION._config) if field.name.endswith("_url")
+    }
     config = dataclasses.replace(PRODUCTION._config, **addresses)
     client = AsyncPublicClient(environment=_create_environment(name="bench", config=config))
     handle = await client.subscribe(MarketSpec(token_ids=facts.tokens))

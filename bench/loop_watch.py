@@ -39,7 +39,7 @@ class LoopWatch:
             # Where it started is known before, where it came to rest only afterwards; names cost time, so few get one.
             record(wall_s, own_s, f"{before()} .. {_name(handle)()}" if wall_s > NAMED_FROM_S else "")
 
-        events.Handle._run = timed  # type: ignore[method-assign]  # the only way to see every callback
+        events.Handle._run = timed  # type: ignore[assignment]  # the only way to see every callback
         gc.callbacks.append(self._on_collection)
 
     def stop(self) -> dict[str, Any]:

@@ -21,10 +21,10 @@ from typing import Any
 import asyncpg
 import psutil
 
-from prescient import wiring
 from prescient.adapters.postgres.migrate import migrate
 from prescient.adapters.postgres.server.embedded import EmbeddedPostgres, connection_of
 from prescient.adapters.postgres.server.types import ConnectionInfo
+from prescient.service_table import LOOPBACK
 from prescient.settings import PORT_PRACTICE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -100,7 +100,7 @@ class Partner:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self._process.args} ended with {self._process.wait()}; what it wrote is above")
+            raise RuntimeError(f"{self._process.args!r} ended with {self._process.wait()}; what it wrote is above")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -158,7 +158,7 @@ def practice_port() -> int:
 
 def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((wiring.LOOPBACK, 0))
+        probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
         return port
 

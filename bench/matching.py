@@ -142,7 +142,7 @@ def run(
         now_ms = start_ms + number * SLICE // per_ms
         begin = perf_counter()
         for message in messages:
-            if type(message) is OrderRequest:
+            if isinstance(message, OrderRequest):
                 if type(place(message, now_ms)) is not Placed:
                     refused += 1
             else:

@@ -171,6 +171,7 @@ class Outcome:
 
 async def connect(url: str, count: int) -> list[Connection]:
     place = urlsplit(url)
+    assert place.hostname is not None and place.port is not None
     loop = asyncio.get_running_loop()
     made = [await loop.create_connection(Connection, place.hostname, place.port) for _ in range(count)]
     return [connection for _, connection in made]

@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from array import array
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -71,7 +72,7 @@ async def run(url: str, path: str) -> None:
     transports = []
     for token_ids in told["clients"]:
         transport, _ = await ws_connect(
-            lambda token_ids=token_ids: Reader(shared, token_ids),  # type: ignore[misc]  # the default binds it
+            partial(Reader, shared, token_ids),
             url,
             max_frame_size=FRAME_MAX_BYTES,
         )

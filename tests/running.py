@@ -63,7 +63,7 @@ class Installation:
         return Settings(
             PRESCIENT_HOME=self.home,
             PRESCIENT_PORT_SHIFT=self.shift,
-            _env_file=None,  # type: ignore[call-arg]  # aliases
+            _env_file=None,
         )
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
@@ -150,9 +150,9 @@ class Installation:
     def family(self) -> list[psutil.Process]:
         """Every living process of this home: what we started, its children, and the database."""
         found: dict[int, psutil.Process] = {}
-        for process in self.processes:
+        for started in self.processes:
             with contextlib.suppress(psutil.NoSuchProcess):
-                parent = psutil.Process(process.pid)
+                parent = psutil.Process(started.pid)
                 found |= {child.pid: child for child in [parent, *parent.children(recursive=True)]}
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error):

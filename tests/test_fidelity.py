@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_a_row_keeps_its_date_until_its_words_change() -> None:
     first = render([CLAIM], {}, "2026-01-01")
     again = render([CLAIM], read_dates(first), "2026-02-02")
     assert again == first and "2026-01-01" in first
-    other = Claim(*CLAIM.key[:3], "another source", *CLAIM.key[4:])
+    other = replace(CLAIM, source="another source")
     assert "2026-02-02" in render([other], read_dates(first), "2026-02-02")
 
 

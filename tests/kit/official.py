@@ -123,7 +123,8 @@ def first_client_body(posted: PostedOrder) -> dict[str, Any]:
     signed = SignedOrderV2(
         **first_client_order(posted.order), expiration=str(posted.expiration_s), signature=posted.signature
     )
-    return order_to_json_v2(signed, posted.owner, posted.order_type.value, posted.post_only, posted.defer_exec)
+    body = order_to_json_v2(signed, posted.owner, posted.order_type.value, posted.post_only, posted.defer_exec)
+    return cast(dict[str, Any], body)
 
 
 def second_client_body(posted: PostedOrder) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def grid_prices(draw: st.DrawFn) -> tuple[int, int]:
 
 def loses_in_floats(value_micro: int, decimals: int) -> bool:
     """Whether a number that has no more decimals than these still loses one when a float of it is rounded down."""
-    scale = 10**decimals
+    scale: int = 10**decimals
     return floor(value_micro / 1e6 * scale) != value_micro * scale // MICRO
 
 

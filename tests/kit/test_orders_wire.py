@@ -51,9 +51,16 @@ from polymarket_kit.messages.orders import (
 from polymarket_kit.messages.pages import MalformedMessage
 from polymarket_kit.model import OrderType, Side
 from polymarket_kit.signing.eip712 import SigningKey
-from polymarket_kit.signing.order_signing import ZERO_BYTES32, ContractOrder, ExchangeContract, order_id, sign_order
+from polymarket_kit.signing.order_signing import (
+    STANDARD_EXCHANGE,
+    ZERO_BYTES32,
+    ContractOrder,
+    ExchangeContract,
+    order_id,
+    sign_order,
+)
 from tests.kit.official import first_client_body, second_client_body, signed_cases
-from tests.kit.test_order_signing import KEY, ORDER, STANDARD_EXCHANGE
+from tests.kit.test_order_signing import KEY, ORDER
 from tests.prescient.messages.recorded import read
 
 OWNER = "f4f247b7-4ac7-ff29-a152-04fda0a8755a"
@@ -244,7 +251,9 @@ def test_an_answer_is_taken_as_the_official_client_takes_it(answer: SendOrderAns
     assert read_back == answer and decode_answers(b"[" + body + b"]") == [answer]
     assert read_back.accepted is accepted is isinstance(official, AcceptedOrder)
     if isinstance(official, AcceptedOrder):
-        assert matched_micro(read_back) == (official.making_amount * 1_000_000, official.taking_amount * 1_000_000)
+        making_micro, taking_micro = matched_micro(read_back)
+        assert official.making_amount * 1_000_000 == making_micro
+        assert official.taking_amount * 1_000_000 == taking_micro
 
 
 def test_an_answer_may_leave_out_or_void_its_lists() -> None:

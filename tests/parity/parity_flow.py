@@ -43,7 +43,10 @@ class Flow:
         )
         cents = random.randrange(100, 30_000) * 10_000
         best_bid, best_ask = book.best_bid_micro or tick, book.best_ask_micro or MICRO - tick
-        inside = lambda price: min(max(price // tick * tick, tick), MICRO - tick)  # noqa: E731 # used three times below
+
+        def inside(price_micro: int) -> int:
+            return min(max(price_micro // tick * tick, tick), MICRO - tick)
+
         size = random.randrange(500, 30_000) * 10_000
         if kind in ("buy", "kill"):
             limit = inside(best_ask + random.randrange(-1, 6) * tick)

@@ -6,7 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -84,7 +84,7 @@ def _named(error: ValidationError) -> Iterator[str]:
     place = "/".join(steps) or "(whole)"
     rule = error.validator
     if rule == "required":
-        missing = next(name for name in error.validator_value if f"'{name}'" in error.message)
+        missing = next(name for name in cast(list[str], error.validator_value) if f"'{name}'" in error.message)
         yield f"{place}: {missing} is missing"
     elif rule in ("oneOf", "anyOf", "allOf"):
         yield f"{place}: fits no form"

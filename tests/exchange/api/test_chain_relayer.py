@@ -13,6 +13,7 @@ from polymarket._internal.actions.relayer.signing.deposit_wallet import sign_dep
 from polymarket._internal.actions.relayer.signing.proxy import build_proxy_transaction_hash, sign_proxy_message
 from polymarket._internal.actions.relayer.signing.safe import sign_safe_transaction
 from polymarket.auth import BuilderApiKey
+from polymarket.types import EvmAddress, HexString
 
 from polymarket_kit.signing.contracts import DOLLARS, RELAY_HUB, SAFE_MULTISEND, STANDARD_ADAPTER
 from polymarket_kit.signing.eip712 import SigningKey
@@ -64,7 +65,7 @@ class RelayerUser(ChainUser):
 
     def split_call(self) -> TransactionCall:
         data = f"0x{split_data(self.market.condition_id, TEN).hex()}"
-        return TransactionCall(to=STANDARD_ADAPTER, data=data)
+        return TransactionCall(to=EvmAddress(STANDARD_ADAPTER), data=HexString(data))
 
     def payload(self, *calls: TransactionCall, signer: Any = None, **changes: Any) -> dict[str, Any]:
         """A signed batch of these calls (one split, if none are given), with fields changed after signing."""
@@ -77,8 +78,8 @@ class RelayerUser(ChainUser):
         to, data = (SAFE_MULTISEND, encode_safe_multisend_call(calls)) if several else (calls[0].to, calls[0].data)
         signature = sign_safe_transaction(
             signer,
-            safe_address=self.wallet.funder,
-            to=to,
+            safe_address=EvmAddress(self.wallet.funder),
+            to=EvmAddress(to),
             data=data,
             value=0,
             operation=int(several),
@@ -91,14 +92,14 @@ class RelayerUser(ChainUser):
     def _proxy(self, calls: list[TransactionCall], signer: Any) -> dict[str, Any]:
         nonce, data = self.nonce(), encode_proxy_call(calls)
         digest = build_proxy_transaction_hash(
-            from_address=self.wallet.address,
-            to=PROXY_FACTORY,
+            from_address=EvmAddress(self.wallet.address),
+            to=EvmAddress(PROXY_FACTORY),
             data=data,
             relayer_fee="0",
             gas_price="0",
             gas_limit="200000",
             nonce=nonce,
-            relay_hub=RELAY_HUB,
+            relay_hub=EvmAddress(RELAY_HUB),
             relay=self.relay_address,
         )
         params = {"gasLimit": "200000", "gasPrice": "0", "relay": self.relay_address, "relayHub": RELAY_HUB}
@@ -108,7 +109,7 @@ class RelayerUser(ChainUser):
     def _batch(self, calls: list[TransactionCall], signer: Any) -> dict[str, Any]:
         nonce, wallet, deadline = self.nonce(), self.wallet.funder, str(self.deadline_s)
         signature = sign_deposit_wallet_batch(
-            signer, wallet=wallet, calls=calls, nonce=nonce, deadline=deadline, chain_id=137
+            signer, wallet=EvmAddress(wallet), calls=calls, nonce=nonce, deadline=deadline, chain_id=137
         )
         told = [{"target": call.to, "value": "0", "data": call.data} for call in calls]
         params = {"depositWallet": wallet, "deadline": deadline, "calls": told}
@@ -202,8 +203,8 @@ def test_a_safe_delegates_to_the_multisend_contract_alone() -> None:
     data, nonce = user.split_call().data, user.nonce()
     signature = sign_safe_transaction(
         user.signer,
-        safe_address=user.wallet.funder,
-        to=STANDARD_ADAPTER,
+        safe_address=EvmAddress(user.wallet.funder),
+        to=EvmAddress(STANDARD_ADAPTER),
         data=data,
         value=0,
         operation=1,
@@ -218,7 +219,7 @@ def test_a_safe_delegates_to_the_multisend_contract_alone() -> None:
 @pytest.mark.parametrize("wallet_type", RELAYED)
 def test_a_batch_that_reverts_fails_whole(wallet_type: str) -> None:
     user = RelayerUser(wallet_type)
-    impossible = TransactionCall(to=DOLLARS, data="0xdeadbeef")
+    impossible = TransactionCall(to=EvmAddress(DOLLARS), data=HexString("0xdeadbeef"))
     status, taken = user.submit(user.payload(user.split_call(), impossible))
     assert status == 200
     told = user.relay("GET", f"/v1/account/transactions/{taken['transactionID']}")[1]

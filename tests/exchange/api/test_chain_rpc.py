@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -84,7 +85,9 @@ def test_requests_that_are_none(user: ChainUser) -> None:
 
 
 def test_a_batch_is_answered_one_by_one(user: ChainUser) -> None:
-    requests = [{"jsonrpc": "2.0", "id": number, "method": "eth_chainId", "params": []} for number in (3, 1)]
+    requests: list[dict[str, Any]] = [
+        {"jsonrpc": "2.0", "id": number, "method": "eth_chainId", "params": []} for number in (3, 1)
+    ]
     requests.append({"jsonrpc": "2.0", "id": 2, "method": "eth_mine", "params": []})
     answers = json.loads(user.exchange.handle("POST", "/rpc", "", json.dumps(requests).encode()).body)
     assert [(answer["id"], answer.get("result")) for answer in answers] == [(3, "0x89"), (1, "0x89"), (2, None)]
@@ -163,7 +166,7 @@ def test_no_bytes_break_the_readers_of_batches(data: bytes, function: bytes) -> 
         Words(data).number(len(data) // 32)
 
 
-REVERTS = {
+REVERTS: dict[str, tuple[Callable[[ChainUser], tuple[str, bytes]], str]] = {
     "more dollars than there are": (lambda user: (STANDARD_ADAPTER, split_of(user, 10**14)), "exceeds balance"),
     "nothing": (lambda user: (STANDARD_ADAPTER, split_of(user, 0)), "above zero"),
     "more shares than there are": (

@@ -26,7 +26,7 @@ def control(venue: Venue | PracticeExchange, method: str, body: object = None) -
     return answer.status, json.loads(answer.body)
 
 
-def order_fault(venue: Venue, kind: str, path: str = "/clob/order", **fields: object) -> None:
+def order_fault(venue: Venue, kind: str, path: str = "/clob/order", **fields: Any) -> None:
     status, answer = control(venue, "POST", {"kind": kind, "path": path, **fields})
     assert status == 201, answer
 
@@ -49,7 +49,7 @@ def open_ids(venue: Venue) -> list[str]:
     return [order["id"] for order in json.loads(ask(venue, "GET", "/data/orders").body)["data"]]
 
 
-STOPPED: list[tuple[str, dict[str, object], int, str]] = [
+STOPPED: list[tuple[str, dict[str, Any], int, str]] = [
     ("429", {"retry_after_s": 7}, 429, "Too Many Requests"),
     ("html", {}, 403, "Just a moment"),
     ("portal", {}, 200, "<!DOCTYPE html>"),
@@ -67,7 +67,7 @@ STOPPED: list[tuple[str, dict[str, object], int, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "fields", "status", "text"), STOPPED)
-def test_what_is_stopped_does_not_happen(kind: str, fields: dict[str, object], status: int, text: str) -> None:
+def test_what_is_stopped_does_not_happen(kind: str, fields: dict[str, Any], status: int, text: str) -> None:
     venue = Venue()
     order_fault(venue, kind, **fields)
     posted = venue.order()
@@ -79,7 +79,7 @@ def test_what_is_stopped_does_not_happen(kind: str, fields: dict[str, object], s
     )
 
 
-SPOILT: list[tuple[str, dict[str, object], int, str]] = [
+SPOILT: list[tuple[str, dict[str, Any], int, str]] = [
     ("500", {}, 500, "Internal server error"),
     ("500", {"text": "order timed out"}, 500, "order timed out"),
     ("500", {"text": "could not run the execution"}, 500, "could not run the execution"),
@@ -95,7 +95,7 @@ SPOILT: list[tuple[str, dict[str, object], int, str]] = [
 
 
 @pytest.mark.parametrize(("kind", "fields", "status", "text"), SPOILT)
-def test_what_is_spoilt_has_happened(kind: str, fields: dict[str, object], status: int, text: str) -> None:
+def test_what_is_spoilt_has_happened(kind: str, fields: dict[str, Any], status: int, text: str) -> None:
     venue = Venue()
     order_fault(venue, kind, **fields)
     posted = venue.order()

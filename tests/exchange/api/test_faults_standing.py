@@ -212,6 +212,10 @@ def test_an_address_may_be_banned_or_close_only_and_free_again() -> None:
     assert json.loads(ask(venue, "GET", "/auth/ban-status/closed-only").body) == {"closed_only": False}
 
 
+def has_settlement_policy(venue: Venue) -> bool:
+    return venue.trading.venue_engine.engine.core.settlement_policy is not None
+
+
 def test_what_holds_is_kept_and_what_waits_for_requests_is_not() -> None:
     venue, later = Venue(), Venue()
     buy_at_ask(venue, 10)
@@ -221,10 +225,10 @@ def test_what_holds_is_kept_and_what_waits_for_requests_is_not() -> None:
     later.trading.load_state(venue.trading.dump_state())
     kinds = [fault["kind"] for fault in control(later, "GET")[1]["faults"]]
     assert kinds == ["failed_settlement", "stale_balance", "banned"]
-    assert later.trading.venue_engine.engine.core.settlement_policy is not None
+    assert has_settlement_policy(later)
     assert post(later, later.order()).status == 400
     control(later, "DELETE")
-    assert later.trading.venue_engine.engine.core.settlement_policy is None
+    assert not has_settlement_policy(later)
     later.salt = 50
     assert post(later, later.order()).status == 200
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -244,7 +245,7 @@ def check_operations(specification: Specification, served: set[str]) -> None:
 def test_the_order_book_api_is_as_documented(server: PracticeServer, recorded_data: Path) -> None:
     specification = Specification(recorded_data, "clob")
     user = HttpUser(server, funded_wallet(server, "conformance"))
-    faults, served = judged(specification, [*public_answers(user), *account_answers(user)])
+    faults, served = judged(specification, chain(public_answers(user), account_answers(user)))
     assert faults == expected(specification)
     check_operations(specification, served)
 

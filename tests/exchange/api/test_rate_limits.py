@@ -175,7 +175,8 @@ def test_limits_can_be_looked_at_changed_and_switched_off() -> None:
     set_limits(venue, on=False)
     plain = post(venue)
     assert plain.status == 200 and "Poly-RateLimit-Remaining" not in plain.headers
-    for nonsense in ({"tier": "wood"}, {"burst": 0}, {"per_second": -1}, {"scale": 1e9}, {"limit": 1}, []):
+    malformed: list[object] = [{"tier": "wood"}, {"burst": 0}, {"per_second": -1}, {"scale": 1e9}, {"limit": 1}, []]
+    for nonsense in malformed:
         answer = venue.exchange.handle("POST", "/practice/limits", "", json.dumps(nonsense).encode())
         assert answer.status == 422 and json.loads(answer.body)["error"]
 
@@ -291,7 +292,7 @@ def test_limits_that_are_not_enforced_hinder_nobody() -> None:
     assert [post(venue).status for _ in range(30)] == [200] * 30
     assert not venue.exchange.limits.addresses.on
     set_limits(venue, enforced=True)
-    assert venue.exchange.limits.addresses.on and post(venue).status == 200 and post(venue).status == 429
+    assert [venue.exchange.limits.addresses.on, post(venue).status, post(venue).status] == [True, 200, 429]
 
 
 def test_an_exchange_that_is_opened_as_itself_warns_at_first_and_keeps_what_was_set(tmp_path: Path) -> None:

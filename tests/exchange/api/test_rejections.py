@@ -106,8 +106,9 @@ def test_every_refusal_of_the_exchange_is_earned_somewhere() -> None:
 def refusals_in(path: Path) -> Iterator[str]:
     """The texts that a module of routes says no with, where they are written out."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id
-        if called in ("clob_invalid", "clob_missing") and isinstance(node.args[0], ast.Constant):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name)):
+            continue
+        if node.func.id in ("clob_invalid", "clob_missing") and isinstance(node.args[0], ast.Constant):
             yield str(node.args[0].value)
 
 

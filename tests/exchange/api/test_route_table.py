@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -60,7 +59,7 @@ class Trader(ChainUser):
 
 
 @pytest.fixture
-def trader() -> Iterator[Trader]:
+def trader() -> Trader:
     return Trader((*ROUTES, SWEEP, MINE))
 
 

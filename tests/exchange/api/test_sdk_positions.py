@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from polymarket._internal.actions.relayer.calls import TransactionCall
@@ -12,6 +13,9 @@ from polymarket.auth import RelayerApiKey
 from polymarket.clients.async_secure import AsyncSecureClient
 from polymarket.clients.secure import SecureClient
 from polymarket.errors import RequestRejectedError, TransactionFailedError, UserInputError
+from polymarket.models.data.activity import Activity, UnknownActivity
+from polymarket.transactions import MergeMarketConditionRequest, MergeMarketIdRequest
+from polymarket.types import EvmAddress, HexString
 
 from polymarket_kit.signing.contracts import DOLLARS, NEGATIVE_RISK_ADAPTER, SHARES, STANDARD_ADAPTER
 from polymarket_kit.signing.eip712 import SigningKey, bytes32, uint256
@@ -40,6 +44,11 @@ async def server() -> AsyncIterator[PracticeServer]:
 
 def balance(server: PracticeServer, account_id: str, asset: str = COLLATERAL) -> int:
     return balance_of(trading_of(server).venue_engine, account_id, asset)
+
+
+def amount_of(row: Activity) -> Decimal:
+    assert not isinstance(row, UnknownActivity)
+    return Decimal(row.amount)
 
 
 def settle(server: PracticeServer) -> None:
@@ -90,7 +99,7 @@ async def test_the_sdk_splits_merges_and_redeems(server: PracticeServer, wallet_
         assert [balance(server, wallet.funder, token) for token in (first, second)] == [0, 0]
         rows = [row async for page in client.list_activity() for row in page.items]
         assert [str(row.type) for row in rows] == ["REDEEM", "REDEEM", "MERGE", "SPLIT", "DEPOSIT"]
-        assert sorted(row.amount for row in rows[:2]) == [Decimal(0), Decimal(6)]
+        assert sorted(amount_of(row) for row in rows[:2]) == [Decimal(0), Decimal(6)]
         over = [each async for page in client.list_positions(status="CLOSED") for each in page.items]
         assert {each.realized_pnl for each in over} == {Decimal(3), Decimal(-3)}
 
@@ -109,7 +118,10 @@ async def test_the_sdk_merges_several_markets_at_once(server: PracticeServer, wa
     async with await client_of_wallet(server, wallet) as client:
         for market in (plain, grouped):
             await (await client.split_position(condition_id=market.condition_id, amount=TEN)).wait()
-        wanted = [{"market_id": str(plain.number)}, {"condition_id": grouped.condition_id, "amount": 2_000_000}]
+        wanted: list[MergeMarketIdRequest | MergeMarketConditionRequest] = [
+            {"market_id": str(plain.number)},
+            {"condition_id": grouped.condition_id, "amount": 2_000_000},
+        ]
         merged = await client.merge_multiple_positions(positions=wanted)
         await merged.wait()
         assert balance(server, wallet.funder) == before - 8_000_000
@@ -130,7 +142,7 @@ async def test_what_reverts_changes_nothing(server: PracticeServer, wallet_type:
     market = quiet_market(world_of(server))
     wallet = wallet_of_type(trading_of(server), wallet_type)
     reason = "result for condition not received yet"
-    call = TransactionCall(to=STANDARD_ADAPTER, data=redeem_data(market.condition_id))
+    call = contract_call(STANDARD_ADAPTER, redeem_data(market.condition_id))
     before = balance(server, wallet.funder)
     async with await client_of_wallet(server, wallet) as client:
         await (await client.split_position(condition_id=market.condition_id, amount=TEN)).wait()
@@ -152,9 +164,13 @@ def redeem_data(condition_id: str) -> str:
     return "0x01b7037c" + b"".join([*words, uint256(2), uint256(1), uint256(2)]).hex()
 
 
+def contract_call(contract: str, data: str) -> TransactionCall:
+    return TransactionCall(to=EvmAddress(contract), data=HexString(data))
+
+
 def approval_call(amount: int) -> TransactionCall:
     data = "0x095ea7b3" + (bytes(12) + bytes.fromhex(STANDARD_ADAPTER[2:]) + uint256(amount)).hex()
-    return TransactionCall(to=DOLLARS, data=data)
+    return contract_call(DOLLARS, data)
 
 
 @pytest.mark.fidelity(
@@ -206,6 +222,7 @@ async def test_a_fresh_own_key_approves_and_revokes(server: PracticeServer) -> N
         exchange = environment_of(server)._config.standard_exchange
         revoked = await client.approve_erc1155_for_all(token_address=SHARES, operator_address=exchange, approved=False)
         await revoked.wait()
+        assert bid.ok
         assert [order.id async for page in client.list_open_orders() for order in page.items] == [bid.order_id]
         await (await client.approve_erc20(token_address=DOLLARS, spender_address=exchange, amount=0)).wait()
         assert [order.id async for page in client.list_open_orders() for order in page.items] == []
@@ -256,7 +273,7 @@ async def test_the_sdk_transfers_dollars(server: PracticeServer, wallet_type: st
         rows = [row async for page in client.list_activity() for row in page.items]
         arrived = [row async for page in client.list_activity(user=other.funder) for row in page.items]
     assert [str(row.type) for row in rows] == ["WITHDRAWAL", "DEPOSIT"]
-    assert arrived[0].amount == Decimal(10) and arrived[0].transaction_hash == outcome.transaction_hash
+    assert amount_of(arrived[0]) == Decimal(10) and arrived[0].transaction_hash == outcome.transaction_hash
     assert balance(server, wallet.funder) == 9_990_000_000 and balance(server, other.funder) == 10_010_000_000
 
 
@@ -273,13 +290,13 @@ async def test_negative_risk_positions_convert(server: PracticeServer) -> None:
     given, rest = event.markets[:2], event.markets[2:]
     before = balance(server, wallet.funder)
     data = "0x" + (CONVERT + bytes32(event.negative_risk_market_id) + uint256(0b11) + uint256(TEN)).hex()
-    call = TransactionCall(to=NEGATIVE_RISK_ADAPTER, data=data)
+    call = contract_call(NEGATIVE_RISK_ADAPTER, data)
     async with await client_of_wallet(server, wallet) as client:
         for each in given:
             await (await client.split_position(condition_id=each.condition_id, amount=TEN)).wait()
         await (await client.execute_transaction(calls=[call])).wait()
         rows = [row async for page in client.list_activity() for row in page.items]
-        assert str(rows[0].type) == "CONVERSION" and rows[0].amount == Decimal(10)
+        assert str(rows[0].type) == "CONVERSION" and amount_of(rows[0]) == Decimal(10)
         held = [each async for page in client.list_positions() for each in page.items]
     assert {each.asset_id for each in held} == {each.token_ids[0] for each in event.markets}
     assert balance(server, wallet.funder) == before - TEN
@@ -314,6 +331,7 @@ async def test_trades_become_positions(server: PracticeServer) -> None:
         assert worth.value == held[0].current_value > 0
         sold = await client.place_market_order(token_id=token, shares=10, side="SELL")
         settle(server)
+        assert sold.ok
         await client.wait_for_order_fill_settlement(sold)
         assert [each async for page in client.list_positions() for each in page.items] == []
         over = [each async for page in client.list_positions(status="CLOSED") for each in page.items]
@@ -346,7 +364,11 @@ def test_the_sdk_works_alike_without_asyncio() -> None:
 async def test_a_builders_key_opens_the_relayer(server: PracticeServer) -> None:
     market = quiet_market(world_of(server))
     wallet = wallet_of_type(trading_of(server), "safe")
-    arguments = {"private_key": wallet.private_key, "wallet": wallet.funder, "environment": environment_of(server)}
+    arguments: dict[str, Any] = {
+        "private_key": wallet.private_key,
+        "wallet": wallet.funder,
+        "environment": environment_of(server),
+    }
     async with await AsyncSecureClient.create(**arguments) as plain:
         builder = await plain.create_builder_api_key()
         assert [each.key for each in await plain.fetch_builder_api_keys()] == [builder.key]

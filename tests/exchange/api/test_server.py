@@ -228,7 +228,7 @@ def test_a_damaged_checkpoint_stops_the_start(tmp_path: Path) -> None:
 
 async def test_the_command_serves_until_it_is_stopped(tmp_path: Path, client: aiohttp.ClientSession) -> None:
     port = next(port for port in iter(free_port, 0) if port < 58_000)
-    settings = ExchangeSettings(PRESCIENT_HOME=tmp_path, PRESCIENT_PORT_SHIFT=port - 8010, PRESCIENT_SEED=3)  # type: ignore[call-arg]  # read by alias
+    settings = ExchangeSettings(PRESCIENT_HOME=tmp_path, PRESCIENT_PORT_SHIFT=port - 8010, PRESCIENT_SEED=3)
     for expected_ms in (START_MS, START_MS + 60_000):
         stop = asyncio.Event()
         opening = Opening(frozen=True, now="2026-01-05T12:00:00Z")

@@ -73,7 +73,8 @@ def recorded_listing(recorded_data: Path) -> list[Item]:
 
 def one(path: Path) -> Item:
     item = json.loads(path.read_bytes())
-    return item[0] if isinstance(item, list) else item
+    only: Item = item[0] if isinstance(item, list) else item
+    return only
 
 
 def kinds_by_key(items: Iterable[Item]) -> dict[str, set[str]]:

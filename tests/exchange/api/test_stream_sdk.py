@@ -135,7 +135,7 @@ async def test_the_sdk_changes_its_subscriptions_and_comes_back_by_itself(
     server: PracticeServer, market: MarketState
 ) -> None:
     streams = trading_of(server).streams
-    other = quiet_market(server.world, negative_risk=True)  # type: ignore[arg-type]  # the fixture's world is a World
+    other = quiet_market(server.world, negative_risk=True)
     async with AsyncPublicClient(streaming(server)) as reader:
         one = await reader.subscribe(MarketSpec(asset_ids=market.token_ids))
         assert (await of_type(one, "book")).asset_id in market.token_ids

@@ -22,7 +22,7 @@ async def test_events_come_as_time_passes() -> None:
             await user.say(trader.login())
             await user.rest()
             trader.placed(market, market.book.best_ask_micro // 10_000, 10)
-            statuses = []
+            statuses: list[str] = []
             while len(statuses) < 3:
                 statuses.append((await user.until("trade"))["status"])
             assert statuses == ["MATCHED", "MINED", "CONFIRMED"]

@@ -26,7 +26,7 @@ def shown(market: MarketState) -> tuple[list[tuple[int, int]], list[tuple[int, i
 
 def in_engine(venue_engine: VenueEngine, market: MarketState) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
     bids, asks = venue_engine.engine.levels(market.token_ids[0])
-    return [tuple(level) for level in bids], [tuple(level) for level in asks]
+    return [(price, size) for price, size in bids], [(price, size) for price, size in asks]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

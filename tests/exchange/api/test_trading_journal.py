@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -136,7 +137,7 @@ async def test_an_order_that_cannot_be_written_down_is_not_taken_and_the_next_on
         args = OrderArgsV2(token_id=market.token_ids[0], price=0.02, size=10, side="BUY")
         orders = await on_thread(lambda: [client.create_order(args) for _ in range(30)])
         for order in orders[:28]:
-            await on_thread(lambda order=order: client.post_order(order))
+            await on_thread(partial(client.post_order, order))
         kept = read_checkpoint(checkpoint_path(tmp_path, SEED))
         assert kept is not None
         journal, before = journal_path(checkpoint_path(tmp_path, SEED), kept.number), engine_bytes(server)

@@ -6,6 +6,7 @@ import asyncio
 import dataclasses
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from polymarket.clients.async_secure import AsyncSecureClient
@@ -29,7 +30,7 @@ def environment_of(server: PracticeServer) -> Environment:
     """Every address that the SDK knows points at this exchange; nothing may leave the machine."""
     config = PRODUCTION._config
     names = [field.name for field in dataclasses.fields(config) if field.name.endswith("_url")]
-    addresses = {name: f"{server.url}/{name.removesuffix('_url')}" for name in names}
+    addresses: dict[str, Any] = {name: f"{server.url}/{name.removesuffix('_url')}" for name in names}
     return _create_environment(name="practice", config=dataclasses.replace(config, **addresses))
 
 

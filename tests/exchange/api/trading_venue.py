@@ -11,7 +11,7 @@ from practice_exchange.app.server import PracticeServer
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.venue.accounts import PracticeWallet
 from practice_exchange.world.state import MarketState
-from practice_exchange.world.world import World
+from practice_exchange.world.world import World, WorldView
 
 from .conftest import START
 
@@ -51,7 +51,7 @@ def client_of(server: PracticeServer, wallet: PracticeWallet) -> ClobClient:
     return client
 
 
-def quiet_market(world: World, negative_risk: bool = False) -> MarketState:
+def quiet_market(world: WorldView, negative_risk: bool = False) -> MarketState:
     """A market with a deep book on both sides, a tick of one cent, fees and no delays."""
     return next(
         market

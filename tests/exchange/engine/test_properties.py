@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import msgspec
 import pytest
@@ -72,7 +73,7 @@ steps = st.lists(
 )
 
 
-def new_exchange(fees: FeeSchedule, **terms: int | bool) -> Exchange:
+def new_exchange(fees: FeeSchedule, **terms: Any) -> Exchange:
     harness = EngineHarness(fees, settlement_policy=settlement_policy, **terms)
     harness.fund(*PEOPLE, dollars=60, sets=40)
     return harness.exchange
@@ -110,7 +111,8 @@ def do(exchange: Exchange, step: Step, number: int, now_ms: int) -> object:
         return exchange.merge(step.who, MARKET, amount, now_ms)
     if step.what == "transfer":
         return exchange.transfer(step.who, PEOPLE[step.price % 4], step.token, amount, now_ms)
-    return exchange.change_tick(MARKET, TICKS[step.size % 6], now_ms)
+    exchange.change_tick(MARKET, TICKS[step.size % 6], now_ms)
+    return None
 
 
 TERMS = st.sampled_from([{}, {"taker_delay": True}, {"seconds_delay": 2}])

@@ -233,12 +233,13 @@ def test_next_due_is_told() -> None:
     harness = EngineHarness()
     harness.fund("ann", "bob")
     exchange: Exchange = harness.exchange
-    assert exchange.next_due_ms is None
+    due_ms = [exchange.next_due_ms]
     harness.sell("ann", "0.50", 10)
     harness.buy("bob", "0.50", 10)
-    assert exchange.next_due_ms == NOW_MS + 2_000
+    due_ms.append(exchange.next_due_ms)
     harness.settle()
-    assert exchange.next_due_ms is None
+    due_ms.append(exchange.next_due_ms)
+    assert due_ms == [None, NOW_MS + 2_000, None]
 
 
 def test_allowances_given_by_asset_name() -> None:

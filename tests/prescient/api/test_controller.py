@@ -84,7 +84,12 @@ async def test_parameters_have_the_runbooks_defaults_and_count(clients: Clients,
         "min_market_conviction": 0.5,
         "max_market_conviction": 0.6,
     }
-    wider = {"event_min_volume": 100, "min_liquidity": "5", "max_market_conviction": 0.999999, "min_volume": 1.5e4}
+    wider: dict[str, str | float] = {
+        "event_min_volume": 100,
+        "min_liquidity": "5",
+        "max_market_conviction": 0.999999,
+        "min_volume": 1.5e4,
+    }
     by_url = (await clients["controller"].get("/trading/run-full-cycle", params=wider)).json()
     by_body = (await clients["controller"].post("/trading/run-full-cycle", json=wider)).json()
     assert by_url["parameters"] == by_body["parameters"]

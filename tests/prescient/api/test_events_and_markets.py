@@ -75,9 +75,9 @@ async def test_filter_counts_by_reason_and_records_nothing_without_a_cycle(
 async def test_filter_with_a_cycle_records_each_dropped_event(
     collected: dict[str, object], clients: Clients, context: TradingContext, method: str
 ) -> None:
-    fields = {"cycle_id": "cycle-1", "event_min_volume": 450000, "limit": 0}
-    place = {"params": fields} if method == "GET" else {"json": fields}
-    body = (await clients["events"].request(method, "/events/filter", **place)).json()
+    fields: dict[str, str | int] = {"cycle_id": "cycle-1", "event_min_volume": 450000, "limit": 0}
+    params, content = (fields, None) if method == "GET" else (None, fields)
+    body = (await clients["events"].request(method, "/events/filter", params=params, json=content)).json()
     assert (body["total"], body["passed"], body["events"]) == (3, 1, [])
     recorded = await context.store.decisions(cycle_id="cycle-1")
     assert sorted((item.subject_id, item.code, item.number) for _, _, item in recorded) == [
@@ -92,8 +92,9 @@ async def test_screen_keeps_markets_and_says_why_it_dropped_the_rest(
 ) -> None:
     method, _, where = how.partition(" ")
     fields = {"min_liquidity": 5, "max_market_conviction": 0.7}
-    place = {"params": fields} if where == "url" else {"json": fields}
-    body = (await clients["markets"].request(method, "/markets/export-filtered-markets-db", **place)).json()
+    params, content = (fields, None) if where == "url" else (None, fields)
+    path = "/markets/export-filtered-markets-db"
+    body = (await clients["markets"].request(method, path, params=params, json=content)).json()
     assert (body["total"], body["passed"], body["dropped"]) == (4, 3, {"conviction_high": 1})
     assert [item["market_id"] for item in body["markets"]] == ["1", "3", "4"]
     assert [item.market_id for item in await context.store.screened(body["cycle_id"])] == ["1", "3", "4"]

@@ -75,8 +75,7 @@ async def answers(context: TradingContext) -> list[tuple[str, int, Any]]:
             client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base)
             clients[service.name] = await stack.enter_async_context(client)
         for service_name, method, path, form in STEPS:
-            body = {"json": form} if form else {}
-            answer = await clients[service_name].request(method, path, **body)
+            answer = await clients[service_name].request(method, path, json=form or None)
             found.append((f"{method} {path}", answer.status_code, answer.json()))
     return found
 

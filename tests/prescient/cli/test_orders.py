@@ -65,7 +65,9 @@ def test_an_order_rests_and_survives_the_kill_of_its_owner(system: Installation)
     (one,) = resting(system)
     assert one["queue_ahead"] == pytest.approx(best["size"]) and one["reserved"] >= 20 * best["price"]
     assert "Resting orders" in system.run("order", "list").stdout
-    api = state_of(system).children["api"].process.process()
+    mark = state_of(system).children["api"].process
+    assert mark is not None
+    api = mark.process()
     assert api is not None
     psutil.Process(api.pid).kill()
     wait_for(lambda: (mark := state_of(system).children["api"].process) is not None and mark.pid != api.pid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from polymarket_kit.model import FeeSchedule, Side
 from polymarket_kit.values import MICRO
@@ -50,17 +51,17 @@ class Floor:
         await restore(again.context)
         return again
 
-    async def place(self, cents: int = 54, size: int = 50, side: Side = Side.BUY, **changes: object) -> PlacedOrder:
+    async def place(self, cents: int = 54, size: int = 50, side: Side = Side.BUY, **changes: Any) -> PlacedOrder:
         placed = await self.try_place(cents, size, side, **changes)
         assert isinstance(placed, PlacedOrder), placed
         await self.listen()
         return placed
 
     async def try_place(
-        self, cents: int = 54, size: int = 50, side: Side = Side.BUY, outcome: str = "Yes", **changes: object
+        self, cents: int = 54, size: int = 50, side: Side = Side.BUY, outcome: str = "Yes", **changes: Any
     ) -> PlacedOrder | Refused:
         form = LimitForm(self.portfolio_id, self.market.slug, outcome, side, cents * CENT, size * SHARE)
-        return await place_limit(self.context, replace(form, **changes))  # type: ignore[arg-type] # fields of the form
+        return await place_limit(self.context, replace(form, **changes))
 
     async def listen(self, *events: StreamEvent) -> list[tuple[str, int]]:
         """Hear what waits in the stream and these; return (status, shares) of what it did."""

@@ -71,7 +71,8 @@ async def test_prints_fill_it_part_by_part_each_in_one_transaction(floor: Floor)
     assert shares == 20 and reserved == state.held_cash_micro // CENT
     assert await floor.listen(floor.printed(100)) == [("FILLED", 30)]
     assert await floor.held() == (0, 50)
-    assert await floor.store.resting_orders() == await floor.store.open_orders() == []
+    assert await floor.store.resting_orders() == []
+    assert await floor.store.open_orders() == []
     fills = await floor.store.fills(placed.order_id)
     assert [(fill.price_micro, fill.size_micro // SHARE, fill.fee_micro) for fill in fills] == [
         (54 * CENT, 20, 0),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ CLOSED = Rejected("market_closed", "closed")
 @pytest.mark.parametrize(
     "changes", [{"limit_price_micro": 1_000_001}, {"limit_price_micro": -1}, {"amount_micro": -1}, {"size_micro": -1}]
 )
-async def test_an_order_out_of_bounds_is_not_reserved(store: Store, changes: dict[str, int]) -> None:
+async def test_an_order_out_of_bounds_is_not_reserved(store: Store, changes: dict[str, Any]) -> None:
     one = await funded(store)
     made = signal(1, one.portfolio_id)
     await store.save_signals([made])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -251,7 +252,7 @@ async def test_shares_without_a_position_are_not_snapshot(store: Store) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"cost_micro": 5 * USD - 1}, {"cost_micro": 6 * USD}, {"realized_pnl_micro": 1}])
-async def test_a_cost_or_profit_that_was_never_paid_is_not_snapshot(store: Store, changes: dict[str, int]) -> None:
+async def test_a_cost_or_profit_that_was_never_paid_is_not_snapshot(store: Store, changes: dict[str, Any]) -> None:
     one = await funded(store)
     made = signal(1, one.portfolio_id)
     order = await reserved(store, made, 10 * USD)

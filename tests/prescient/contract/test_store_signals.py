@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -42,7 +43,7 @@ async def test_signals_are_filtered(store: Store) -> None:
     "changes",
     [{"score_micro": 1_000_001}, {"score_micro": -1}, {"price_micro": 1_000_001}, {"size_micro": -1}],
 )
-async def test_signals_out_of_bounds_are_refused_with_all_others(store: Store, changes: dict[str, int]) -> None:
+async def test_signals_out_of_bounds_are_refused_with_all_others(store: Store, changes: dict[str, Any]) -> None:
     one = await funded(store)
     with pytest.raises(InvariantBroken):
         await store.save_signals([signal(1, one.portfolio_id), replace(signal(2, one.portfolio_id), **changes)])

@@ -36,7 +36,7 @@ from prescient.adapters.polymarket.messages.stream_messages import (
     time_of,
 )
 
-KINDS = {
+KINDS: dict[str, type[msgspec.Struct]] = {
     "book": BookEvent,
     "priceChange": PriceChangeMessage,
     "lastTradePrice": LastTradeEvent,

@@ -314,7 +314,9 @@ async def test_a_message_in_several_frames_is_put_together() -> None:
         await stream.follow(venue.tokens)
         await eventually(lambda: consumer.has_all(venue))
         text = json.dumps(market.set(Side.BUY, "0.41", "2")).encode()
-        transport = venue.connections[0].socket._req.transport  # the raw way, for fragments
+        request = venue.connections[0].socket._req
+        assert request is not None and request.transport is not None
+        transport = request.transport  # the raw way, for fragments
         parts = [text[start : start + 100] for start in range(0, len(text), 100)]
         for number, part in enumerate(parts):
             first = 0x01 if number == 0 else 0x00

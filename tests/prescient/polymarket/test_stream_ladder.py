@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 
 from polymarket_kit.model import Side
+from prescient.adapters.polymarket.stream.stream import PolymarketStream
 from prescient.domain.stream import BookSeen, GapSeen, LevelSeen
 from tests.prescient.polymarket.fake_stream import SHORT, FakeStreamVenue, eventually, streaming
 
@@ -192,6 +193,11 @@ async def test_books_that_go_wrong_again_and_again_climb_the_ladder() -> None:
     assert not consumer.gaps(venue.markets[1].yes)
 
 
+def minimum_size_micro(stream: PolymarketStream, token_id: str) -> int | None:
+    book = stream.book(token_id)
+    return book.minimum_size_micro if book is not None else None
+
+
 async def test_rest_away_leaves_the_stream_as_it_is() -> None:
     venue = FakeStreamVenue(1)
     venue.rest_fails = True
@@ -204,6 +210,6 @@ async def test_rest_away_leaves_the_stream_as_it_is() -> None:
         book = stream.book(venue.markets[0].yes)
         assert book is not None and book.minimum_size_micro == 5_000_000
         venue.rest_fails = False
-        await eventually(lambda: stream.book(venue.markets[0].yes).minimum_size_micro == 15_000_000)
+        await eventually(lambda: minimum_size_micro(stream, venue.markets[0].yes) == 15_000_000)
     assert len(consumer.of(BookSeen)) == 2 and not consumer.of(GapSeen)
     assert stream.counts["failed checks"] >= 2

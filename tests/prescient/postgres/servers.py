@@ -13,7 +13,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from prescient.adapters.postgres.server.embedded import EmbeddedPostgres, psql_path
+from prescient.adapters.postgres.server.embedded import (
+    FAST_STOP_TIMEOUT_S,
+    START_TIMEOUT_S,
+    EmbeddedPostgres,
+    psql_path,
+)
 from prescient.adapters.postgres.server.types import ConnectionInfo
 
 NUMBERS = itertools.count(1)
@@ -62,7 +67,19 @@ class Servers:
         self._stack = stack
         self._database = database
 
-    def of(self, home: Path, port: int | None = None, **options: float) -> EmbeddedPostgres:
-        server = EmbeddedPostgres(home, port or free_port(), database=self._database, **options)
+    def of(
+        self,
+        home: Path,
+        port: int | None = None,
+        start_timeout_s: float = START_TIMEOUT_S,
+        stop_timeout_s: float = FAST_STOP_TIMEOUT_S,
+    ) -> EmbeddedPostgres:
+        server = EmbeddedPostgres(
+            home,
+            port or free_port(),
+            database=self._database,
+            start_timeout_s=start_timeout_s,
+            stop_timeout_s=stop_timeout_s,
+        )
         self._stack.callback(server.stop)
         return server

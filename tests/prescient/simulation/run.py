@@ -41,7 +41,7 @@ from prescient.trading.positions.settle import is_final
 START = datetime(2026, 6, 1, tzinfo=UTC)
 EVENTS = 300
 # All three strategies; the first one with two portfolios of different sizes and habits.
-PORTFOLIOS = (
+PORTFOLIOS: tuple[tuple[str, str, int, dict[str, object]], ...] = (
     ("majority, small", "majority", 10_000, {}),
     (
         "majority, adds",

@@ -20,7 +20,7 @@ from tests.prescient.supervisor.running import Running, tiny
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.delenv("PRESCIENT_VENUE", raising=False)
     monkeypatch.delenv("PRESCIENT_SEED", raising=False)
-    return Settings(PRESCIENT_HOME=tmp_path, _env_file=None)  # type: ignore[call-arg]  # aliases
+    return Settings(PRESCIENT_HOME=tmp_path, _env_file=None)
 
 
 def test_without_any_run_the_settings_stand_and_nothing_is_left_behind(settings: Settings, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def diary(tmp_path: Path) -> Path:
 def start(home: Path) -> Iterator[Start]:
     started: list[Running] = []
 
-    def begin(*children: ChildPlan, **parts: object) -> Running:
+    def begin(*children: ChildPlan, **parts: Any) -> Running:
         plan = Plan(home=str(home), source="a test", children=children, **parts)
         started.append(Running.of_plan(plan))
         return started[-1]

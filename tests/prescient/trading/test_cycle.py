@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from polymarket_kit.model import Level
 from polymarket_kit.values import MICRO
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import (
@@ -104,8 +105,8 @@ async def test_what_we_took_stays_taken_until_the_level_grows() -> None:
     assert third.total(Step.EXECUTE).dropped == {"not_filled": 1}
 
     yes, no = (outcome.token_id for outcome in market.outcomes)
-    grown = replace(data.book_by_token[yes], asks=((550_000, 60 * MICRO), *data.book_by_token[yes].asks[1:]))
-    data.set_book(replace(grown, asks=tuple(type(grown.bids[0])(*level) for level in grown.asks)), no)
+    grown = replace(data.book_by_token[yes], asks=(Level(550_000, 60 * MICRO), *data.book_by_token[yes].asks[1:]))
+    data.set_book(grown, no)
     await run(context)
     assert (await context.store.trades(first, 1))[0].size_micro == 36_363_636
 

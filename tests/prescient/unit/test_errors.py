@@ -74,4 +74,4 @@ def test_only_what_the_next_start_would_meet_again_is_permanent() -> None:
     assert not any(
         kind.permanent for kind in (errors.StoreUnavailable, errors.PortTaken, VenueUnavailable, PrescientError)
     )
-    assert ExitCode.PERMANENT == 78
+    assert int(ExitCode.PERMANENT) == 78

@@ -32,9 +32,9 @@ def test_a_vanished_level_is_explained_by_prints_that_are_told_after_it() -> Non
     rest(queue, order("a", 50, 30))
     queue.see(level(50, 0, time_ms=2_000))
     assert queue.see(printed(50, 90, time_ms=2_500)) == []
-    assert queue.orders["a"].in_gap
+    assert [resting.in_gap for resting in queue.orders.values()] == [True]
     assert shares(queue.see(printed(50, 15, time_ms=4_000))) == [("a", 5)]
-    assert not queue.orders["a"].in_gap
+    assert [resting.in_gap for resting in queue.orders.values()] == [False]
     # A taker goes through a level that was told to be gone just before.
     queue.see(level(50, 40, time_ms=4_001))
     rest(queue, order("b", 50, 30))
