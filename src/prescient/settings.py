@@ -82,17 +82,3 @@ class Settings(BaseSettings):
     @property
     def uses_embedded_postgres(self) -> bool:
         return not self.postgres_host
-
-    @property
-    def source(self) -> str:
-        """Which world of markets this is. Each source has a database of its own, so that they never mix."""
-        return "polymarket" if self.venue == "polymarket" else f"practice-{self.seed}"
-
-    @property
-    def database_name(self) -> str:
-        """The practice world of the default seed and Polymarket have names of their own; the runbook's name is the first."""
-        if not self.uses_embedded_postgres:
-            return self.postgres_db
-        if self.venue == "polymarket":
-            return f"{self.postgres_db}_polymarket"
-        return self.postgres_db if self.seed == 7 else f"{self.postgres_db}_practice_{self.seed}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from prescient.service_table import LOOPBACK, STEP_SERVICES
@@ -34,6 +35,75 @@ POLYMARKET_CLOB_URL = "https://clob.polymarket.com"
 POLYMARKET_STREAM_URL = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
 # A source of markets that is a recording: nothing happens there, so nothing is told.
 CATALOGUE = "catalogue-"
+# The practice world whose database has the runbook's name.
+FIRST_SEED = 7
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """All that depends on where markets come from, for one installation. Whoever needs to know asks here."""
+
+    # As the database records it; each source has a database of its own, so that they never mix.
+    name: str
+    # As people are told.
+    title: str
+    database_suffix: str
+    gamma_url: str
+    clob_url: str
+    stream_url: str
+    # Where our own practice exchange listens, which sets the clock and is started with everything else; None: the source
+    # is somebody else's, and has to be reached over the network.
+    practice_port: int | None
+    # How long before its trade a level's change may be told; see QueueModel.
+    level_before_print_ms: int
+    # Whether messages are stamped with the time that this machine's clock shows.
+    in_our_time: bool
+
+
+def _practice(settings: Settings) -> SourceInfo:
+    """The practice exchange tells a trade before the level that it changed."""
+    url = practice_url(settings)
+    return SourceInfo(
+        name=f"practice-{settings.seed}",
+        title=f"practice exchange, seed {settings.seed}",
+        database_suffix="" if settings.seed == FIRST_SEED else f"_practice_{settings.seed}",
+        gamma_url=f"{url}/gamma",
+        clob_url=f"{url}/clob",
+        stream_url=f"ws://{LOOPBACK}:{settings.practice_port}/ws/market",
+        practice_port=settings.practice_port,
+        level_before_print_ms=0,
+        in_our_time=False,
+    )
+
+
+def _polymarket(_: Settings) -> SourceInfo:
+    """In which order Polymarket tells a trade and its level is not known: the cautious reading."""
+    return SourceInfo(
+        name="polymarket",
+        title="Polymarket's public data",
+        database_suffix="_polymarket",
+        gamma_url=POLYMARKET_GAMMA_URL,
+        clob_url=POLYMARKET_CLOB_URL,
+        stream_url=POLYMARKET_STREAM_URL,
+        practice_port=None,
+        level_before_print_ms=1_000,
+        in_our_time=True,
+    )
+
+
+SOURCES: dict[str, Callable[[Settings], SourceInfo]] = {"practice": _practice, "polymarket": _polymarket}
+
+
+def source_info(settings: Settings) -> SourceInfo:
+    """The row of the source that PRESCIENT_VENUE names."""
+    return SOURCES[settings.venue](settings)
+
+
+def database_name(settings: Settings) -> str:
+    """The database of this source: Polymarket and every practice world but the first have names of their own."""
+    if not settings.uses_embedded_postgres:
+        return settings.postgres_db
+    return f"{settings.postgres_db}{source_info(settings).database_suffix}"
 
 
 @asynccontextmanager
@@ -50,7 +120,9 @@ async def open_context(settings: Settings, *, venue_wanted: bool = True) -> Asyn
     from prescient.ports.context import TradingContext
 
     async with AsyncExitStack() as stack:
-        clock, source = await _open_clock(settings, stack) if venue_wanted else (system_clock(), settings.source)
+        clock, source = (
+            await _open_clock(settings, stack) if venue_wanted else (system_clock(), source_info(settings).name)
+        )
         market_data = _market_data(settings, clock)
         stack.push_async_callback(market_data.close)
         store = await open_store(settings, source=source if venue_wanted else None)
@@ -74,10 +146,9 @@ async def open_context(settings: Settings, *, venue_wanted: bool = True) -> Asyn
 
 
 def _queue_model(settings: Settings) -> QueueModel:
-    """The practice exchange tells a trade before the level that it changed; of Polymarket nobody knows."""
     from prescient.paper_matching.queue_model import QueueModel
 
-    return QueueModel() if settings.venue == "polymarket" else QueueModel(level_before_print_ms=0)
+    return QueueModel(level_before_print_ms=source_info(settings).level_before_print_ms)
 
 
 def local_cycle_steps(context: TradingContext) -> CycleSteps:
@@ -126,37 +197,30 @@ def strategies(settings: Settings) -> dict[str, Strategy]:
 
 def gamma_url(settings: Settings) -> str:
     """Where the catalogue is asked for."""
-    if settings.gamma_url:
-        return settings.gamma_url
-    return f"{practice_url(settings)}/gamma" if settings.venue == "practice" else POLYMARKET_GAMMA_URL
+    return settings.gamma_url or source_info(settings).gamma_url
 
 
 def clob_url(settings: Settings) -> str:
     """Where books and rules are asked for."""
-    if settings.clob_url:
-        return settings.clob_url
-    return f"{practice_url(settings)}/clob" if settings.venue == "practice" else POLYMARKET_CLOB_URL
+    return settings.clob_url or source_info(settings).clob_url
 
 
 def stream_url(settings: Settings) -> str:
     """Where books and trades are heard as they happen."""
-    if settings.stream_url:
-        return settings.stream_url
-    practice = f"ws://{LOOPBACK}:{settings.practice_port}/ws/market"
-    return practice if settings.venue == "practice" else POLYMARKET_STREAM_URL
+    return settings.stream_url or source_info(settings).stream_url
 
 
 @asynccontextmanager
 async def open_stream(settings: Settings, clock: Clock) -> AsyncIterator[MarketStream]:
     """The source's market stream, with a REST side of its own as the witness: one with a memory could not testify.
 
-    Sockets live in our time whatever the world's clock says, and on Polymarket alone are the two the same.
+    Sockets live in our time whatever the world's clock says.
     """
     from prescient.adapters.polymarket.stream.assets import StreamLimits
     from prescient.adapters.polymarket.stream.stream import PolymarketStream
 
     witness = _market_data(settings, clock)
-    limits = StreamLimits() if settings.venue == "polymarket" else StreamLimits(future_s=None)
+    limits = StreamLimits() if source_info(settings).in_our_time else StreamLimits(future_s=None)
     stream = PolymarketStream(
         url=stream_url(settings), books=witness.books, clock=clock, timer=system_clock(), limits=limits
     )
@@ -184,7 +248,7 @@ def connection(settings: Settings, database: str | None = None) -> ConnectionInf
     from prescient.adapters.postgres.server.types import ConnectionInfo
 
     if settings.uses_embedded_postgres:
-        return connection_of(settings.home, database or settings.database_name)
+        return connection_of(settings.home, database or database_name(settings))
     return ConnectionInfo(
         host=settings.postgres_host,
         port=settings.postgres_port,
@@ -229,14 +293,15 @@ def client_program(name: str) -> Path:
 
 async def _open_clock(settings: Settings, stack: AsyncExitStack) -> tuple[Clock, str]:
     """The clock, and the source of markets: the practice exchange itself says which world it plays."""
-    if settings.venue != "practice":
-        return system_clock(), settings.source
+    info = source_info(settings)
+    if info.practice_port is None:
+        return system_clock(), info.name
     from prescient.adapters.practice_clock import PracticeClock
 
     clock = PracticeClock(f"{practice_url(settings)}/practice/time")
     await clock.start()
     stack.push_async_callback(clock.close)
-    return clock, clock.source or settings.source
+    return clock, clock.source or info.name
 
 
 def system_clock() -> Clock:

@@ -112,7 +112,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
         cure = START if stopped else "Check POSTGRES_HOST, POSTGRES_PORT, POSTGRES_USER and POSTGRES_PASSWORD."
         yield Finding("database", WARN if stopped else FAIL, str(error), cure)
         return
-    yield Finding("database", OK, f"{settings.database_name} answers")
+    yield Finding("database", OK, f"{wiring.database_name(settings)} answers")
     if version == known:
         yield Finding("schema", OK, f"version {version}")
         yield asyncio.run(_books(settings))
@@ -144,9 +144,10 @@ async def _books(settings: Settings) -> Finding:
 
 
 def _venue(settings: Settings) -> Iterator[Finding]:
-    if settings.venue == "practice":
-        there = answers(settings.practice_port, "/practice/time")
-        text = f"practice exchange on port {settings.practice_port} " + ("answers" if there else "does not answer")
+    practice_port = wiring.source_info(settings).practice_port
+    if practice_port is not None:
+        there = answers(practice_port, "/practice/time")
+        text = f"practice exchange on port {practice_port} " + ("answers" if there else "does not answer")
         yield Finding("venue", OK if there else WARN, text, "" if there else START)
         return
     address = f"{wiring.gamma_url(settings)}/events?limit=1"

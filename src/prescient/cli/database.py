@@ -43,8 +43,10 @@ def backup(
 ) -> None:
     """Write a backup of the database; the system may run or not."""
     from prescient.supervisor.backup import back_up
+    from prescient.wiring import database_name, source_info
 
     settings = settings_of_the_run()
+    database, source = database_name(settings), source_info(settings).name
     path = back_up(settings, file.absolute() if file is not None else None)
     size_bytes = path.stat().st_size
     if as_json:
@@ -52,13 +54,13 @@ def backup(
             {
                 "file": str(path),
                 "bytes": size_bytes,
-                "database": settings.database_name,
-                "source": settings.source,
+                "database": database,
+                "source": source,
             }
         )
         return
     typer.echo(
-        f"Backup of {settings.database_name} ({settings.source}) written: {path} ({size_bytes / 1e6:.1f} MB). "
+        f"Backup of {database} ({source}) written: {path} ({size_bytes / 1e6:.1f} MB). "
         "Bring it back with: prescient restore FILE"
     )
 

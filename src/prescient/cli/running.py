@@ -10,6 +10,7 @@ import typer
 
 from prescient.cli.context import load_settings, settings_of_the_run
 from prescient.cli.exits import FAILURE, CommandFailed
+from prescient.wiring import database_name, gamma_url, source_info
 
 if TYPE_CHECKING:
     from prescient.settings import Settings
@@ -38,7 +39,7 @@ def up(
     if debug:
         os.environ["PYTHON_LOG_LEVEL"] = "DEBUG"
     settings = load_settings()
-    if settings.venue == "polymarket":
+    if source_info(settings).practice_port is None:
         _check_reachable(settings)
     _become_supervisor(plan_of(settings, open_docs=open_docs))
 
@@ -48,7 +49,7 @@ def down() -> None:
     from prescient.supervisor.stopping import stop_home
 
     settings = settings_of_the_run()
-    stopped, message = stop_home(settings.home, settings.embedded_postgres_port, settings.database_name)
+    stopped, message = stop_home(settings.home, settings.embedded_postgres_port, database_name(settings))
     typer.echo(message)
     if not stopped:
         raise typer.Exit(FAILURE)
@@ -58,16 +59,15 @@ def plan_of(settings: Settings, *, open_docs: bool = False) -> Plan:
     """What `prescient up` starts with these settings."""
     from prescient.supervisor.plan import Choice, Plan, system_children
 
-    ports = settings.service_ports
-    practice_port = settings.practice_port if settings.venue == "practice" else None
+    ports, info = settings.service_ports, source_info(settings)
     return Plan(
         home=str(settings.home),
-        source=f"practice exchange, seed {settings.seed}" if practice_port is not None else "Polymarket's public data",
-        children=system_children(ports, practice_port),
+        source=info.title,
+        children=system_children(ports, info.practice_port),
         service_ports=ports,
-        practice_port=practice_port,
+        practice_port=info.practice_port,
         database_port=settings.embedded_postgres_port if settings.uses_embedded_postgres else None,
-        database_name=settings.database_name,
+        database_name=database_name(settings),
         choice=Choice(settings.venue, settings.seed),
         open_docs=open_docs,
     )
@@ -92,8 +92,6 @@ def _check_reachable(settings: Settings) -> None:
     """Ask the venue for one event before anything is started. Raises CommandFailed with the offline command."""
     import urllib.error
     import urllib.request
-
-    from prescient.wiring import gamma_url
 
     address = f"{gamma_url(settings)}/events?limit=1"
     request = urllib.request.Request(address, headers={"User-Agent": "prescient"})  # noqa: S310 (our own setting)

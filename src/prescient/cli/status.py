@@ -38,6 +38,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
 def collect(settings: Settings, services: Services) -> dict[str, Any]:
     """Everything that can be told from outside, for people and programs alike."""
     from prescient.supervisor.home import Home
+    from prescient.wiring import database_name, source_info
 
     home = Home(settings.home)
     state = home.running()
@@ -49,8 +50,8 @@ def collect(settings: Settings, services: Services) -> dict[str, Any]:
         "supervised": state is not None,
         "home": str(settings.home),
         "logs": str(home.logs),
-        "source": settings.source,
-        "database": settings.database_name,
+        "source": source_info(settings).name,
+        "database": database_name(settings),
         "started_at": state.started_at if state is not None else None,
         "urls": {name: f"http://localhost:{port}" for name, port in services.ports.items()},
         "system_health": trading["system_health"] if trading is not None else "down",

@@ -173,6 +173,8 @@ BY_CODE: dict[str, type[PrescientError]] = {
         NotFoundError,
         PortfolioNotFound,
         ConflictError,
+        UnknownVenue,
+        VenueElsewhere,
         PortfolioNotActive,
         NoActivePortfolios,
         CycleAlreadyRunning,

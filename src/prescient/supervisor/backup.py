@@ -94,7 +94,7 @@ def database_for_a_while(settings: Settings) -> Iterator[None]:
     if not settings.uses_embedded_postgres or home.running() is not None:
         yield
         return
-    server = wiring.embedded_server(settings.home, settings.embedded_postgres_port, settings.database_name)
+    server = wiring.embedded_server(settings.home, settings.embedded_postgres_port, wiring.database_name(settings))
     server.start()
     try:
         yield
@@ -111,7 +111,7 @@ def back_up(settings: Settings, target: Path | None) -> Path:
     if settings.uses_embedded_postgres and not (settings.home / "postgres").exists():
         raise NothingToBackUp(settings.home)
     moment = datetime.now(UTC)
-    path = target or settings.home / "backups" / f"{settings.database_name}-{moment:%Y%m%dT%H%M%SZ}.dump"
+    path = target or settings.home / "backups" / f"{wiring.database_name(settings)}-{moment:%Y%m%dT%H%M%SZ}.dump"
     if path.exists():
         raise InvalidRequest("file", f"{path} exists already; name another, or none.")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -150,14 +150,14 @@ def restore(settings: Settings, backup: Path, *, any_source: bool = False) -> Re
 
 
 def _restore_beside(settings: Settings, backup: Path, *, any_source: bool) -> Restored:
-    name = settings.database_name
+    name = wiring.database_name(settings)
     admin = wiring.admin_connection(settings)
     fresh = wiring.connection(settings, f"{name[:STEM_LENGTH_MAX]}_restoring_{secrets.token_hex(4)}")
     _sql(admin, f"CREATE DATABASE {_quoted(fresh.database)} OWNER {_quoted(fresh.user)};")
     try:
         arguments = ["--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges"]
         _run("pg_restore", [*arguments, f"--dbname={fresh.database}", str(backup)], fresh)
-        source = asyncio.run(wiring.recorded_source(settings)) or settings.source
+        source = asyncio.run(wiring.recorded_source(settings)) or wiring.source_info(settings).name
         held = asyncio.run(wiring.recorded_source(settings, fresh.database))
         if held not in (None, source):
             if not any_source:

@@ -6,6 +6,7 @@ import os
 
 from prescient.settings import Settings
 from prescient.supervisor.home import Home
+from prescient.wiring import SOURCES
 
 NAMED_BY = frozenset({"PRESCIENT_VENUE", "PRESCIENT_SEED"})
 
@@ -18,6 +19,6 @@ def of_the_run(settings: Settings) -> Settings:
     if NAMED_BY & os.environ.keys() or not settings.home.is_dir():
         return settings
     choice = Home(settings.home).choice()
-    if choice is None or choice.venue not in ("practice", "polymarket"):
+    if choice is None or choice.venue not in SOURCES:
         return settings
     return settings.model_copy(update={"venue": choice.venue, "seed": choice.seed})

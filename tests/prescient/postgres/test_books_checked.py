@@ -23,7 +23,7 @@ def settings(postgres_dsn: str, tmp_path: Path) -> Settings:
 
 
 async def two_portfolios(settings: Settings) -> None:
-    store = await wiring.open_store(settings, source=settings.source)
+    store = await wiring.open_store(settings, source=wiring.source_info(settings).name)
     for name in ("First", "Second"):
         await store.create_portfolio(NewPortfolio(name, "majority", 10 * USD), NOW)
     await store.close()

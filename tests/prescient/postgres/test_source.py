@@ -43,7 +43,7 @@ async def test_the_first_source_stays_and_another_is_refused_with_the_cure(empty
     practice = external(empty_dsn, tmp_path)
     assert await wiring.recorded_source(practice) is None
     for _ in range(2):
-        store = await wiring.open_store(practice, source=practice.source)
+        store = await wiring.open_store(practice, source=wiring.source_info(practice).name)
         await store.create_portfolio(NewPortfolio(f"Mine {_}", "majority", 10 * USD), NOW)
         await store.close()
     assert await wiring.recorded_source(practice) == "practice-7"
@@ -51,8 +51,9 @@ async def test_the_first_source_stays_and_another_is_refused_with_the_cure(empty
         external(empty_dsn, tmp_path, PRESCIENT_VENUE="polymarket"),
         external(empty_dsn, tmp_path, PRESCIENT_SEED=8),
     ):
-        with pytest.raises(OtherSource, match=rf"practice-7.*{other.source}.*another POSTGRES_DB"):
-            await wiring.open_store(other, source=other.source)
+        name = wiring.source_info(other).name
+        with pytest.raises(OtherSource, match=rf"practice-7.*{name}.*another POSTGRES_DB"):
+            await wiring.open_store(other, source=name)
     store = await wiring.open_store(external(empty_dsn, tmp_path, PRESCIENT_SEED=8), source=None)
     assert len(await store.portfolios()) == 2
     await store.close()
@@ -103,7 +104,7 @@ def two_sources(postgres_server: PostgresServer, empty_dsn: str, tmp_path: Path)
 
 
 async def _filled(settings: Settings) -> None:
-    store = await wiring.open_store(settings, source=settings.source)
+    store = await wiring.open_store(settings, source=wiring.source_info(settings).name)
     await store.create_portfolio(NewPortfolio("Mine", "majority", 10 * USD), NOW)
     await store.close()
 

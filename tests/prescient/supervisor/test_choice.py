@@ -13,6 +13,7 @@ from prescient.settings import Settings
 from prescient.supervisor.home import Home, ProcessMark, RunState
 from prescient.supervisor.last_run import of_the_run
 from prescient.supervisor.plan import Choice, Plan
+from prescient.wiring import database_name, source_info
 from tests.prescient.supervisor.running import Running, tiny
 
 
@@ -32,10 +33,10 @@ def test_without_any_run_the_settings_stand_and_nothing_is_left_behind(settings:
 
 def test_the_last_run_names_the_database_when_nothing_runs(settings: Settings) -> None:
     Home(settings.home).keep_choice(Choice("polymarket", 7))
-    assert of_the_run(settings).database_name == "prescient_os_polymarket"
+    assert database_name(of_the_run(settings)) == "prescient_os_polymarket"
     Home(settings.home).keep_choice(Choice("practice", 12))
     found = of_the_run(settings)
-    assert (found.database_name, found.source) == ("prescient_os_practice_12", "practice-12")
+    assert (database_name(found), source_info(found).name) == ("prescient_os_practice_12", "practice-12")
 
 
 def test_the_present_run_comes_before_the_last(settings: Settings) -> None:
@@ -44,9 +45,9 @@ def test_the_present_run_comes_before_the_last(settings: Settings) -> None:
     assert home.try_lock()
     mark = ProcessMark.of(os.getpid())
     home.write_state(RunState("ready", mark, "a test", "now", choice=Choice("practice", 5)))
-    assert of_the_run(settings).source == "practice-5"
+    assert source_info(of_the_run(settings)).name == "practice-5"
     home.unlock()
-    assert of_the_run(settings).source == "polymarket"
+    assert source_info(of_the_run(settings)).name == "polymarket"
 
 
 @pytest.mark.parametrize(("name", "value"), [("PRESCIENT_VENUE", "practice"), ("PRESCIENT_SEED", "7")])
@@ -55,7 +56,7 @@ def test_an_environment_that_names_a_source_is_obeyed(
 ) -> None:
     Home(settings.home).keep_choice(Choice("polymarket", 9))
     monkeypatch.setenv(name, value)
-    assert of_the_run(settings).source == "practice-7"
+    assert source_info(of_the_run(settings)).name == "practice-7"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"venue": "elsewhere", "seed": 1}', '{"venue": "practice"}'])
@@ -73,9 +74,9 @@ def test_a_supervisor_keeps_its_choice_beyond_its_end(settings: Settings, tmp_pa
     try:
         running.wait_until_says("Prescient is ready")
         assert json.loads((tmp_path / "supervisor.json").read_text())["choice"] == {"venue": "polymarket", "seed": 3}
-        assert of_the_run(settings).source == "polymarket"
+        assert source_info(of_the_run(settings)).name == "polymarket"
         running.process.terminate()
         assert running.end() == 0
     finally:
         running.clean_up()
-    assert of_the_run(settings).database_name == "prescient_os_polymarket"
+    assert database_name(of_the_run(settings)) == "prescient_os_polymarket"
