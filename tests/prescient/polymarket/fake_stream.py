@@ -38,7 +38,7 @@ SHORT = StreamLimits(
     rest_timeout_s=1.0,
     poll_s=0.06,
     poll_backoff=Backoff(first_s=0.5, most_s=900.0),
-    doubts_within_s=2.0,
+    invalidations_within_s=2.0,
     future_s=None,
 )
 START_MS = 1_790_000_000_000

@@ -23,7 +23,7 @@ class Bench:
 
     def __init__(self) -> None:
         self.queue = StreamQueue()
-        self.doubts = 0
+        self.invalidations = 0
         self.tracker = OrderBookTracker(self.queue, StreamLimits(), lambda: START_MS, self._doubt)
         self.market = Market(1)
         self.source = object()
@@ -35,7 +35,7 @@ class Bench:
         self.books()
 
     def _doubt(self) -> None:
-        self.doubts += 1
+        self.invalidations += 1
 
     def books(self) -> None:
         """Whole books of both, as after a subscription."""
@@ -74,12 +74,12 @@ def test_mutated_frames_never_raise_and_never_leave_a_crossed_book() -> None:
             content[random.randrange(len(content))] = random.randrange(32, 127)
         bench.hear_bytes(bytes(content))
         for asset in bench.tracker.assets.values():
-            assert not (asset.told and asset.book.crossed)
+            assert not (asset.published and asset.book.crossed)
         if number % 50 == 0:
             bench.market.bids, bench.market.asks = {400_000: MICRO}, {420_000: MICRO}
             bench.books()
-    assert bench.tracker.counts["malformed broken"] > 1_000 and bench.tracker.counts["doubts"] > 100
-    assert bench.doubts == bench.tracker.counts["doubts"]
+    assert bench.tracker.counts["malformed broken"] > 1_000 and bench.tracker.counts["invalidations"] > 100
+    assert bench.invalidations == bench.tracker.counts["invalidations"]
     for event in bench.told():
         if isinstance(event, LevelSeen | PrintSeen):
             assert 0 < event.price_micro < MICRO and event.size_micro >= 0
@@ -153,10 +153,10 @@ def test_doubts_of_one_token_ask_rest_ever_more_seldom() -> None:
     asset = bench.tracker.assets[bench.market.yes]
     waits = []
     for _ in range(8):
-        bench.tracker.doubt(asset, "test", bench.now_s)
+        bench.tracker.invalidate(asset, "test", bench.now_s)
         assert asset.due_s is not None
         waits.append(asset.due_s - bench.now_s)
     assert waits[0] == 0.0 and waits == sorted(waits) and waits[-1] == StreamLimits().backoff.most_s
     # Long after, a doubt is the first one again.
-    bench.tracker.doubt(asset, "test", bench.now_s + 1_000)
+    bench.tracker.invalidate(asset, "test", bench.now_s + 1_000)
     assert asset.due_s == bench.now_s + 1_000

@@ -189,7 +189,7 @@ async def test_books_that_go_wrong_again_and_again_climb_the_ladder() -> None:
         await asyncio.gather(trading, return_exceptions=True)
         await eventually(lambda: consumer.has(venue.true_book(market.yes)))
         asked = sum(market.yes in tokens for tokens in venue.rest_asked)
-    assert stream.counts["doubts"] >= 3 and asked < 60
+    assert stream.counts["invalidations"] >= 3 and asked < 60
     assert not consumer.gaps(venue.markets[1].yes)
 
 

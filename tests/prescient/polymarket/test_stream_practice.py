@@ -127,7 +127,7 @@ async def test_books_equal_rest_after_many_steps_and_trades(rig: Rig) -> None:
     assert len(prints) >= 12 and sum(seen.size_micro for seen in prints) >= taken_micro > 40_000_000
     assert any(level.token_id == other for level in consumer.of(LevelSeen)) and len(consumer.of(LevelSeen)) > 200
     assert len(consumer.of(BookSeen)) == len(rig.tokens) and not consumer.of(GapSeen), dict(counts)
-    assert not counts["best price mismatches"] and not counts["missing books"] and not counts["doubts"]
+    assert not counts["best price mismatches"] and not counts["missing books"] and not counts["invalidations"]
 
 
 def _is_calm(market: MarketState) -> bool:

@@ -105,7 +105,7 @@ async def test_more_tokens_than_one_look_can_ask_for_are_all_asked_for_at_once()
     try:
         await made.clock.run(1)
         assert sorted(made.asked)[-3:] == [1_000, 1_000, 1_000]
-        assert all(asset.terms_known and asset.told for asset in made.tracker.assets.values())
+        assert all(asset.terms_known and asset.published for asset in made.tracker.assets.values())
     finally:
         made.task.cancel()
         await asyncio.gather(made.task, return_exceptions=True)

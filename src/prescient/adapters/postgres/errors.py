@@ -11,7 +11,6 @@ from prescient.domain.errors import InvariantBroken, StoreUnavailable
 # Serialization failure, deadlock, lock time-out: the same transaction may well succeed a moment later.
 RETRYABLE = frozenset({"40001", "40P01", "55P03"})
 UNIQUE_VIOLATION = "23505"
-CHECK_VIOLATION = "23514"
 UNDEFINED_TABLE = "42P01"
 # Connection lost, out of resources or shutting down, cancelled, wrong login, no such database, transaction timed out.
 UNAVAILABLE_CLASSES = frozenset({"08", "53", "57", "58", "28", "3D", "XX"})
@@ -28,11 +27,6 @@ def driver_error(error: BaseException) -> BaseException:
 def sqlstate_of(error: BaseException) -> str:
     """Return PostgreSQL's five-character code, or an empty string for an error that did not come from the server."""
     return getattr(driver_error(error), "sqlstate", None) or ""
-
-
-def constraint_of(error: BaseException) -> str:
-    """Return the name of the violated constraint, or an empty string."""
-    return getattr(driver_error(error), "constraint_name", None) or ""
 
 
 def translated(error: BaseException) -> PrescientError | None:

@@ -168,7 +168,7 @@ def market_from_message(message: MarketMessage, group: Group) -> Market:
     closed = message.closed is True
     active = message.active is True
     status = oracle_status(message.uma_resolution_status, read_texts(message.uma_resolution_statuses))
-    bid, fetch = price_from_wire(message.best_bid), price_from_wire(message.best_ask)
+    bid, ask = price_from_wire(message.best_bid), price_from_wire(message.best_ask)
     return Market(
         market_id=read_id(message.id),
         event_id=group.event_id,
@@ -189,7 +189,7 @@ def market_from_message(message: MarketMessage, group: Group) -> Market:
         negative_risk=message.neg_risk is True,
         # An empty side is listed as 0 or 1, which no order can have: that is no quote.
         best_bid_micro=bid or None,
-        best_ask_micro=None if fetch == MICRO else fetch or None,
+        best_ask_micro=None if ask == MICRO else ask or None,
         last_trade_micro=price_from_wire(message.last_trade_price) or None,
         end_time=time_from_wire(message.end_date) or time_from_wire(message.end_date_iso),
         game_start_time=time_from_wire(message.game_start_time) or time_from_wire(message.event_start_time),

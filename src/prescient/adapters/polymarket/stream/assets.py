@@ -1,4 +1,4 @@
-"""What the stream knows of one followed token beside its book: whether the consumer has it, what proves it, what is owed."""
+"""State of one followed token beside its book: whether it is published, when it was verified, how far recovery went."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from prescient.domain.market import OrderBook
 from prescient.domain.stream import BookSeen
 
 MEBIBYTE = 1024 * 1024
-# Rungs of the ladder that an asset climbs while its books do not come: each costs more than the one before.
+# Recovery levels of an asset whose books do not come: each costs more than the one before.
 STREAMED, RESUBSCRIBED, MOVED, POLLED = range(4)
-# What nearly every market has; REST tells the truth a moment later.
+# What nearly every market has; REST corrects it a moment later.
 DEFAULT_TICK_MICRO = 10_000
 DEFAULT_MINIMUM_SIZE_MICRO = 5_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """How patient the stream is. Times in seconds of the timer; each has a test that shortens it."""
+    """Time-outs and sizes of the stream. Times in seconds of the timer; tests shorten them."""
 
-    # The venue wants a PING every ten seconds, and is taken for dead after thirty without a PONG.
+    # The venue expects a PING every ten seconds; after thirty without a PONG the connection counts as dead.
     ping_every_s: float = 10.0
     pong_dead_s: float = 30.0
     connect_timeout_s: float = 10.0
     backoff: Backoff = Backoff(first_s=0.5, most_s=30.0)
-    # A connection that delivered for this long owes nothing to the failures before it.
+    # After a connection that delivered for this long, the next failure counts as the first.
     steady_s: float = 30.0
-    # Sockets with 500 tokens and more silently get no first books.
+    # The venue sends no first books on sockets with 500 tokens or more, without an error.
     tokens_per_socket: int = 250
     frame_bytes_max: int = 16 * MEBIBYTE
     check_every_s: float = 1.0
     # Without an event for this long, REST is asked whether the book is still right.
     quiet_s: float = 5.0
-    # A book that differs from REST is looked at again after this long, for changes may be under way.
+    # A book that differs from REST is compared again after this long: changes may be on their way.
     confirm_s: float = 1.5
-    # While a stream moves but stays behind what REST said this long ago, it is as good as stalled.
+    # A stream that moves but is still behind what REST said this long ago counts as stalled.
     lag_s: float = 10.0
     snapshot_wait_s: float = 3.0
     rest_timeout_s: float = 10.0
@@ -46,42 +46,42 @@ class StreamLimits:
     poll_s: float = 5.0
     poll_backoff: Backoff = Backoff(first_s=60.0, most_s=900.0)
     absent_most_s: float = 300.0
-    # So many doubts within this time, and the asset climbs the ladder.
-    doubts_max: int = 3
-    doubts_within_s: float = 60.0
+    # After so many invalidations within this time the asset goes up a recovery level.
+    invalidations_max: int = 3
+    invalidations_within_s: float = 60.0
     events_max: int = 65_536
-    # Messages stamped later than this ahead of our clock are nonsense; None where clocks are not comparable.
+    # Messages stamped further ahead of our clock than this are dropped; None where the clocks cannot be compared.
     future_s: float | None = 300.0
 
 
 class TokenSocket(Protocol):
-    """What carries an asset: one connection after another for its ``tokens`` (``stream_socket``)."""
+    """What an asset is subscribed on: one connection after another for its ``tokens`` (``socket``)."""
 
     tokens: dict[str, Asset]
     connected: bool
     # When anything but PONG came last, and when this connection began.
-    heard_s: float
-    began_s: float
-    # Connections in a row that stalled: above one, REST stands in while the socket goes on trying.
+    last_message_s: float
+    connected_s: float
+    # Connections in a row that stalled: from two on, REST replaces the stream while the socket keeps trying.
     stalls: int
 
     @property
     def room(self) -> int: ...
 
     def add(self, assets: Sequence[Asset]) -> None:
-        """Follow more tokens, at once if connected."""
+        """Subscribe to more tokens, at once if connected."""
 
     def drop(self, assets: Iterable[Asset]) -> None:
-        """Follow these no more."""
+        """Unsubscribe from these."""
 
     def resubscribe(self, assets: Sequence[Asset]) -> None:
-        """Ask for these afresh on the same connection: the venue sends their books again."""
+        """Subscribe to these again on the same connection: the venue then sends their books again."""
 
     def restart(self, reason: str) -> None:
-        """Give this connection up for a new one."""
+        """Drop this connection and open another."""
 
     def close(self) -> None:
-        """End for good."""
+        """Close it; it is not opened again."""
 
 
 class Asset:
@@ -91,34 +91,34 @@ class Asset:
         "absences",
         "attempts",
         "book",
+        "changed_s",
         "checked_s",
-        "climbed_s",
         "condition_id",
-        "delta_s",
-        "doubt_s",
-        "doubts",
+        "deferred",
         "due_s",
+        "escalated_s",
         "floor_ms",
+        "invalidated_s",
+        "invalidations",
         "last_trade_micro",
         "latest",
         "minimum_size_micro",
-        "need_ms",
+        "mismatch_first_s",
+        "mismatch_s",
         "negative_risk",
-        "owed",
         "polls",
         "polls_until_s",
-        "proved_s",
+        "published",
+        "published_ms",
         "recovery_level",
+        "required_ms",
         "resolved",
         "socket",
-        "suspect_first_s",
-        "suspect_s",
         "terms_known",
         "tick_micro",
         "tick_ms",
         "token_id",
-        "told",
-        "told_ms",
+        "verified_s",
     )
 
     def __init__(self, token_id: str) -> None:
@@ -126,10 +126,10 @@ class Asset:
         self.book = StreamBook()
         self.socket: TokenSocket | None = None
         # Whether the consumer was given a whole book and every change since; the time of that book.
-        self.told, self.told_ms = False, 0
-        # The consumer fell behind: it gets the book as it is when it has caught up.
-        self.owed = False
-        # What a book on the wire does not say.
+        self.published, self.published_ms = False, 0
+        # The consumer fell behind: it gets the book as it stands once it has caught up.
+        self.deferred = False
+        # What a book message does not say.
         self.terms_known = False
         self.condition_id = ""
         self.tick_micro, self.tick_ms = 0, 0
@@ -138,20 +138,20 @@ class Asset:
         self.last_trade_micro: int | None = None
         self.resolved = False
         # Evidence: the last change on the stream, the last other proof (a whole book, an equal one by REST).
-        self.delta_s: float | None = None
-        self.proved_s: float | None = None
+        self.changed_s: float | None = None
+        self.verified_s: float | None = None
         self.checked_s = 0.0
-        # When REST is to be asked for a book that is missing, how often it was, and the newest time seen before.
+        # When REST is to be asked for a missing book, how often it was, and the newest time seen before the gap.
         self.due_s: float | None = None
         self.attempts, self.absences, self.floor_ms = 0, 0, 0
-        # Doubts lately; a difference to REST that is not confirmed yet; the rung of the ladder.
-        self.doubts, self.doubt_s = 0, 0.0
-        self.suspect_s: float | None = None
-        self.suspect_first_s, self.need_ms = 0.0, 0
-        self.recovery_level, self.climbed_s = STREAMED, 0.0
+        # Recent invalidations; a mismatch with REST that is not confirmed yet; the recovery level and when it last rose.
+        self.invalidations, self.invalidated_s = 0, 0.0
+        self.mismatch_s: float | None = None
+        self.mismatch_first_s, self.required_ms = 0.0, 0
+        self.recovery_level, self.escalated_s = STREAMED, 0.0
         # How often in a row REST stood in for its stream, and until when it does now.
         self.polls, self.polls_until_s = 0, 0.0
-        # The last change of the frame at hand that names this token.
+        # The last change in the present frame that names this token.
         self.latest: object = None
 
     @property
@@ -159,17 +159,17 @@ class Asset:
         return self.book.base_ms is not None
 
     def evidence_s(self) -> float | None:
-        """When the book was last proven right."""
-        proofs = [moment for moment in (self.delta_s, self.proved_s) if moment is not None]
+        """Return when the book was last known to be right."""
+        proofs = [moment for moment in (self.changed_s, self.verified_s) if moment is not None]
         return max(proofs, default=None)
 
-    def looked_at_s(self) -> float:
-        """When anything last shed light on this asset, whatever it showed."""
-        return max(self.delta_s or 0.0, self.proved_s or 0.0, self.checked_s)
+    def last_activity_s(self) -> float:
+        """Return when the book last changed or was compared, whatever came of it."""
+        return max(self.changed_s or 0.0, self.verified_s or 0.0, self.checked_s)
 
-    def calm(self) -> None:
-        """Forget a suspicion that did not hold."""
-        self.suspect_s = None
+    def clear_mismatch(self) -> None:
+        """Forget a mismatch that was not confirmed."""
+        self.mismatch_s = None
 
     def order_book(self) -> OrderBook:
         """The book as it stands, best level first."""
@@ -185,7 +185,7 @@ class Asset:
             negative_risk=self.negative_risk,
         )
 
-    def seen(self) -> BookSeen:
-        """The whole book for the consumer, who has it from now on."""
-        self.told, self.told_ms, self.owed = True, self.book.time_ms, False
+    def publish_book(self) -> BookSeen:
+        """Return the whole book for the consumer and mark it as published."""
+        self.published, self.published_ms, self.deferred = True, self.book.time_ms, False
         return BookSeen(self.order_book(), self.book.time_ms)

@@ -1,4 +1,4 @@
-"""Frames become books and events: every message laid over its token's book, held against what it says itself, and told on."""
+"""Turns frames into books and events: applies every message to its token's book, checks it, and publishes it."""
 
 from __future__ import annotations
 
@@ -36,45 +36,45 @@ from prescient.adapters.polymarket.messages.stream_messages import (
 )
 from prescient.adapters.polymarket.stream.assets import Asset, StreamLimits
 from prescient.adapters.polymarket.stream.event_queue import StreamQueue
-from prescient.adapters.polymarket.stream.reference_books import StreamBooks
+from prescient.adapters.polymarket.stream.tracked_books import TrackedBooks
 from prescient.domain.stream import LevelSeen, MarketResolvedSeen, PrintSeen, TickSeen
 
 Key = TypeVar("Key")
 log = structlog.get_logger(__name__)
 BUY = Side.BUY
-# A level from its fields in order, without the detour over Python that the class's own constructor takes.
+# Makes a level from its fields in order, without the Python code of the class's own constructor.
 _level: Callable[[tuple[str, Side, int, int, int]], LevelSeen] = partial(tuple.__new__, LevelSeen)
 BAD_TIME = "timestamp is not in milliseconds, or lies in the future"
-# Trades remembered to tell a repeated message from a second trade.
+# Trades kept to tell a repeated message from a second trade.
 PRINTS_KEPT = 4_096
 RESOLVED_KEPT = 4_096
 # Without these the book of the token they name may be wrong.
 BOOK_KINDS = frozenset({"price_change", "book", "tick_size_change", BROKEN})
 
 
-class OrderBookTracker(StreamBooks):
+class OrderBookTracker(TrackedBooks):
     """Keeps the books of all followed tokens. ``receive`` takes frames of any socket; nothing in a frame raises.
 
-    Every ``price_change`` names both tokens of its market, to whoever follows one of them. A token's messages count from
-    its own socket alone: those of two sockets would come in an order of their own.
+    Every ``price_change`` names both tokens of its market, even if only one is followed. A token's messages count only
+    from its own socket: those of two sockets come in no common order.
     """
 
     def __init__(
-        self, queue: StreamQueue, limits: StreamLimits, now_ms: Callable[[], int], on_suspicion: Callable[[], None]
+        self, queue: StreamQueue, limits: StreamLimits, now_ms: Callable[[], int], on_invalid: Callable[[], None]
     ) -> None:
-        super().__init__(queue, limits, now_ms, on_suspicion)
-        # The latest time a message may bear; moved on by the watch, for asking the clock each time costs too much.
+        super().__init__(queue, limits, now_ms, on_invalid)
+        # The latest time a message may have; updated by the watch, because asking the clock each time costs too much.
         self.latest_ms = TIME_MS_MAX
         self._prints: OrderedDict[tuple[str, ...], None] = OrderedDict()
         self._resolved: OrderedDict[str, None] = OrderedDict()
         self._logged: set[str] = set()
-        # Whose frame is at hand.
+        # The socket of the present frame.
         self._source: object = None
 
     # --- frames
 
     def receive(self, frame: Frame, source: object, now_s: float) -> None:
-        """Take one frame of the socket ``source``."""
+        """Process one frame of the socket ``source``."""
         self._source = source
         try:
             message = decode_price_change(frame)
@@ -105,7 +105,7 @@ class OrderBookTracker(StreamBooks):
             self._malformed(malformed, now_s)
 
     def _take(self, message: StreamMessage, now_s: float) -> None:
-        """Take any event. Raises ValueError where it makes no sense."""
+        """Process any event. Raises ValueError where it makes no sense."""
         if isinstance(message, PriceChangeMessage):
             self._take_changes(message, now_s)
         elif isinstance(message, BookEvent):
@@ -154,8 +154,8 @@ class OrderBookTracker(StreamBooks):
                 continue
             if time_ms >= book.time_ms:
                 book.time_ms = time_ms
-                asset.delta_s = now_s
-            if changed and asset.told:
+                asset.changed_s = now_s
+            if changed and asset.published:
                 waiting.append(_level((asset.token_id, side, price, size, time_ms)))
             if not simple:
                 asset.latest = change
@@ -177,24 +177,24 @@ class OrderBookTracker(StreamBooks):
                 self._check(asset, change, time_ms, now_s)
 
     def _check(self, asset: Asset, change: ChangeMessage, time_ms: int, now_s: float) -> None:
-        """Hold the book against the best prices that the message gives for the time after it, if it is the newest."""
+        """Compare the book with the best prices after the change that the message states, if it is the newest."""
         book = asset.book
         if book.base_ms is None:
             return
-        bid, fetch = book.bids.best, book.asks.best
+        bid, ask = book.bids.best, book.asks.best
         agrees = True
         if time_ms == book.time_ms:
             try:
                 agrees = (change.best_bid is None or BEST_BIDS[change.best_bid] == bid) and (
-                    change.best_ask is None or BEST_ASKS[change.best_ask] == fetch
+                    change.best_ask is None or BEST_ASKS[change.best_ask] == ask
                 )
             except ITEM_ERRORS as error:
                 self._malformed(Malformed("best prices", asset.token_id, reason_of(error)), now_s)
         if not agrees:
             self.counts["best price mismatches"] += 1
-            self.doubt(asset, "best prices differ from the venue's", now_s)
-        elif bid >= fetch:
-            self.doubt(asset, "the book is crossed", now_s)
+            self.invalidate(asset, "best prices differ from the venue's", now_s)
+        elif bid >= ask:
+            self.invalidate(asset, "the book is crossed", now_s)
 
     # --- all else
 
@@ -205,7 +205,7 @@ class OrderBookTracker(StreamBooks):
         return time_ms
 
     def _asset(self, token_id: str) -> Asset | None:
-        """A followed token, if the frame at hand is from its own socket."""
+        """Return a followed token, if the present frame is from its own socket."""
         asset = self.assets.get(token_id)
         return asset if asset is not None and asset.socket is self._source else None
 
@@ -238,11 +238,11 @@ class OrderBookTracker(StreamBooks):
         if key in self._prints:
             self.counts["repeated trades"] += 1
             return
-        _dump_state(self._prints, key, PRINTS_KEPT)
+        _keep_recent(self._prints, key, PRINTS_KEPT)
         asset.last_trade_micro = price
-        asset.delta_s = now_s
-        # What happened before the book was told is in that book, or fell into the gap before it.
-        if asset.told and time_ms >= asset.told_ms:
+        asset.changed_s = now_s
+        # What happened before the book was published is in that book, or fell into the gap before it.
+        if asset.published and time_ms >= asset.published_ms:
             self._queue.waiting.append(PrintSeen(asset.token_id, price, size, side, time_ms))
 
     def _take_tick(self, event: TickSizeEvent, now_s: float) -> None:
@@ -259,13 +259,13 @@ class OrderBookTracker(StreamBooks):
         asset.due_s = now_s + self._limits.snapshot_wait_s
 
     def _take_best(self, event: BestBidAskEvent, now_s: float) -> None:
-        """Best prices by themselves may run ahead of the changes: they can confirm a book, and make us look, no more."""
+        """Best prices by themselves may run ahead of the changes: they can verify a book, and no more."""
         asset = self._asset(event.asset_id)
         if asset is None or not asset.known or self._time(event.timestamp) < asset.book.time_ms:
             return
         book = asset.book
         if (BEST_BIDS[event.best_bid], BEST_ASKS[event.best_ask]) == (book.bids.best, book.asks.best):
-            asset.proved_s = now_s
+            asset.verified_s = now_s
         else:
             self.counts["best prices ahead"] += 1
 
@@ -274,18 +274,18 @@ class OrderBookTracker(StreamBooks):
         ours = named or [asset for asset in self.assets.values() if asset.condition_id == event.market]
         if not ours or event.market in self._resolved:
             return
-        _dump_state(self._resolved, event.market, RESOLVED_KEPT)
+        _keep_recent(self._resolved, event.market, RESOLVED_KEPT)
         for asset in ours:
             asset.resolved = True
         self._queue.waiting.append(MarketResolvedSeen(event.market, self._time(event.timestamp)))
 
     def _malformed(self, malformed: Malformed, now_s: float) -> None:
-        """Count a message that was left out; what it may have said of a book makes that book doubtful."""
+        """Count a dropped message; a book that it may have changed is invalidated."""
         self.counts[f"malformed {malformed.kind}"] += 1
         self._log_once(malformed)
         asset = self._asset(malformed.token_id)
         if asset is not None and asset.known and malformed.kind in BOOK_KINDS:
-            self.doubt(asset, "a message about it could not be read", now_s)
+            self.invalidate(asset, "a message about it could not be read", now_s)
 
     def _log_once(self, malformed: Malformed) -> None:
         if malformed.kind not in self._logged:
@@ -304,7 +304,7 @@ def _kind(message: StreamMessage) -> str:
     return "price_change" if isinstance(message, PriceChangeMessage) else str(message.__struct_config__.tag)
 
 
-def _dump_state(kept: OrderedDict[Key, None], key: Key, most: int) -> None:
+def _keep_recent(kept: OrderedDict[Key, None], key: Key, most: int) -> None:
     kept[key] = None
     if len(kept) > most:
         kept.popitem(last=False)

@@ -1,4 +1,4 @@
-"""One token's book as the stream keeps it: sizes by price, the best always at hand, late messages told from news."""
+"""One token's live book: sizes by price, the best price cached, late messages recognized."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PRICES_MAX = 20_000
 class BookSide:
     """Bids or asks. ``best`` is in micro, ``empty`` when there is none.
 
-    Each price has its size and when that was last said, gone ones included, since the last whole book: the venue numbers
-    nothing, so a change older than what a price already has is how a late message is known.
+    Each price has its size and the time of its last message, removed ones included, since the last whole book: the venue
+    numbers no messages, so a late one is recognized by being older than what its price already has.
     """
 
     __slots__ = ("_entries", "_order", "_sign", "base_ms", "best", "empty")
 
     def __init__(self, sign: int, empty: int) -> None:
-        # (size, time) by price; a size of zero is a price that is gone.
+        # (size, time) by price; a size of zero is a removed price.
         self._entries: dict[int, tuple[int, int]] = {}
         # The time of the last whole side.
         self.base_ms = 0
@@ -34,7 +34,7 @@ class BookSide:
         self._sign = sign
 
     def __len__(self) -> int:
-        """Prices that something is known of, gone ones included."""
+        """Prices in the table, removed ones included."""
         return len(self._entries)
 
     def put(self, price_micro: int, size_micro: int, time_ms: int) -> bool | None:
@@ -60,7 +60,7 @@ class BookSide:
         return True
 
     def replace(self, levels: Iterable[Level], time_ms: int) -> list[tuple[int, int]]:
-        """Take a whole side as of a time, keep what was said later; returns (price, new size) of every difference."""
+        """Load a whole side as of a time, keeping later changes; return (price, new size) of every difference."""
         before = self._entries
         later = {price: entry for price, entry in before.items() if entry[1] > time_ms}
         fresh = {price: (size, time_ms) for price, size in levels} | later
@@ -88,21 +88,21 @@ class StreamBook:
     def __init__(self) -> None:
         self.bids = BookSide(1, NO_BID)
         self.asks = BookSide(-1, NO_ASK)
-        # None: there is no whole book yet; changes are collected, to be laid over it when it comes.
+        # None: there is no whole book yet; changes are collected and applied to it when it comes.
         self.base_ms: int | None = None
         self.time_ms = 0
 
     @property
     def crossed(self) -> bool:
-        """Whether bids and asks meet: then something was missed."""
+        """Whether bids and asks meet, which means that a change was missed."""
         return self.bids.best >= self.asks.best
 
     @property
-    def overfull(self) -> bool:
+    def too_large(self) -> bool:
         return len(self.bids) > PRICES_MAX or len(self.asks) > PRICES_MAX
 
     def load(self, book: OrderBook) -> list[tuple[Side, int, int]]:
-        """Take a whole book, laying later changes over it; returns (side, price, size) of every difference to before."""
+        """Load a whole book, keeping later changes; return (side, price, size) of every difference to before."""
         differences = [(Side.BUY, price, size) for price, size in self.bids.replace(book.bids, book.time_ms)]
         differences += [(Side.SELL, price, size) for price, size in self.asks.replace(book.asks, book.time_ms)]
         self.base_ms = book.time_ms
@@ -110,11 +110,11 @@ class StreamBook:
         return differences
 
     def clear(self) -> None:
-        """Forget everything, the times too."""
+        """Drop everything, the times too."""
         self.bids.clear()
         self.asks.clear()
         self.base_ms, self.time_ms = None, 0
 
     def same(self, book: OrderBook) -> bool:
-        """Whether a book has the same levels. Times and hashes are not compared: contents prove, hashes change their recipe."""
+        """Whether a book has the same levels. Times and hashes are not compared: the venue has changed how it hashes."""
         return self.bids.levels() == book.bids and self.asks.levels() == book.asks

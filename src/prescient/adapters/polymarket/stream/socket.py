@@ -1,4 +1,4 @@
-"""One websocket to the venue with its share of the tokens: connects, subscribes, pings, and comes back when it is lost."""
+"""One websocket to the venue with its share of the tokens: connects, subscribes, pings and reconnects."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ TEXT, CONTINUATION, BINARY, CLOSE = WSMsgType.TEXT, WSMsgType.CONTINUATION, WSMs
 
 
 class _Listener(WSListener):
-    """Hands on whole messages of one connection."""
+    """Passes on the whole messages of one connection."""
 
     def __init__(self, socket: StreamSocket, bytes_max: int) -> None:
         super().__init__()
-        # False once the connection is given up: what it still delivers is not ours any more.
-        self.wanted = True
+        # False once the connection is given up: what it still delivers is ignored.
+        self.active = True
         self.gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.reason = ""
         self._socket = socket
-        self._heard = socket.heard
+        self._on_message = socket.on_message
         self._bytes_max = bytes_max
         # The parts so far of a message that comes in several frames.
         self._parts = bytearray()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if not self.wanted:
+        if not self.active:
             return
         kind = frame.msg_type
         if kind is TEXT and frame.fin:
             # A copy: it is decoded faster than a view of the library's memory, and outlives it.
-            self._heard(frame.get_payload_as_bytes())
+            self._on_message(frame.get_payload_as_bytes())
         elif kind in (TEXT, CONTINUATION):
             self._gather(transport, frame)
         elif kind is CLOSE:
@@ -62,22 +62,22 @@ class _Listener(WSListener):
             transport.disconnect(graceful=False)
         elif frame.fin:
             message, self._parts = bytes(self._parts), bytearray()
-            self._heard(message)
+            self._on_message(message)
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         self.end(self.reason or "cut off")
 
     def end(self, reason: str) -> None:
-        """Tell the socket that this connection is over, once."""
-        if self.wanted:
-            self.wanted = False
-            self._socket.lost(reason)
+        """Report the end of this connection to the socket, once."""
+        if self.active:
+            self.active = False
+            self._socket.on_lost(reason)
         if not self.gone.done():
             self.gone.set_result(None)
 
 
 class StreamSocket:
-    """Keeps one connection for ``tokens``. A loss is a gap for all of them at once; ``run`` then connects anew."""
+    """Keeps one connection for ``tokens``. Losing it is a gap for all of them at once; ``run`` then reconnects."""
 
     def __init__(
         self, url: str, tracker: OrderBookTracker, timer: Clock, jitter: Callable[[], float], limits: StreamLimits
@@ -85,8 +85,8 @@ class StreamSocket:
         self.tokens: dict[str, Asset] = {}
         self.tracker = tracker
         self.connected = False
-        self.heard_s = 0.0
-        self.began_s = 0.0
+        self.last_message_s = 0.0
+        self.connected_s = 0.0
         self.stalls = 0
         self._url = url
         self._timer = timer
@@ -104,7 +104,7 @@ class StreamSocket:
     # --- what is subscribed
 
     def add(self, assets: Sequence[Asset]) -> None:
-        """Follow more tokens, at once if connected."""
+        """Subscribe to more tokens, at once if connected."""
         for asset in assets:
             asset.socket = self
             self.tokens[asset.token_id] = asset
@@ -112,12 +112,12 @@ class StreamSocket:
         self._change([asset.token_id for asset in assets], subscribe=True)
 
     def drop(self, assets: Iterable[Asset]) -> None:
-        """Follow these no more."""
+        """Unsubscribe from these."""
         named = [asset.token_id for asset in assets if self.tokens.pop(asset.token_id, None) is not None]
         self._change(named, subscribe=False)
 
     def resubscribe(self, assets: Sequence[Asset]) -> None:
-        """Ask for these afresh on the same connection: the venue sends their books again."""
+        """Subscribe to these again on the same connection: the venue then sends their books again."""
         named = [asset.token_id for asset in assets]
         self._expect_books(assets)
         self._change(named, subscribe=False)
@@ -135,23 +135,25 @@ class StreamSocket:
     # --- the connection
 
     async def run(self) -> None:
-        """Connect, stay, connect again, until closed."""
+        """Connect and reconnect until closed."""
         failures = 0
         while True:
-            began_s = self._timer.monotonic_s()
-            await self._connect_and_stay()
+            connected_s = self._timer.monotonic_s()
+            await self._connect_once()
             if self._closing:
                 return
-            steady = self.heard_s >= began_s and self._timer.monotonic_s() - began_s >= self._limits.steady_s
+            steady = (
+                self.last_message_s >= connected_s and self._timer.monotonic_s() - connected_s >= self._limits.steady_s
+            )
             failures = 0 if steady else failures + 1
             self.tracker.counts["reconnects"] += 1
             await self._timer.sleep(self._pause_s(failures))
 
     def _pause_s(self, failures: int) -> float:
-        """Full jitter, so that sockets lost together do not come back together."""
+        """Return the back-off with jitter, so that sockets lost together do not reconnect together."""
         return self._limits.backoff.pause_s(failures + 1) * (0.1 + 0.9 * self._jitter())
 
-    async def _connect_and_stay(self) -> None:
+    async def _connect_once(self) -> None:
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s):
                 transport, listener = await ws_connect(
@@ -169,7 +171,7 @@ class StreamSocket:
             return
         assert isinstance(listener, _Listener)
         try:
-            if listener.wanted and not self._closing:
+            if listener.active and not self._closing:
                 self._begin(transport, listener)
                 await self._ping(transport, listener)
         finally:
@@ -180,7 +182,7 @@ class StreamSocket:
         """Subscribe before the first PING: the venue closes a socket that pings and follows nothing."""
         self._transport, self._listener = transport, listener
         self.connected = True
-        self.began_s = self._pong_s = self._timer.monotonic_s()
+        self.connected_s = self._pong_s = self._timer.monotonic_s()
         self.tracker.gap(self.tokens.values(), "connected anew")
         self._expect_books(self.tokens.values())
         if self.tokens:
@@ -202,27 +204,27 @@ class StreamSocket:
             transport.send(TEXT, PING)
 
     def restart(self, reason: str) -> None:
-        """Give this connection up for a new one."""
+        """Drop this connection and open another."""
         if self._listener is not None:
             self._listener.end(reason)
 
     def close(self) -> None:
-        """End for good; ``run`` returns."""
+        """Close it for good; ``run`` returns."""
         self._closing = True
         self.restart("closed")
 
     # --- called by the listener
 
-    def heard(self, message: bytes) -> None:
+    def on_message(self, message: bytes) -> None:
         now_s = self._timer.monotonic_s()
         if message == PONG:
             self._pong_s = now_s
             return
-        self.heard_s = now_s
+        self.last_message_s = now_s
         self.tracker.receive(message, self, now_s)
 
-    def lost(self, reason: str) -> None:
-        """The connection is over: nothing is known about its tokens until there is another."""
+    def on_lost(self, reason: str) -> None:
+        """Handle the end of the connection: its tokens are unknown until there is another."""
         if not self.connected:
             return
         self.connected, self._transport, self._listener = False, None, None

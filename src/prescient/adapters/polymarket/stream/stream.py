@@ -25,7 +25,7 @@ SECOND_MS = 1_000
 
 
 class PolymarketStream:
-    """Follows tokens over websockets at ``url``, with ``books`` (REST) as the witness.
+    """Follows tokens over websockets at ``url``, with ``books`` (REST) to verify them.
 
     ``clock`` stamps gaps; ``timer`` paces pings, checks and retries, and differs from it where the world's time is not
     ours. ``jitter`` gives numbers in 0..1 for the back-off. One consumer takes ``events``; what it does not take in
@@ -48,10 +48,10 @@ class PolymarketStream:
         self._jitter = jitter or Random(0).random
         self._limits = limits or StreamLimits()
         self._queue = StreamQueue()
-        self._tracker = OrderBookTracker(self._queue, self._limits, self._now_ms, lambda: self._watch.hurry())
+        self._tracker = OrderBookTracker(self._queue, self._limits, self._now_ms, lambda: self._watch.check_now())
         self._watch = StreamWatch(self._tracker, books, clock, self._timer, self._move, self._limits)
         self._sockets: list[TokenSocket] = []
-        # Where assets go that their own socket does not deliver.
+        # Where assets move to that their own socket does not deliver.
         self._fallback_socket: TokenSocket | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._watched = False
@@ -59,7 +59,7 @@ class PolymarketStream:
 
     @property
     def counts(self) -> Counter[str]:
-        """How often what happened: gaps, doubts, missing books, stalls, reconnects, malformed messages by kind."""
+        """How often what happened: gaps, invalidations, missing books, stalls, reconnects, malformed messages by kind."""
         return self._tracker.counts
 
     @property
@@ -68,7 +68,7 @@ class PolymarketStream:
         return len(self._queue.waiting)
 
     async def follow(self, token_ids: Sequence[str]) -> None:
-        """Follow these tokens too. Returns at once; each token's first event is its book.
+        """Follow more tokens. Returns at once; each token's first event is its book.
 
         Raises ValueError for a token id that is no decimal number, and RuntimeError when the stream is closed.
         """
@@ -89,10 +89,10 @@ class PolymarketStream:
         if new and not self._watched:
             self._watched = True
             self._start(self._watch.run(), "stream-watch")
-        self._watch.hurry()
+        self._watch.check_now()
 
     async def unfollow(self, token_ids: Sequence[str]) -> None:
-        """Follow these no more; their books are forgotten, events already waiting still come."""
+        """Stop following these; their books are dropped, events already queued still come."""
         for token_id in token_ids:
             asset = self._tracker.assets.pop(token_id, None)
             if asset is not None:
@@ -109,13 +109,13 @@ class PolymarketStream:
     def book(self, token_id: str) -> OrderBook | None:
         """The book with every change so far, or None while there is a gap."""
         asset = self._tracker.assets.get(token_id)
-        return asset.order_book() if asset is not None and asset.told else None
+        return asset.order_book() if asset is not None and asset.published else None
 
     def evidence_age_s(self, token_id: str) -> float | None:
-        """Seconds (of the timer) since anything proved this token's book right: an event, or an equal REST book."""
+        """Seconds (of the timer) since this token's book was verified: by an event, or by an equal book from REST."""
         asset = self._tracker.assets.get(token_id)
-        proved_s = asset.evidence_s() if asset is not None else None
-        return None if proved_s is None else max(self._timer.monotonic_s() - proved_s, 0.0)
+        verified_s = asset.evidence_s() if asset is not None else None
+        return None if verified_s is None else max(self._timer.monotonic_s() - verified_s, 0.0)
 
     async def close(self) -> None:
         """Close every socket and end the events."""
@@ -139,7 +139,7 @@ class PolymarketStream:
         return socket
 
     def _move(self, asset: Asset) -> None:
-        """Put an asset on another socket, for the one that it is on does not deliver it."""
+        """Move an asset to another socket, because its present one does not deliver it."""
         old, fallback_socket = asset.socket, self._fallback_socket
         self._leave(asset)
         if (
@@ -168,7 +168,7 @@ class PolymarketStream:
         task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        """A part of the stream that breaks breaks the stream: silence would look like a quiet market."""
+        """Break the whole stream when a part of it breaks: silence would look like a quiet market."""
         self._tasks.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:

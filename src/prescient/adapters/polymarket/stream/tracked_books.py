@@ -1,4 +1,4 @@
-"""All followed tokens' books as wholes: loaded, told to the consumer, doubted, and lost in gaps."""
+"""The books of all followed tokens as wholes: loaded, published to the consumer, invalidated, and dropped in gaps."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from prescient.domain.stream import GapSeen, LevelSeen, TickSeen
 OLD_ANSWERS_MAX = 3
 
 
-class StreamBooks:
-    """Owns the assets. A consumer who was told a book is told everything about it, until a gap says otherwise.
+class TrackedBooks:
+    """Owns the assets. Once a book is published, so is every change to it, until a gap is.
 
-    ``on_suspicion`` is called when a book is wanted by REST at once. ``counts`` says how often what happened.
+    ``on_invalid`` is called when a book is needed by REST at once. ``counts`` says how often what happened.
     """
 
     def __init__(
-        self, queue: StreamQueue, limits: StreamLimits, now_ms: Callable[[], int], on_suspicion: Callable[[], None]
+        self, queue: StreamQueue, limits: StreamLimits, now_ms: Callable[[], int], on_invalid: Callable[[], None]
     ) -> None:
         self.assets: dict[str, Asset] = {}
         self.counts: Counter[str] = Counter()
         self._queue = queue
         self._limits = limits
         self._now_ms = now_ms
-        self._on_doubt = on_suspicion
+        self._on_invalid = on_invalid
 
     def load(self, asset: Asset, book: OrderBook, now_s: float) -> None:
-        """Take a whole book, from a socket or by REST; to a consumer who has the book, its differences are levels."""
+        """Load a whole book, from a socket or REST; a consumer who has the book already gets the differences as levels."""
         differences = asset.book.load(book)
-        asset.proved_s = now_s
+        asset.verified_s = now_s
         asset.due_s, asset.attempts, asset.absences = None, 0, 0
-        asset.calm()
+        asset.clear_mismatch()
         if asset.book.crossed:
-            self.doubt(asset, "the book is crossed", now_s)
+            self.invalidate(asset, "the book is crossed", now_s)
             return
-        if not asset.told:
-            self.tell(asset)
+        if not asset.published:
+            self.publish(asset)
             return
         for side, price, size in differences:
             self._queue.waiting.append(LevelSeen(asset.token_id, side, price, size, asset.book.time_ms))
 
     def load_answer(self, asset: Asset, book: OrderBook, now_s: float) -> None:
-        """Take a book by REST for an asset without one, unless it is older than what was seen before the gap."""
+        """Load a book from REST for an asset without one, unless it is older than what was seen before the gap."""
         asset.attempts += 1
         if book.time_ms < asset.floor_ms and asset.attempts <= OLD_ANSWERS_MAX:
             self.counts["old answers"] += 1
@@ -56,53 +56,53 @@ class StreamBooks:
         self.load(asset, book, now_s)
         self._queue.wake()
 
-    def learn_terms(self, asset: Asset, book: OrderBook | None) -> None:
-        """Note what only REST says of a token; None when it could not be asked, so that nothing waits for it."""
+    def set_terms(self, asset: Asset, book: OrderBook | None) -> None:
+        """Set what only REST says of a token; None when it could not be asked, so that nothing waits for it."""
         if book is not None:
             asset.condition_id = book.condition_id
             asset.minimum_size_micro = book.minimum_size_micro
             asset.negative_risk = book.negative_risk
             if asset.tick_ms <= book.time_ms and asset.tick_micro != book.tick_micro:
-                self._learn_tick(asset, book)
+                self._set_tick(asset, book)
         asset.terms_known = True
-        self.tell(asset)
+        self.publish(asset)
 
-    def _learn_tick(self, asset: Asset, book: OrderBook) -> None:
+    def _set_tick(self, asset: Asset, book: OrderBook) -> None:
         if asset.terms_known and asset.tick_micro:
-            # The stream never said so: a whole book is to come by REST at once.
+            # The stream did not say so: a whole book is to come from REST at once.
             self._queue.waiting.append(TickSeen(asset.token_id, book.tick_micro, book.time_ms))
             self.gap([asset], "the tick size changed")
             asset.due_s = None
         asset.tick_micro, asset.tick_ms = book.tick_micro, book.time_ms
 
-    def tell(self, asset: Asset) -> None:
-        """Give the consumer a book that it does not have, if there is one."""
-        if asset.told or asset.owed or not asset.known or not asset.terms_known:
+    def publish(self, asset: Asset) -> None:
+        """Publish a book that the consumer does not have, if it is complete."""
+        if asset.published or asset.deferred or not asset.known or not asset.terms_known:
             return
-        self._queue.waiting.append(asset.seen())
+        self._queue.waiting.append(asset.publish_book())
         self._queue.wake()
 
     def gap(self, assets: Iterable[Asset], reason: str) -> None:
-        """Forget these books, and say so to a consumer who had them."""
+        """Drop these books, and publish a gap to a consumer who had them."""
         gone = []
         for asset in assets:
-            if asset.told or asset.owed:
+            if asset.published or asset.deferred:
                 gone.append(asset.token_id)
-            asset.told = False
+            asset.published = False
             asset.floor_ms = max(asset.floor_ms, asset.book.time_ms)
             asset.book.clear()
-            asset.calm()
+            asset.clear_mismatch()
         if gone:
             self.counts["gaps"] += 1
             self._queue.waiting.append(GapSeen(tuple(gone), reason, self._now_ms()))
             self._queue.wake()
 
-    def doubt(self, asset: Asset, reason: str, now_s: float) -> None:
-        """Stop trusting a book: a gap, and a fresh one by REST, at once the first time and ever later if it goes on."""
-        lately = now_s - asset.doubt_s <= self._limits.doubts_within_s
-        asset.doubts = asset.doubts + 1 if lately else 1
-        asset.doubt_s = now_s
-        self.counts["doubts"] += 1
+    def invalidate(self, asset: Asset, reason: str, now_s: float) -> None:
+        """Drop a book that may be wrong: a gap, and a fresh book from REST, at once the first time and then with back-off."""
+        lately = now_s - asset.invalidated_s <= self._limits.invalidations_within_s
+        asset.invalidations = asset.invalidations + 1 if lately else 1
+        asset.invalidated_s = now_s
+        self.counts["invalidations"] += 1
         self.gap([asset], reason)
-        asset.due_s = now_s + (self._limits.backoff.pause_s(asset.doubts) if asset.doubts > 1 else 0.0)
-        self._on_doubt()
+        asset.due_s = now_s + (self._limits.backoff.pause_s(asset.invalidations) if asset.invalidations > 1 else 0.0)
+        self._on_invalid()
