@@ -23,7 +23,7 @@ from polymarket_kit.rejections import (
 from polymarket_kit.values import MICRO, MICRO_MAX
 
 # An order is judged by its two signed amounts, for these are all that the venue has of it. It passes, in this order: the
-# state of its market; ``refuse_limit`` and ``limit_expires_ms``, or ``refuse_market``; the money behind it;
+# state of its market; ``refuse_limit`` and ``limit_expires_ms``, or ``admit_market``; the money behind it;
 # ``refuse_at_book``; and, if it must fill, ``killed``. That decides which of two broken rules is told. The venue does not
 # document it; what was seen of it, the grid before the precision of a limit order, is kept.
 
@@ -111,25 +111,32 @@ def limit_expires_ms(
     return INVALID_EXPIRATION if expiration_ms < now_ms + ahead_ms else expiration_ms - early_ms
 
 
-def refuse_market(
-    order_id: str, side: Side, amounts: Amounts, tick_micro: int, expiration_s: int = 0, *, post_only: bool = False
-) -> Rejection | None:
-    """Return what is wrong with a market order (FOK, FAK) by itself, or None.
+def admit_market(
+    order_id: str,
+    side: Side,
+    amounts: tuple[int, int],
+    tick_micro: int,
+    expiration_s: int = 0,
+    post_only: bool = False,  # by position: this is on the exchange's busy path
+) -> int | Rejection:
+    """Return the worst grid price at which a market order (FOK, FAK) may trade, or what is wrong with it by itself.
 
-    It cannot rest, so it has no end and is never post-only.
+    ``amounts`` as in ``Amounts``. Such an order cannot rest, so it has no end and is never post-only.
     """
     if expiration_s:
         return INVALID_EXPIRATION
     if post_only:
         return INVALID_PAYLOAD
-    dollars, shares = amounts.dollars_and_shares(side)
+    made, taken = amounts
+    dollars, shares = (made, taken) if side is Side.BUY else (taken, made)
     if not (0 < dollars <= MICRO_MAX and 0 < shares <= MICRO_MAX):
         return INVALID_PAYLOAD
-    if amounts.maker_micro % MARKET_MAKER_STEP_MICRO or amounts.taker_micro % MARKET_TAKER_STEP_MICRO:
+    if made % MARKET_MAKER_STEP_MICRO or taken % MARKET_TAKER_STEP_MICRO:
         return amount_precision("market buy" if side is Side.BUY else "market sell", 2, MARKET_TAKER_DECIMALS_MAX)
-    if not on_grid(market_price(side, dollars, shares, tick_micro), tick_micro):
+    price = market_price(side, dollars, shares, tick_micro)
+    if not tick_micro <= price <= MICRO - tick_micro:
         return price_off_grid(order_id, dollars, shares, tick_micro)
-    return None
+    return price
 
 
 def market_price(side: Side, dollars_micro: int, shares_micro: int, tick_micro: int) -> int:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from polymarket_kit import rules
 from polymarket_kit.model import Side
 from polymarket_kit.rejections import Rejection
-from polymarket_kit.rules import Amounts, limit_expires_ms, market_price, refuse_limit, refuse_market
+from polymarket_kit.rules import Amounts, limit_expires_ms, refuse_limit
 from practice_exchange.engine.markets import Market
 from practice_exchange.engine.orders import POINT_MICRO, POINTS, ExchangeRules, Order, OrderRequest
 
 BUY = Side.BUY
 
 
-def limit_expiry(request: OrderRequest, now_ms: int, rules: ExchangeRules) -> int | Rejection:
+def limit_expiry(request: OrderRequest, now_ms: int, terms: ExchangeRules) -> int | Rejection:
     """When an order with an expiration leaves the book, or the refusal of an expiration that it may not have."""
     return limit_expires_ms(
-        request.order_type, request.expiration_s, now_ms, rules.expiration_ahead_ms, rules.expires_early_ms
+        request.order_type, request.expiration_s, now_ms, terms.expiration_ahead_ms, terms.expires_early_ms
     )
 
 
@@ -33,16 +34,14 @@ def admit_market(
 
     Its price is computed as for a limit order, and taken to the next grid price inside its limit.
     """
-    side, tick_micro = request.side, market.state.tick_micro
-    amounts = Amounts(request.maker_amount_micro, request.taker_amount_micro)
-    refusal = refuse_market(
-        request.order_id, side, amounts, tick_micro, request.expiration_s, post_only=request.post_only
+    side, amounts = request.side, (request.maker_amount_micro, request.taker_amount_micro)
+    price_micro = rules.admit_market(
+        request.order_id, side, amounts, market.state.tick_micro, request.expiration_s, request.post_only
     )
-    if refusal is not None:
-        return refusal
+    if isinstance(price_micro, Rejection):
+        return price_micro
     buys = side is BUY
-    dollars, shares = amounts.dollars_and_shares(side)
-    price_micro = market_price(side, dollars, shares, tick_micro)
+    made, taken = amounts
     points = price_micro // POINT_MICRO
     return Order(
         request.order_id,
@@ -55,8 +54,8 @@ def admit_market(
         token_index if buys else 1 - token_index,
         points if buys else POINTS - points,
         price_micro,
-        shares,
-        dollars if buys else 0,
+        taken if buys else made,
+        made if buys else 0,
         now_ms,
         0,
         False,

@@ -172,18 +172,21 @@ def _enter_crossing(
     if order.post_only and core.mode is Mode.POST_ONLY:
         # In the post-only window of a restart the refusal names the order (assumed: the venue has both texts).
         return crosses_the_book(order.order_id)
-    refusal = refuse_at_book(
-        order.order_id,
-        order.side,
-        order.order_type,
-        order.amount_micro or order.size_micro * order.points // POINTS,
-        order.size_micro,
-        market.minimum_size_micro,
-        core.rules.marketable_minimum_micro,
-        crosses=True,
-        post_only=order.post_only,
-    )
-    if refusal is not None:
+    least_micro = core.rules.marketable_minimum_micro if order.side is BUY else 0
+    dollars = order.amount_micro or order.size_micro * order.points // POINTS
+    if order.post_only or dollars < least_micro:
+        refusal = refuse_at_book(
+            order.order_id,
+            order.side,
+            order.order_type,
+            dollars,
+            order.size_micro,
+            market.minimum_size_micro,
+            least_micro,
+            crosses=True,
+            post_only=order.post_only,
+        )
+        assert refusal is not None
         return refusal
     if market.delay_ms == 0:
         if order.order_type is not GTC:

@@ -11,10 +11,10 @@ from polymarket_kit.rules import (
     MARKET_MAKER_STEP_MICRO,
     MARKET_TAKER_STEP_MICRO,
     Amounts,
+    admit_market,
     limit_expires_ms,
     market_price,
     refuse_limit,
-    refuse_market,
 )
 from polymarket_kit.values import MICRO
 from prescient.domain.order import OrderIntent
@@ -54,9 +54,8 @@ def refuse_intent(intent: OrderIntent, tick_micro: int, now_ms: int) -> Rejectio
     """Return the venue's refusal of what an intent says by itself, or None."""
     amounts = amounts_of(intent)
     if intent.order_type not in LIMIT_TYPES:
-        return refuse_market(
-            intent.order_id, intent.side, amounts, tick_micro, intent.expiration_s, post_only=intent.post_only
-        )
+        limit = admit_market(intent.order_id, intent.side, amounts, tick_micro, intent.expiration_s, intent.post_only)
+        return limit if isinstance(limit, Rejection) else None
     refusal = refuse_limit(intent.order_id, intent.side, amounts, tick_micro)
     if refusal is None:
         expires_ms = limit_expires_ms(intent.order_type, intent.expiration_s, now_ms)
