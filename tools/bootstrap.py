@@ -21,7 +21,10 @@ REQUIREMENTS = REPOSITORY / "requirements"
 RUNTIME = (REPOSITORY / "requirements.txt", REQUIREMENTS / "build.txt")
 PROJECT = REPOSITORY / "pyproject.toml"
 DEVELOPMENT = (REQUIREMENTS / "dev.txt",)
-DEBIAN_CURE = "Python's venv module is missing. On Debian: sudo apt-get install python3-venv, then run this again."
+# Debian ships the part of Python that makes virtual environments in a package of its own.
+VENV_PACKAGE = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+# "0" forbids that set-up installs anything outside this folder.
+SYSTEM_PACKAGES_VARIABLE = "PRESCIENT_INSTALL_SYSTEM_PACKAGES"
 
 
 class SetupFailed(Exception):
@@ -84,17 +87,44 @@ def installer() -> str:
 
 
 def make_environment(folder: Path) -> None:
-    """Make a virtual environment with pip. Debian ships that part apart: root gets it installed, anyone else is told how."""
+    """Make a virtual environment with pip, and install the system's package for that where this Python comes without."""
     command = [sys.executable, "-m", "venv", str(folder)]
-    if subprocess.run(command, capture_output=True, check=False).returncode == 0:
+    made = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if made.returncode == 0:
         return
     shutil.rmtree(folder, ignore_errors=True)
-    if os.name == "nt" or os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise SetupFailed(DEBIAN_CURE)
-    print("Installing python3-venv ...", flush=True)
-    run("apt-get", "update", "-qq")
-    run("apt-get", "install", "-y", "-qq", "python3-venv")
+    if can_make_environments():
+        # Something else is wrong, such as a full disk.
+        raise SetupFailed(f"Set-up failed at: {' '.join(command)}\n{(made.stderr or made.stdout).strip()}")
+    install_venv_package()
     run(*command)
+
+
+def can_make_environments() -> bool:
+    """Whether this Python has both modules that an environment with pip takes."""
+    probe = [sys.executable, "-c", "import ensurepip, venv"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+def install_venv_package() -> None:
+    """Install Debian's package, as root and unless it is forbidden. Raises SetupFailed with the command to type instead."""
+    missing = f"{sys.executable} cannot make virtual environments: it comes without the modules venv and ensurepip."
+    if os.name == "nt" or shutil.which("apt-get") is None:
+        raise SetupFailed(f"{missing} Install them, or name another Python: make PYTHON=/path/to/python3.11")
+    command = f"apt-get install {VENV_PACKAGE}"
+    if os.environ.get(SYSTEM_PACKAGES_VARIABLE) == "0":
+        raise SetupFailed(
+            f"{missing} {SYSTEM_PACKAGES_VARIABLE}=0 forbids installing them; type this, then run again: {command}"
+        )
+    if os.geteuid() != 0:
+        raise SetupFailed(f"{missing} Type this, then run again: sudo {command}")
+    print(
+        f"Installing the system package {VENV_PACKAGE}, because this Python cannot make virtual environments without it "
+        f"({SYSTEM_PACKAGES_VARIABLE}=0 forbids this) ...",
+        flush=True,
+    )
+    run("apt-get", "update", "-qq")
+    run("apt-get", "install", "-y", "-qq", VENV_PACKAGE)
 
 
 def install(uv: str, files: tuple[Path, ...]) -> None:

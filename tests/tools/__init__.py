@@ -1,0 +1,1 @@
+"""Tests of the programs in tools/, run as people and make run them."""
