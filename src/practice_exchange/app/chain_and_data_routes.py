@@ -94,13 +94,18 @@ class ChainAndDataRoutes:
     # Builder's keys
 
     def create_builder_key(self, key: ApiKey, request: Request) -> Answer:
+        """Make a builder's key."""
         return json_answer(self.keys.make(key.address))
 
     def builder_keys(self, key: ApiKey, request: Request) -> Answer:
+        """A builder's keys."""
         return json_answer(self.keys.of_address(key.address))
 
     def revoke_builder_key(self, request: Request) -> Answer:
-        """Revoke the builder's key that signed, or the newest one of the address whose API key signed."""
+        """Revoke a builder's key.
+
+        The one that signed, or the newest one of the address whose API key signed.
+        """
         if request.headers.get("poly_builder_api_key"):
             self.keys.revoke(request)
         else:
@@ -115,6 +120,7 @@ class ChainAndDataRoutes:
         self.records.add(Record(account_id, Kind.DEPOSIT, now_ms, named, FUNDS_MICRO))
 
     def deposit(self, request: Request) -> Answer:
+        """Give an account play money."""
         asked, account_id, amount_micro = _read_move(request.body)
         self._trading.know(account_id)
         if asked.approve:
@@ -122,6 +128,7 @@ class ChainAndDataRoutes:
         return self._told(account_id, self.chain.credit(account_id, amount_micro).transaction_hash)
 
     def withdraw(self, request: Request) -> Answer:
+        """Take play money back."""
         _, account_id, amount_micro = _read_move(request.body)
         done = self.chain.debit(account_id, amount_micro)
         if isinstance(done, Rejection):
@@ -134,6 +141,7 @@ class ChainAndDataRoutes:
         return json_answer(told)
 
     def relayer_key(self, request: Request) -> Answer:
+        """A key for the relayer."""
         asked = read_control(request.body, _KeyRequest, '{"address": "0x..."}')
         try:
             address = checksum_address(asked.address)
@@ -144,6 +152,7 @@ class ChainAndDataRoutes:
     # Verdicts
 
     def resolve(self, request: Request) -> Answer:
+        """Resolve a market at once."""
         asked = read_control(
             request.body, _ManualResolution, '{"condition_id": "0x...", "winner": 0} (or 1, or null for half each)'
         )

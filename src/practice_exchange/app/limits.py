@@ -76,9 +76,11 @@ class Limits:
     # Controls
 
     def show(self, request: Request) -> Answer:
+        """Which rate limits hold."""
         return self._told()
 
     def set(self, request: Request) -> Answer:
+        """Set the rate limits."""
         wanted = read_control(request.body, _Wanted, EXAMPLE)
         _check("per_second", wanted.per_second, PER_SECOND_MAX)
         _check("burst", wanted.burst, PER_SECOND_MAX)

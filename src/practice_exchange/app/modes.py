@@ -45,6 +45,7 @@ class Modes:
         return NAMES[self._venue_engine.engine.mode]
 
     def set(self, request: Request) -> Answer:
+        """Restart, restrict or open the exchange."""
         wanted = read_control(request.body, _Wanted, EXAMPLE)
         seconds = USUAL_S.get(wanted.mode, 0.0) if wanted.seconds is None else wanted.seconds
         if not 0 <= seconds <= SECONDS_MAX:
@@ -56,6 +57,7 @@ class Modes:
         return self.show(request)
 
     def show(self, request: Request) -> Answer:
+        """What the exchange takes."""
         self._venue_engine.advance()
         until_ms = self._venue_engine.engine.mode_until_ms
         left_s = max(0, until_ms - self._venue_engine.now_ms) / SECOND_MS if until_ms else None

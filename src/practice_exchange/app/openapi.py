@@ -126,6 +126,7 @@ class OpenApi:
         self._routes = routes
 
     def document(self, request: Request) -> Answer:
+        """This document."""
         return json_answer(describe(self._world, self._routes()))
 
 

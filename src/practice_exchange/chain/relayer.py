@@ -89,19 +89,23 @@ class Relayer:
         self._relay = checksum_address(hashlib.sha256(f"prescient practice/{seed}/relay".encode()).digest()[:20])
 
     def deployed(self, request: Request) -> Answer:
+        """Whether a wallet exists."""
         return json_answer({"deployed": self._is_deployed(_address(request))})
 
     def nonce(self, request: Request) -> Answer:
+        """The next nonce of a wallet, which its owner signs."""
         nonce = self._chain.nonce(self._counter(_address(request), request.query.text("type")))
         return json_answer({"address": self._relay, "nonce": str(nonce)})
 
     def transaction(self, request: Request) -> Answer:
+        """What became of a transaction."""
         done = self._chain.state.relayed.get(request.name)
         if done is None:
             raise clob_missing("transaction not found")
         return json_answer(_told(done))
 
     def submit(self, request: Request) -> Answer:
+        """Send a wallet's signed batch."""
         self._keys.check(request)
         return self._submit(request.body)
 

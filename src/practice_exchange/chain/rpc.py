@@ -61,6 +61,7 @@ class RpcSide:
         }
 
     def answer(self, request: Request) -> Answer:
+        """The chain's JSON-RPC."""
         try:
             given = msgspec.json.decode(request.body)
         except (msgspec.MsgspecError, RecursionError):

@@ -78,13 +78,15 @@ class AccountRoutes:
         return order
 
     def order(self, key: ApiKey, request: Request) -> Answer:
+        """One order."""
         return json_answer(self._render.order(self._own_order(key, request.name)))
 
     def pre_migration_orders(self, key: ApiKey, request: Request) -> Answer:
-        """What the first contracts left behind: nothing here."""
+        """Orders of the first contracts: none."""
         return page_of(request.query, (), str, BAD_ORDERS_QUERY)
 
     def orders(self, key: ApiKey, request: Request) -> Answer:
+        """Open orders, by page."""
         query = request.query
         wanted = (query.text("id"), query.text("market"), query.text("asset_id"))
         found = [
@@ -96,7 +98,10 @@ class AccountRoutes:
         return page_of(query, found, self._render.order, BAD_ORDERS_QUERY)
 
     def trades(self, key: ApiKey, request: Request) -> Answer:
-        """Trades of the asker, newest first (assumed); ``after`` and ``before`` are seconds, both included."""
+        """Trades, by page.
+
+        ``after`` and ``before`` are seconds, both included; newest first (assumed).
+        """
         query = request.query
         accounts = wallets_of(key.address)
         numbers = {number for account_id in accounts for number in self._venue_engine.trades_of.get(account_id, ())}
@@ -115,6 +120,7 @@ class AccountRoutes:
     # The account
 
     def closed_only(self, key: ApiKey, request: Request) -> Answer:
+        """Whether one may only close positions."""
         found = map(self._venue_engine.engine.find_account, wallets_of(key.address))
         closed = any(each is not None and each.restriction is Restriction.CLOSED_ONLY for each in found)
         return json_answer({"closed_only": closed})
@@ -130,19 +136,23 @@ class AccountRoutes:
         return account, COLLATERAL if kind == "COLLATERAL" else token_id
 
     def update_balance(self, key: ApiKey, request: Request) -> Answer:
+        """Look at a balance anew."""
         self._balances.update(*self._asked_holding(key, request.query))
         return json_answer({})
 
     def balance(self, key: ApiKey, request: Request) -> Answer:
+        """A balance."""
         account, asset = self._asked_holding(key, request.query)
         told, contracts = self._approvals.told, EXCHANGES[self._chain_id]
         spenders = {each.address: str(told(account.account_id, asset, each.address)) for each in contracts}
         return json_answer(BalanceAllowanceMessage(str(self._balances.shown_micro(account, asset)), spenders))
 
     def unread_notifications(self, key: ApiKey, request: Request) -> Answer:
+        """Notifications."""
         return json_answer(self._notifications.unread(self._wallet(key.address, signature_type_of(request.query))))
 
     def drop_notifications(self, key: ApiKey, request: Request) -> Answer:
+        """Drop notifications."""
         numbers = [text.strip() for text in request.query.text("ids").split(",")]
         if not all(is_number(text) for text in numbers):
             raise clob_invalid("Invalid ids")
@@ -155,9 +165,11 @@ class AccountRoutes:
         return older if kind is SignatureType.DEPOSIT_WALLET and older in self._known else wallet_of(address, kind)
 
     def old_heartbeat(self, key: ApiKey, request: Request) -> Answer:
+        """Say that one is alive, in the old way."""
         return json_answer({"status": "ok"})
 
     def heartbeat(self, key: ApiKey, request: Request) -> Answer:
+        """Say that one is alive."""
         try:
             given = msgspec.json.decode(request.body or b"{}", type=_Beat).heartbeat_id
         except msgspec.MsgspecError as error:
@@ -165,12 +177,14 @@ class AccountRoutes:
         return self._heartbeats.beat(key, given or "", self._machine_s())
 
     def order_scoring(self, key: ApiKey, request: Request) -> Answer:
+        """Whether an order earns rewards."""
         order_id = request.query.text("order_id")
         if not is_order_id(order_id):
             raise clob_invalid("Invalid order_id")
         return json_answer({"scoring": self._is_scoring(key, order_id)})
 
     def posted_scoring(self, key: ApiKey, request: Request) -> Answer:
+        """Whether orders earn rewards."""
         try:
             order_ids = msgspec.json.decode(request.body, type=list[str])
         except msgspec.MsgspecError as error:
@@ -178,7 +192,10 @@ class AccountRoutes:
         return self._scoring_of(key, order_ids)
 
     def queried_scoring(self, key: ApiKey, request: Request) -> Answer:
-        """The older form, with ids in the query: as repeated keys or in one, parted by commas."""
+        """Whether orders earn rewards.
+
+        The older form, with ids in the query: as repeated keys or in one, parted by commas.
+        """
         return self._scoring_of(key, [name for text in request.query.all("order_ids") for name in text.split(",")])
 
     def _scoring_of(self, key: ApiKey, order_ids: list[str]) -> Answer:

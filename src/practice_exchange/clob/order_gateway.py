@@ -67,12 +67,15 @@ class OrderGateway:
         self._chain_id = chain_id
 
     def post_one(self, key: ApiKey, request: Request) -> Answer:
-        """``POST /order``."""
+        """Post an order."""
         answer = self._place(key, request.body)
         return refused(answer) if isinstance(answer, Rejection) else json_answer(self._render.placed(answer))
 
     def post_many(self, key: ApiKey, request: Request) -> Answer:
-        """``POST /orders``: an order that is refused does not keep the others out, and says so in its own answer."""
+        """Post up to 15 orders.
+
+        An order that is refused does not keep the others out, and says so in its own answer.
+        """
         try:
             orders = split_orders(request.body)
         except OrderMalformed as error:
@@ -163,14 +166,14 @@ class OrderGateway:
     # Cancels
 
     def cancel_one(self, key: ApiKey, request: Request) -> Answer:
-        """``DELETE /order``."""
+        """Cancel an order."""
         asked = _read(request.body, CancelOrderBody)
         if not is_order_id(asked.order_id):
             return refused(INVALID_ORDER_ID)
         return self._cancel(key, [asked.order_id])
 
     def cancel_many(self, key: ApiKey, request: Request) -> Answer:
-        """``DELETE /orders``."""
+        """Cancel orders."""
         order_ids = _read(request.body, list[str])
         if len(order_ids) > CANCELS_MAX:
             return refused(TOO_MANY_CANCELS)
@@ -179,11 +182,14 @@ class OrderGateway:
         return self._cancel(key, order_ids)
 
     def cancel_all(self, key: ApiKey, request: Request) -> Answer:
-        """``DELETE /cancel-all``: whatever the owner of this key has open, in any wallet."""
+        """Cancel all orders.
+
+        Whatever the owner of this key has open, in any wallet.
+        """
         return self._cancel(key, self._open_ids(key))
 
     def cancel_market(self, key: ApiKey, request: Request) -> Answer:
-        """``DELETE /cancel-market-orders``."""
+        """Cancel a market's orders."""
         asked = _read(request.body, CancelMarketBody)
         if not asked.market and not asked.asset_id:
             return refused(INVALID_PAYLOAD)

@@ -34,36 +34,45 @@ class ClobRoutes:
         self._now_ms = now_ms
 
     def ok(self, request: Request) -> Answer:
+        """Whether the exchange answers."""
         return json_answer("OK")
 
     def time(self, request: Request) -> Answer:
+        """The exchange's time in seconds."""
         return json_answer(self._now_ms() // SECOND_MS)
 
     def version(self, request: Request) -> Answer:
+        """The version of orders that are taken."""
         return json_answer({"version": 2})
 
     def prices_history(self, request: Request) -> Answer:
+        """A token's price over time."""
         return prices_history(self._register, request.query, self._now_ms() // SECOND_MS)
 
     # --- one token
 
     def book(self, request: Request) -> Answer:
+        """A token's book, best levels last."""
         market, outcome_index = self._with_book(request)
         return raw_answer(self._render.book(market, outcome_index))
 
     def price(self, request: Request) -> Answer:
+        """The best price of a side."""
         side = request.query.text("side").upper()
         if side not in SIDES:
             raise clob_invalid("Invalid side")
         return json_answer({"price": _best(*self._with_book(request), side)})
 
     def midpoint(self, request: Request) -> Answer:
+        """The middle of the book."""
         return json_answer({"mid": _middle(*self._with_book(request))})
 
     def spread(self, request: Request) -> Answer:
+        """The spread."""
         return json_answer({"spread": _spread(*self._with_book(request))})
 
     def last_trade_price(self, request: Request) -> Answer:
+        """The last trade."""
         return json_answer(_last_trade(*self._with_book(request)))
 
     def _with_book(self, request: Request) -> tuple[MarketState, int]:
@@ -81,12 +90,15 @@ class ClobRoutes:
         return None if found is None or found[0].closed or not found[0].order_book_enabled else found
 
     def tick_size(self, request: Request) -> Answer:
+        """The smallest step of a price."""
         return json_answer({"minimum_tick_size": self._with_rules(request).tick_micro / MICRO})
 
     def neg_risk(self, request: Request) -> Answer:
+        """Whether the market's outcomes exclude one another."""
         return json_answer({"neg_risk": self._with_rules(request).negative_risk})
 
     def fee_rate(self, request: Request) -> Answer:
+        """The base fee of the first contracts."""
         market = self._with_rules(request, "fee rate not found for market")
         return json_answer({"base_fee": 1000 if market.fees.kind else 0})
 
@@ -103,10 +115,11 @@ class ClobRoutes:
     # --- many tokens
 
     def refuse_batch(self, request: Request) -> Answer:
-        """The GET forms of the batches, which the venue documents and always refuses."""
+        """Refused: this batch is asked with POST."""
         raise clob_invalid("Invalid payload")
 
     def books(self, request: Request) -> Answer:
+        """Books of many tokens."""
         pieces = []
         for token_id in dict.fromkeys(str(item.get("token_id", "")) for item in _read_batch(request.body)):
             found = self._find_book(token_id)
@@ -115,6 +128,7 @@ class ClobRoutes:
         return raw_answer(b"[" + b",".join(pieces) + b"]")
 
     def prices(self, request: Request) -> Answer:
+        """Prices of many tokens."""
         prices: dict[str, dict[str, str]] = {}
         for item in _read_batch(request.body):
             token_id, side = str(item.get("token_id", "")), str(item.get("side") or "SELL").upper()
@@ -126,9 +140,11 @@ class ClobRoutes:
         return json_answer(prices)
 
     def midpoints(self, request: Request) -> Answer:
+        """Middles of many tokens."""
         return self._batch(request, _middle)
 
     def spreads(self, request: Request) -> Answer:
+        """Spreads of many tokens."""
         return self._batch(request, _spread)
 
     def _batch(self, request: Request, figure: Callable[[MarketState, int], str]) -> Answer:
@@ -141,7 +157,10 @@ class ClobRoutes:
         return json_answer(figures)
 
     def last_trades_prices(self, request: Request) -> Answer:
-        """Tokens without a trade are left out: specification and SDK know no empty side here, as they do for one token."""
+        """Last trades of many tokens.
+
+        Tokens without a trade are left out: specification and SDK know no empty side here, as they do for one token.
+        """
         trades = []
         for item in _read_batch(request.body):
             token_id = str(item.get("token_id", ""))
@@ -153,21 +172,27 @@ class ClobRoutes:
     # --- markets
 
     def market(self, request: Request) -> Answer:
+        """One market."""
         return raw_answer(self._render.market(self._by_condition(request.name)))
 
     def market_info(self, request: Request) -> Answer:
+        """What orders of a market must obey."""
         return raw_answer(self._render.info(self._by_condition(request.name)))
 
     def markets(self, request: Request) -> Answer:
+        """All markets, by page."""
         return self._page(request, self._render.market, lambda market: True)
 
     def simplified_markets(self, request: Request) -> Answer:
+        """All markets in short, by page."""
         return self._page(request, self._render.simplified, lambda market: True)
 
     def sampling_markets(self, request: Request) -> Answer:
+        """Markets with rewards, by page."""
         return self._page(request, self._render.market, _rewarded)
 
     def sampling_simplified_markets(self, request: Request) -> Answer:
+        """Markets with rewards in short, by page."""
         return self._page(request, self._render.simplified, _rewarded)
 
     def _by_condition(self, condition_id: str) -> MarketState:
@@ -180,6 +205,7 @@ class ClobRoutes:
         raise clob_missing("market not found")
 
     def market_of_token(self, request: Request) -> Answer:
+        """The market of a token."""
         found = self._register.tokens.get(request.name)
         if found is None:
             raise clob_missing("market not found")

@@ -60,9 +60,11 @@ class DataRoutes:
         self._select = select
 
     def status(self, request: Request) -> Answer:
+        """Whether the Data API answers."""
         return json_answer({"data": "OK"})
 
     def positions(self, request: Request) -> Answer:
+        """What an account holds."""
         params = Params(request.query)
         user, wanted = params.user(), read_filter(params, "market", "eventId")
         least = params.amount("sizeThreshold", 1.0) * MICRO
@@ -84,6 +86,7 @@ class DataRoutes:
         return json_answer([position_row(held) for held in found[offset : offset + limit]])
 
     def closed_positions(self, request: Request) -> Answer:
+        """What an account held."""
         params = Params(request.query)
         user, wanted = params.user(), read_filter(params, "market", "eventId")
         title = params.title(TITLE_MAX)
@@ -97,6 +100,7 @@ class DataRoutes:
         return json_answer([closed_row(held) for held in found[offset : offset + limit]])
 
     def trades(self, request: Request) -> Answer:
+        """Trades of an account or of all."""
         params = Params(request.query)
         select, user = self._select, params.user(needed=False)
         wanted = read_filter(params, "market", "eventId")
@@ -108,6 +112,7 @@ class DataRoutes:
         )
 
     def activity(self, request: Request) -> Answer:
+        """All that an account did."""
         params = Params(request.query)
         select, user = self._select, params.user()
         wanted, kinds = read_filter(params, "market", "eventId"), params.words("type", ACTIVITY_KINDS)
@@ -131,6 +136,7 @@ class DataRoutes:
         return json_answer([self._activity_row(record) for record in found[offset : offset + limit]])
 
     def value(self, request: Request) -> Answer:
+        """What an account's positions are worth."""
         params = Params(request.query)
         user, wanted = params.user(), read_filter(params, "market", "eventId")
         total = sum(held.value_micro for held in self._select.held(user, wanted))

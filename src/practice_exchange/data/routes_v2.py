@@ -54,6 +54,7 @@ class NewerDataRoutes:
         self._chain_id = chain_id
 
     def prices_history(self, request: Request) -> Answer:
+        """A token's price over time in the newer form."""
         params = Params(request.query, newer=True)
         found = self._select.facts.token(params.text("token_id"))
         if found is None:
@@ -62,6 +63,7 @@ class NewerDataRoutes:
         return json_answer(_page(params, rows, lambda row: row))
 
     def positions(self, request: Request) -> Answer:
+        """Positions in the newer form."""
         params = Params(request.query, newer=True)
         wanted = read_filter(params, "condition_id", "event_id")
         user = params.user(needed=False)
@@ -89,6 +91,7 @@ class NewerDataRoutes:
         return select.with_facts(select.positions.everybody(), wanted, closed=closed)
 
     def trades(self, request: Request) -> Answer:
+        """Trades in the newer form."""
         params = Params(request.query, newer=True)
         select, user = self._select, params.user(needed=False)
         wanted = read_filter(params, "condition_id", "event_id")
@@ -97,6 +100,7 @@ class NewerDataRoutes:
         return json_answer(_page(params, rows, lambda each: _trade_row(each, select.facts.of_token(each.token_id))))
 
     def activity(self, request: Request) -> Answer:
+        """Activity in the newer form."""
         params = Params(request.query, newer=True)
         select, user = self._select, params.user()
         wanted, kinds = read_filter(params, "condition_id", "event_id"), params.words("type", KINDS)
@@ -115,12 +119,14 @@ class NewerDataRoutes:
         return json_answer(_page(params, newest_first(found) if falling else found, self._activity_row))
 
     def value(self, request: Request) -> Answer:
+        """Worth in the newer form."""
         params = Params(request.query, newer=True)
         user, wanted = params.user(), read_filter(params, "condition_id", "event_id")
         total = sum(held.value_micro for held in self._select.held(user, wanted))
         return json_answer({"data": {"proxy_wallet": user.lower(), "value": dollars(total)}})
 
     def approvals(self, request: Request) -> Answer:
+        """What an account has approved."""
         params = Params(request.query, newer=True)
         user = params.user()
         told = {"address": user.lower(), "chain_id": self._chain_id, "checked_at": rfc3339(self._select.now_ms)}

@@ -38,9 +38,11 @@ class FaultControls:
             trading.parts["faults"] = self._conditions
 
     def show(self, request: Request) -> Answer:
+        """Faults that wait to strike."""
         return self._told()
 
     def kinds(self, request: Request) -> Answer:
+        """Every kind of fault that can be asked for."""
         return json_answer({"kinds": list(KINDS.values())})
 
     def _told(self, status: int = 200) -> Answer:
@@ -51,6 +53,7 @@ class FaultControls:
         return json_answer({"faults": faults.waiting(), "weather": weather, "struck": faults.struck}, status)
 
     def add(self, request: Request) -> Answer:
+        """Ask for a fault."""
         body = request.body
         if b'"seed"' in body:
             self._faults.rain(read_control(body, RandomFaultsOrder, EXAMPLE))
@@ -82,6 +85,7 @@ class FaultControls:
         self._conditions.apply()
 
     def clear(self, request: Request) -> Answer:
+        """Call all faults off."""
         kind = read_control(request.body or b"{}", _Cleared, '{"kind": "429"}, or nothing to clear all').kind
         if kind and kind not in KINDS:
             raise control_refused(f"there is no kind {kind!r}. Choose one of: {', '.join(KINDS)}")

@@ -46,33 +46,39 @@ class GammaRoutes:
         self._markets: dict[tuple[tuple[str, str], ...], list[MarketState]] = {}
 
     def status(self, request: Request) -> Answer:
+        """Whether the catalogue answers, as plain text."""
         return text_answer("OK")
 
     def event(self, request: Request) -> Answer:
+        """One event."""
         event = self._register.events.get(_read_id(request.name))
         if event is None:
             raise gamma_missing(NO_SUCH_ID)
         return raw_answer(self._render.event(event))
 
     def event_by_slug(self, request: Request) -> Answer:
+        """One event."""
         event = self._register.events_by_slug.get(request.name)
         if event is None:
             raise gamma_missing(NO_SUCH_SLUG)
         return raw_answer(self._render.event(event))
 
     def market(self, request: Request) -> Answer:
+        """One market."""
         market = self._register.markets.get(_read_id(request.name))
         if market is None:
             raise gamma_missing(NO_SUCH_ID)
         return raw_answer(self._render.market(market))
 
     def market_by_slug(self, request: Request) -> Answer:
+        """One market."""
         market = self._register.markets_by_slug.get(request.name)
         if market is None:
             raise gamma_missing(NO_SUCH_SLUG)
         return raw_answer(self._render.market(market))
 
     def tag(self, request: Request) -> Answer:
+        """One tag."""
         _read_id(request.name)
         for slug, (number, label) in self._register.tags.items():
             if str(number) == request.name:
@@ -80,27 +86,32 @@ class GammaRoutes:
         raise gamma_missing(NO_SUCH_ID)
 
     def tag_by_slug(self, request: Request) -> Answer:
+        """One tag."""
         found = self._register.tags.get(request.name)
         if found is None:
             raise gamma_missing(NO_SUCH_SLUG)
         return json_answer(tag_shapes({request.name: found})[0])
 
     def events(self, request: Request) -> Answer:
+        """Events."""
         query = request.query
         page = offset_page(self._selected_events(query), query, EVENTS_LIMIT_MAX, "/events/keyset")
         return raw_answer(b"[" + b",".join([self._render.event(event) for event in page]) + b"]")
 
     def events_keyset(self, request: Request) -> Answer:
+        """Events, by cursor."""
         query = request.query
         page, cursor = keyset_page(self._selected_events(query), query, EVENTS_LIMIT_MAX, EVENT_FIGURES)
         return _keyset_answer(b"events", [self._render.event(event) for event in page], cursor)
 
     def markets(self, request: Request) -> Answer:
+        """Markets."""
         query = request.query
         page = offset_page(self._selected_markets(query), query, MARKETS_LIMIT_MAX, "/markets/keyset")
         return raw_answer(b"[" + b",".join(self._listed(page, query)) + b"]")
 
     def markets_keyset(self, request: Request) -> Answer:
+        """Markets, by cursor."""
         query = request.query
         page, cursor = keyset_page(self._selected_markets(query), query, MARKETS_LIMIT_MAX, MARKET_FIGURES)
         return _keyset_answer(b"markets", self._listed(page, query), cursor)
@@ -110,6 +121,7 @@ class GammaRoutes:
         return [self._render.listed_market(market, with_tags=with_tags) for market in page]
 
     def tags(self, request: Request) -> Answer:
+        """Tags."""
         query = request.query
         limit, offset = query.whole("limit"), query.whole("offset") or 0
         tags = sorted(self._register.tags.items(), key=lambda item: item[1][0])
@@ -117,6 +129,7 @@ class GammaRoutes:
         return json_answer(tag_shapes(dict(page)))
 
     def search(self, request: Request) -> Answer:
+        """Search."""
         query = request.query
         wanted = query.text("q").lower().split()
         if not wanted:

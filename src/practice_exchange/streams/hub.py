@@ -83,9 +83,10 @@ class Streams:
         venue_engine.watchers.append(self.market.look_around)
 
     def watch(self, request: Request) -> Answer:
-        """``POST /practice/watch``: bring the markets of some tokens into the trading floor, as a first order would.
+        """Bring the markets of some tokens into the trading floor.
 
-        Readers of a market need it there. It is a request like any other so that it can be repeated after a crash.
+        As a first order would: readers of a market need it there. It is a request like any other so that it can be
+        repeated after a crash.
         """
         try:
             tokens = msgspec.json.decode(request.body, type=_Watch).tokens

@@ -46,6 +46,7 @@ class Controls:
         return self._now_ms() + int(seconds * SECOND_MS)
 
     def time(self, request: Request) -> Answer:
+        """The exchange's time."""
         return self.time_answer()
 
     def time_answer(self) -> Answer:
@@ -54,6 +55,7 @@ class Controls:
         return json_answer(told | {"source": self._world.source})
 
     def advance(self, request: Request) -> Answer:
+        """Let time pass at once."""
         for _ in self._world.step_slices(self.read_advance(request.body)):
             pass
         return self.time_answer()
@@ -61,6 +63,7 @@ class Controls:
     # State
 
     def status(self, request: Request) -> Answer:
+        """What there is, and how fast time passes."""
         register, now_ms = self._world.register, self._now_ms()
         markets = register.markets.values()
         return json_answer(

@@ -71,27 +71,28 @@ class Metered(Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Route:
-    """One operation, and the method of a part of the exchange that answers it.
+    """One operation, and the method of a part of the exchange that answers it; its docstring is the summary.
 
-    ``operation`` is method and path; a name in braces may stand at the end of the path. ``limits`` names the address
-    limits it counts to, besides those of its area and of all. ``answer`` and ``body`` are a struct or a schema for the
-    OpenAPI document, ``query`` the names of its parameters.
+    ``operation`` is method and path; a name in braces may stand at the end of the path. ``limits`` names, parted by
+    commas, the address limits it counts to besides those of its area and of all. For the OpenAPI document, ``answer``
+    and ``body`` are a struct or a schema, and ``query`` names the parameters.
     """
 
     operation: str
     handler: Callable[..., Answer]
     effect: Effect
-    summary: str
     answer: Any = field(default_factory=lambda: OBJECT)
     query: str = ""
     body: Any = None
     login: Login = Login.NONE
-    limits: tuple[str, ...] = ()
+    limits: str = ""
     metered: Metered = Metered.NONE
 
     def __post_init__(self) -> None:
         if not isinstance(self.effect, Effect):
             raise TypeError(f"{self.operation} does not say whether it changes anything")
+        if not self.summary:
+            raise ValueError(f"{self.operation} has a handler without a docstring")
         if not self.path.startswith("/") or "{" in self.path.rpartition("/")[0]:
             raise ValueError(f"{self.operation} is not a method and a path with at most one name, at its end")
         if self.metered is not Metered.NONE and (self.effect is not Effect.CHANGES or self.login is not Login.KEY):
@@ -104,6 +105,11 @@ class Route:
     @property
     def path(self) -> str:
         return self.operation.partition(" ")[2]
+
+    @property
+    def summary(self) -> str:
+        """The first line of the handler's docstring."""
+        return (self.handler.__doc__ or "").partition("\n")[0].removesuffix(".")
 
     @property
     def area(self) -> str:
@@ -120,6 +126,7 @@ class RouteIndex:
     def __init__(self, routes: Sequence[Route]) -> None:
         """Raises ValueError where two routes have the same operation."""
         self.routes = tuple(routes)
+        self._limits = {each.operation: tuple(each.limits.split(", ")) if each.limits else () for each in routes}
         self._exact: dict[str, Route] = {}
         self._patterns: dict[str, list[tuple[str, Route]]] = {}
         for route in routes:
@@ -157,4 +164,4 @@ class RouteIndex:
     def limits(self, method: str, path: str) -> tuple[str, ...]:
         """The address limits that a request counts to besides those of its area."""
         found = self.find(method, path)
-        return found[0].limits if found is not None else ()
+        return self._limits[found[0].operation] if found is not None else ()

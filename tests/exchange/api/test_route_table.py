@@ -14,7 +14,7 @@ from practice_exchange.app.route_table import ROUTES
 from practice_exchange.clob.account_routes import AccountRoutes
 from practice_exchange.clob.order_gateway import OrderGateway
 from practice_exchange.clob.public_routes import ClobRoutes
-from practice_exchange.web.responses import Answer
+from practice_exchange.web.responses import Answer, json_answer
 from practice_exchange.web.route import Effect, Login, Metered, Route, RouteIndex
 from practice_exchange.world.world import World
 
@@ -27,12 +27,11 @@ SWEEP = Route(
     "DELETE /clob/sweep",
     OrderGateway.cancel_all,
     Effect.CHANGES,
-    "Cancel all orders by another name",
     login=Login.KEY,
-    limits=("keys",),
+    limits="keys",
     metered=Metered.CANCEL_ALL,
 )
-MINE = Route("GET /clob/mine/{order_id}", AccountRoutes.order, Effect.READS, "An order", login=Login.KEY_OR_READ_ONLY)
+MINE = Route("GET /clob/mine/{order_id}", AccountRoutes.order, Effect.READS, login=Login.KEY_OR_READ_ONLY)
 
 
 class Trader(ChainUser):
@@ -90,7 +89,7 @@ def test_a_new_row_is_dispatched_and_documented(trader: Trader) -> None:
     assert json.loads(trader.do("DELETE /clob/sweep").body)["canceled"] == [order_id]
     assert trader.do("GET /clob/sweep").body == b'{"error":"404 page not found"}'
     described = document_of(trader.exchange)
-    assert described["/clob/sweep"]["delete"]["summary"] == "Cancel all orders by another name"
+    assert described["/clob/sweep"]["delete"]["summary"] == "Cancel all orders"
     assert "401" in described["/clob/sweep"]["delete"]["responses"]
     assert described["/clob/mine/{order_id}"]["get"]["parameters"][0]["in"] == "path"
 
@@ -124,13 +123,15 @@ def test_a_new_row_lets_in_whom_it_says(trader: Trader) -> None:
 
 def test_a_row_that_does_not_decide_fails_at_once() -> None:
     with pytest.raises(TypeError):
-        Route("GET /clob/x", ClobRoutes.time, summary="x")  # type: ignore[call-arg]
+        Route("GET /clob/x", ClobRoutes.time)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="whether it changes"):
-        Route("GET /clob/x", ClobRoutes.time, "x", "x")  # type: ignore[arg-type]
+        Route("GET /clob/x", ClobRoutes.time, "reads")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="metered"):
-        Route("POST /clob/x", ClobRoutes.time, Effect.READS, "x", login=Login.KEY, metered=Metered.ORDER)
+        Route("POST /clob/x", ClobRoutes.time, Effect.READS, login=Login.KEY, metered=Metered.ORDER)
     with pytest.raises(ValueError, match="at its end"):
-        Route("GET /clob/{x}/y", ClobRoutes.time, Effect.READS, "x")
+        Route("GET /clob/{x}/y", ClobRoutes.time, Effect.READS)
+    with pytest.raises(ValueError, match="docstring"):
+        Route("GET /clob/x", lambda request: json_answer("x"), Effect.READS)
     with pytest.raises(ValueError, match="two routes"):
         RouteIndex((*ROUTES, ROUTES[0]))
 
