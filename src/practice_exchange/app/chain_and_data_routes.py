@@ -25,7 +25,7 @@ from practice_exchange.venue.records import Kind, Record, Records
 from practice_exchange.web.controls import control_refused, read_control
 from practice_exchange.web.responses import Answer, json_answer
 from practice_exchange.web.route import Request
-from practice_exchange.world.manual_resolution import ManualResolutionRefused, resolve_now
+from practice_exchange.world.lifecycle import ManualResolutionRefused, resolve_now
 from practice_exchange.world.timestamps import SECOND_MS
 from practice_exchange.world.world import WorldView
 

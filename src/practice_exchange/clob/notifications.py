@@ -156,8 +156,7 @@ class Notifications:
             self._count += 1
             moment_s = event.time_ms // SECOND_MS
             self._add(
-                account.account_id,
-                Note(self._count, MARKET_RESOLVED, moment_s, "", event.condition_id, market=text),
+                account.account_id, Note(self._count, MARKET_RESOLVED, moment_s, "", event.condition_id, market=text)
             )
 
     def _of_order(self, kind: int, order: Order, matched_micro: int, time_ms: int, trade_id: int = 0) -> Note:

@@ -4,26 +4,73 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
 
 from polymarket_kit.signing.order_signing import POLYGON
 from practice_exchange.books.render import ClobRenderer
 from practice_exchange.clob.account_routes import AccountRoutes
 from practice_exchange.clob.authenticator import Authenticator
 from practice_exchange.clob.gate import Gate
-from practice_exchange.clob.heartbeats import Heartbeats
+from practice_exchange.clob.heartbeats import Heartbeats, HeartbeatState
 from practice_exchange.clob.key_routes import KeyRoutes
 from practice_exchange.clob.notifications import Notifications
 from practice_exchange.clob.order_gateway import OrderGateway
 from practice_exchange.clob.order_render import Renderer
 from practice_exchange.clob.read_only_keys import ReadOnlyKeys
 from practice_exchange.clob.signer_limits import SignerLimits
-from practice_exchange.clob.trading_state import VERSION, Part, TradingState, decode_state, encode_state
 from practice_exchange.streams.hub import Streams
-from practice_exchange.venue.accounts import KeyRing, PracticeWallet, practice_wallets, wallets_of
+from practice_exchange.venue.accounts import ApiKey, KeyRing, PracticeWallet, practice_wallets, wallets_of
 from practice_exchange.venue.approvals import Approvals
 from practice_exchange.venue.balances import BalanceCache
-from practice_exchange.venue.venue_engine import VenueEngine
+from practice_exchange.venue.venue_engine import VenueEngine, VenueEngineState
 from practice_exchange.world.world import WorldView
+
+# Changes whenever an older state can no longer be continued.
+VERSION = 1
+
+
+class Part(Protocol):
+    """A piece of the trading side with a memory of its own."""
+
+    def dump_state(self) -> bytes: ...
+
+    def load_state(self, kept: bytes) -> None:
+        """Raises msgspec.MsgspecError for what it did not write itself."""
+        ...
+
+
+class TradingState(msgspec.Struct):
+    """Everything the trading side remembers. ``known`` are the accounts that may trade with the older wallets."""
+
+    version: int
+    # The name under which every checkpoint so far keeps it.
+    venue_engine: VenueEngineState = msgspec.field(name="floor")
+    keys: list[ApiKey]
+    known: list[str]
+    pulses: list[HeartbeatState]
+    parts: dict[str, bytes]
+
+
+class TradingUnreadable(ValueError):
+    """These bytes are not the state of a trading side of this version."""
+
+
+def encode_state(state: TradingState) -> bytes:
+    return msgspec.msgpack.encode(state)
+
+
+def decode_state(kept: bytes) -> TradingState:
+    """Raises TradingUnreadable."""
+    try:
+        state = msgspec.msgpack.decode(kept, type=TradingState)
+    except msgspec.MsgspecError as error:
+        raise TradingUnreadable(f"the accounts and orders cannot be read: {error}") from error
+    if state.version != VERSION:
+        raise TradingUnreadable(f"accounts and orders are of version {state.version}, not {VERSION}")
+    return state
+
 
 FUNDS_MICRO = 10_000_000_000
 

@@ -19,14 +19,7 @@ TRADES_MAX, TRADES_OFFSET_MAX = 10_000, 10_000
 ACTIVITY_MAX, ACTIVITY_OFFSET_MAX = 500, 5_000
 TITLE_MAX = 100
 # The venue's kinds of activity; of some of them there is none here.
-ACTIVITY_KINDS = (
-    *(kind.value for kind in Kind),
-    "REWARD",
-    "YIELD",
-    "MAKER_REBATE",
-    "TAKER_REBATE",
-    "REFERRAL_REWARD",
-)
+ACTIVITY_KINDS = (*(kind.value for kind in Kind), "REWARD", "YIELD", "MAKER_REBATE", "TAKER_REBATE", "REFERRAL_REWARD")
 CASH_KINDS = (Kind.DEPOSIT, Kind.WITHDRAWAL)
 POSITION_ORDERS: dict[str, Callable[[Held], float | str]] = {
     "CURRENT": lambda held: held.value_micro,

@@ -22,15 +22,7 @@ from practice_exchange.engine.core import LIVE, Core, Due, end_delayed
 from practice_exchange.engine.events import LevelChanged, MarketStage, OrderChange, OrderEvent
 from practice_exchange.engine.execution import match, sweep
 from practice_exchange.engine.markets import Market
-from practice_exchange.engine.orders import (
-    POINT_MICRO,
-    POINTS,
-    Mode,
-    Order,
-    OrderRequest,
-    OrderState,
-    Placed,
-)
+from practice_exchange.engine.orders import POINT_MICRO, POINTS, Mode, Order, OrderRequest, OrderState, Placed
 
 BUY = Side.BUY
 GTC, GTD, FOK = OrderType.GTC, OrderType.GTD, OrderType.FOK

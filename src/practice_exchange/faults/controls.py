@@ -12,11 +12,67 @@ from practice_exchange.faults.order import Fault, FaultRefused, check_fault
 from practice_exchange.faults.persistent_faults import FaultConditions
 from practice_exchange.faults.random_faults import RandomFaultsOrder
 from practice_exchange.faults.registry import Faults
-from practice_exchange.faults.stream_faults import StreamTroubles
+from practice_exchange.streams.faults import ChannelName, StreamFaults
 from practice_exchange.web.controls import control_refused, read_control
 from practice_exchange.web.responses import Answer, json_answer
 from practice_exchange.web.route import Request
 from practice_exchange.world.world import WorldView
+
+# Kinds that strike a share, and the share's name among the streams' faults.
+SHARES = {
+    "lost_tokens": "lost_share",
+    "doubled_frames": "doubled_share",
+    "reordered_frames": "reordered_share",
+    "missing_frames": "missing_share",
+    "garbled_frames": "garbled_share",
+}
+CHANNELS: tuple[ChannelName, ...] = ("market", "user")
+
+
+class StreamTroubles:
+    """Sets and ends STREAM faults. Stalled and broken connections are those that are open now, not later ones."""
+
+    def __init__(self, streams: StreamFaults) -> None:
+        self._streams = streams
+
+    def begin(self, fault: Fault) -> None:
+        """Raises FaultRefused where a channel or a token is needed and not named."""
+        kind, streams = fault.kind, self._streams
+        if kind in ("stalled_socket", "dropped_socket"):
+            act = streams.stall_sockets if kind == "stalled_socket" else streams.drop_sockets
+            act(_channel(fault), int(fault.number("socket")) or None)
+        elif kind == "stalled_token":
+            if not fault.words("token_id"):
+                raise FaultRefused("stalled_token needs a token_id")
+            streams.stall_token(fault.words("token_id"))
+        elif kind == "missing_snapshot":
+            streams.skip_snapshots = fault.count
+        else:
+            setattr(streams, SHARES[kind], fault.number("rate"))
+
+    def end(self, kind: str = "") -> None:
+        """End the faults of one kind, or all."""
+        streams = self._streams
+        if not kind:
+            streams.clear()
+        elif kind == "stalled_socket":
+            for channel in CHANNELS:
+                streams.resume_sockets(channel)
+        elif kind == "stalled_token":
+            streams.stalled_tokens.clear()
+        elif kind == "missing_snapshot":
+            streams.skip_snapshots = 0
+        elif kind in SHARES:
+            setattr(streams, SHARES[kind], 0.0)
+
+
+def _channel(fault: Fault) -> ChannelName:
+    name = fault.words("channel")
+    for channel in CHANNELS:
+        if name == channel:
+            return channel
+    raise FaultRefused(f"there is no channel {name!r}; it is market or user")
+
 
 EXAMPLE = 'a fault such as {"path": "/gamma/events*", "kind": "429", "count": 3}, or weather such as {"seed": 7, "rate": 0.02}'
 

@@ -15,14 +15,7 @@ from practice_exchange.gamma.select import (
     select_markets,
 )
 from practice_exchange.web.query import Query
-from practice_exchange.web.responses import (
-    Answer,
-    gamma_invalid,
-    gamma_missing,
-    json_answer,
-    raw_answer,
-    text_answer,
-)
+from practice_exchange.web.responses import Answer, gamma_invalid, gamma_missing, json_answer, raw_answer, text_answer
 from practice_exchange.web.route import Request
 from practice_exchange.world.state import EventState, MarketState
 from practice_exchange.world.world import WorldView

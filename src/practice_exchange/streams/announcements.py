@@ -118,10 +118,6 @@ class Announcer:
         self._unresolved: dict[int, MarketState] | None = None
         self._newest = 0
 
-    @property
-    def watching(self) -> bool:
-        return self._unresolved is not None
-
     def begin(self) -> None:
         """Take everything that is there as known."""
         markets = self._register.markets

@@ -50,11 +50,7 @@ class MarketBroadcaster:
     )
 
     def __init__(
-        self,
-        market: MarketState,
-        engine_market: Market,
-        faults: StreamFaults,
-        transaction_hash: Callable[[int], str],
+        self, market: MarketState, engine_market: Market, faults: StreamFaults, transaction_hash: Callable[[int], str]
     ) -> None:
         self.market = market
         self.engine_market = engine_market

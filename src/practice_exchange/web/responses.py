@@ -53,7 +53,3 @@ def clob_invalid(message: str) -> WireError:
 
 def clob_missing(message: str) -> WireError:
     return WireError(json_answer({"error": message}, 404))
-
-
-def page_not_found() -> WireError:
-    return WireError(text_answer("404 page not found\n", 404))

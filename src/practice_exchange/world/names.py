@@ -69,7 +69,6 @@ TAGS: dict[str, tuple[int, str]] = {
 }
 
 COINS = ["Bitcoin", "Ethereum", "Solana", "XRP", "Dogecoin", "BNB"]
-COIN_CODES = {"Bitcoin": "btc", "Ethereum": "eth", "Solana": "sol", "XRP": "xrp", "Dogecoin": "doge", "BNB": "bnb"}
 COIN_PRICES = {"Bitcoin": 96_000, "Ethereum": 3_600, "Solana": 180, "XRP": 2, "Dogecoin": 1, "BNB": 800}
 
 CITIES = [

@@ -12,7 +12,6 @@ from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import DAY_MS
 
 FINE_TICK_MICRO = 1_000
-COARSE_TICK_MICRO = 10_000
 # Beyond these prices the venue switches a market to the fine tick.
 FINE_BELOW_MICRO = 40_000
 FINE_ABOVE_MICRO = 960_000

@@ -21,7 +21,7 @@ from polymarket_kit.signing.eip712 import SigningKey
 from polymarket_kit.signing.order_signing import ContractOrder, SignatureType, contract_for, sign_order
 from practice_exchange.app.checkpoint import checkpoint_path, read_checkpoint
 from practice_exchange.app.server import PracticeServer
-from practice_exchange.clob.trading_state import decode_state
+from practice_exchange.clob.trading_routes import decode_state
 from practice_exchange.venue.accounts import PracticeWallet
 from practice_exchange.web.responses import Answer
 from practice_exchange.world.state import MarketState

@@ -19,7 +19,7 @@ from py_clob_client_v2.clob_types import AssetType, BalanceAllowanceParams, Mark
 from polymarket_kit.signing.eip712 import checksum_address
 from practice_exchange.app.checkpoint import checkpoint_path, read_checkpoint
 from practice_exchange.app.server import PracticeServer
-from practice_exchange.clob.trading_state import decode_state, encode_state
+from practice_exchange.clob.trading_routes import decode_state, encode_state
 from practice_exchange.engine.snapshot import load, save
 from practice_exchange.world.state import MarketState
 from tests.running import Installation
