@@ -1,4 +1,4 @@
-"""``python -m practice_exchange`` starts the local Polymarket; ``prescient practice`` and the supervisor start it so."""
+"""Starts the practice exchange with ``python -m practice_exchange``; ``prescient practice`` and the supervisor use it."""
 
 from __future__ import annotations
 

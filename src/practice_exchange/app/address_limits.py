@@ -1,4 +1,4 @@
-"""The venue's limits per address, on the wire: what is too much waits in a queue, and only what would wait too long is refused."""
+"""The venue's rate limits per IP address: excess requests wait in a queue, and only a wait that is too long is refused."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class AddressLimits:
         self._found: dict[tuple[str, str, tuple[str, ...]], tuple[_Bucket, ...]] = {}
 
     def reset(self) -> None:
-        """Let every address begin anew."""
+        """Refill the buckets of every address."""
         self._buckets.clear()
         self._found.clear()
 

@@ -1,4 +1,4 @@
-"""Opens the practice exchange as one process: finds its world, says where it is, serves until it is told to stop."""
+"""Opens the practice exchange as one process: finds its world, prints where it listens, serves until it is stopped."""
 
 from __future__ import annotations
 

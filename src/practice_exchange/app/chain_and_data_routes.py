@@ -1,4 +1,4 @@
-"""What happens outside the order book: the chain, its relayer, deposits and withdrawals, and the Data API that tells of it."""
+"""Builds the chain, its relayer and the Data API; handles builder keys, deposits, withdrawals and manual resolution."""
 
 from __future__ import annotations
 
@@ -80,8 +80,8 @@ class ChainAndDataRoutes:
         self._data = DataRoutes(select)
         self._newer_data = NewerDataRoutes(select, trading.approvals, chain_id)
         for wallet in trading.wallets:
-            self._welcome(wallet.funder)
-        venue_engine.listeners.append(self.records.hear)
+            self._record_first_deposit(wallet.funder)
+        venue_engine.listeners.append(self.records.on_events)
         trading.parts["approvals"] = trading.approvals
         trading.parts["chain"] = self.chain
         trading.parts["relayer_keys"] = self.keys
@@ -114,8 +114,8 @@ class ChainAndDataRoutes:
 
     # Play money
 
-    def _welcome(self, account_id: str) -> None:
-        """Write down the dollars that a wallet of the seed begins with."""
+    def _record_first_deposit(self, account_id: str) -> None:
+        """Record the initial dollars of a seeded wallet."""
         named, now_ms = self.chain.first_hash(account_id), self.chain.venue_engine.now_ms
         self.records.add(Record(account_id, Kind.DEPOSIT, now_ms, named, FUNDS_MICRO))
 
@@ -125,7 +125,7 @@ class ChainAndDataRoutes:
         self._trading.know(account_id)
         if asked.approve:
             self._trading.approvals.grant_all(account_id)
-        return self._told(account_id, self.chain.credit(account_id, amount_micro).transaction_hash)
+        return self._moved_answer(account_id, self.chain.credit(account_id, amount_micro).transaction_hash)
 
     def withdraw(self, request: Request) -> Answer:
         """Take play money back."""
@@ -133,12 +133,12 @@ class ChainAndDataRoutes:
         done = self.chain.debit(account_id, amount_micro)
         if isinstance(done, Rejection):
             raise control_refused(f"{account_id} has less than that: {done.text}")
-        return self._told(account_id, done.transaction_hash)
+        return self._moved_answer(account_id, done.transaction_hash)
 
-    def _told(self, account_id: str, transaction_hash: str) -> Answer:
+    def _moved_answer(self, account_id: str, transaction_hash: str) -> Answer:
         balance_micro = self._trading.venue_engine.engine.account(account_id).collateral.balance_micro
-        told = {"address": account_id, "balance_usd": balance_micro / MICRO, "transaction_hash": transaction_hash}
-        return json_answer(told)
+        content = {"address": account_id, "balance_usd": balance_micro / MICRO, "transaction_hash": transaction_hash}
+        return json_answer(content)
 
     def relayer_key(self, request: Request) -> Answer:
         """A key for the relayer."""

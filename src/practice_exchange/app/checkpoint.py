@@ -1,4 +1,4 @@
-"""Checkpoints of a practice world on disk: written whole or not at all, read back or refused, never skipped."""
+"""Checkpoint files of a practice world: written atomically, and read back or refused, never skipped."""
 
 from __future__ import annotations
 

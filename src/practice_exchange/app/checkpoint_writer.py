@@ -1,4 +1,4 @@
-"""Keeps a practice exchange on disk while it runs: a checkpoint now and then, and in between a journal of what came in."""
+"""Persists a running practice exchange: periodic checkpoints, and a write-ahead journal between them."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class CheckpointWriter:
         self._number = 0
 
     def load_state(self, kept: Kept) -> None:
-        """Take up what was kept, before the first save. Raises CheckpointRefused."""
+        """Restore a checkpoint, before the first save. Raises CheckpointRefused."""
         assert self.path is not None
         recover(self.path, kept, self._exchange, self._clock)
         self._number = kept.number + len(journals_from(self.path, kept.number))
 
     def listen(self) -> None:
-        """Write down from now on what changes anything, before it is done."""
+        """Journal every change from now on, before it is applied."""
         if self.path is not None and self._exchange.trading is not None:
             self._exchange.before_change = self._write_request
             self._exchange.trading.before_silence = self._write_silence
@@ -58,19 +58,19 @@ class CheckpointWriter:
         return self._journal is not None and self._journal.size_bytes > JOURNAL_MAX_BYTES
 
     async def make_safe(self) -> None:
-        """Bring the journal to the disk itself. Raises OSError."""
+        """Flush the journal to disk. Raises OSError."""
         if self._journal is not None and self._journal.unsafe:
             await asyncio.to_thread(self._journal.make_safe)
 
     def write_step(self, until_ms: int) -> None:
-        """Note a step. While no market is traded nobody can tell one course of the world from another."""
+        """Journal a step. Not needed while nobody trades: then no state depends on the order of steps and requests."""
         if self._journal is None or self._exchange.trading is None:
             return
         write = self._journal.write if self._exchange.trading.venue_engine.busy else self._journal.write_later
         write(Step(until_ms))
 
     def _write_request(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> None:
-        """Note a request before it is done. Raises OSError: then it is not done."""
+        """Journal a request. Raises OSError: then it must not be applied."""
         if self._journal is not None:
             now_ms, machine_s, kept = self._clock.now_ms(), self._clock.machine_s(), kept_headers(headers)
             self._journal.write(Request(now_ms, machine_s, self.slices, method, path, query, body, kept))
@@ -92,8 +92,8 @@ class CheckpointWriter:
         self.gate.clear()
         try:
             if trading is not None:
-                trading.standing = True
-                trading.venue_engine.tidy()
+                trading.paused = True
+                trading.venue_engine.prune()
             world = await self._save_world()
             promise_ms = self._clock.promise(self._exchange.world.now_ms, reach_s)
             kept = Kept(promise_ms, world, trading.dump_state() if trading is not None else b"", self._number + 1)
@@ -103,7 +103,7 @@ class CheckpointWriter:
             self._number = kept.number
         finally:
             if trading is not None:
-                trading.standing = False
+                trading.paused = False
             self.gate.set()
         if former is not None:
             await asyncio.to_thread(former.make_safe)

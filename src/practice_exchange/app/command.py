@@ -1,4 +1,4 @@
-"""The command line of the practice exchange: its options, its exit codes, and how a supervised process begins."""
+"""The command line of the practice exchange: its options, its exit codes, and how a supervised process starts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The practice exchange without sockets: one ``handle`` for catalogue, order-book API and control, for long simulations."""
+"""The practice exchange without sockets: dispatches each request by its route, for the server and for long simulations."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from practice_exchange.clob.gate import Handler
 from practice_exchange.clob.public_routes import ClobRoutes
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.faults.controls import FaultControls
-from practice_exchange.faults.fault_runner import Asked, Ordeals
+from practice_exchange.faults.fault_runner import Asked, FaultRunner
 from practice_exchange.faults.order import Fault
 from practice_exchange.faults.registry import Faults
 from practice_exchange.gamma.render import GammaRenderer
@@ -58,14 +58,14 @@ class PracticeExchange:
         # Called with method, path, query, body and headers before a request may change what the exchange remembers.
         self.before_change: Callable[[str, str, str, bytes, Mapping[str, str]], None] | None = None
         self.faults = Faults()
-        self.ordeals = Ordeals(
+        self.fault_runner = FaultRunner(
             self._do,
             trading.machine_s if trading is not None else time.monotonic,
-            trading.meant if trading is not None else lambda headers, body: [],
+            trading.matching_orders if trading is not None else lambda headers, body: [],
         )
         now_ms = now_ms or (lambda: world.now_ms)
         self.controls = Controls(world, now_ms, speed)
-        self.controls.tell("faults", lambda: len(self.faults.waiting()))
+        self.controls.add_status("faults", lambda: len(self.faults.waiting()))
         self._gamma_renderer = gamma or GammaRenderer(world.register)
         self._clob_renderer = clob or ClobRenderer(world.register)
         self.limits = Limits(
@@ -74,7 +74,7 @@ class PracticeExchange:
         owners: list[object] = [
             self.controls,
             self.limits,
-            FaultControls(world, trading, self.faults, self.ordeals),
+            FaultControls(world, trading, self.faults, self.fault_runner),
             OpenApi(world, lambda: self.routes.routes),
             GammaRoutes(world, self._gamma_renderer),
             ClobRoutes(world, self._clob_renderer, self._skewed(now_ms)),
@@ -83,7 +83,7 @@ class PracticeExchange:
         self.chain_and_data = ChainAndDataRoutes(world, trading) if trading is not None else None
         if trading is not None and self.chain_and_data is not None:
             modes = Modes(trading.venue_engine)
-            self.controls.tell("mode", lambda: modes.name)
+            self.controls.add_status("mode", lambda: modes.name)
             trading.parts["limits"] = self.limits
             owners += [modes, *trading.owners(), *self.chain_and_data.owners()]
         self._bind(routes, owners)
@@ -114,13 +114,13 @@ class PracticeExchange:
 
         Names in ``headers`` are lower case; only the trading side looks at them.
         """
-        return self.answer(Asked(method, path, query, body, headers or {}), self.struck(method, path))
+        return self.answer(Asked(method, path, query, body, headers or {}), self.take_fault(method, path))
 
-    def struck(self, method: str, path: str) -> Fault | None:
+    def take_fault(self, method: str, path: str) -> Fault | None:
         """The fault that waits for this request, used up by one; the controls have none."""
         if not self.faults.armed or path.startswith("/practice"):
             return None
-        return self.faults.strike(path, method)
+        return self.faults.take_match(path, method)
 
     def answer(self, asked: Asked, fault: Fault | None = None) -> Answer:
         """Answer a request with its fault; see ``handle``."""
@@ -129,20 +129,20 @@ class PracticeExchange:
 
     def _with_fault(self, fault: Fault, asked: Asked) -> Answer:
         try:
-            return self.ordeals.go(fault, asked)
+            return self.fault_runner.apply(fault, asked)
         except WireError as error:
             return error.answer
 
     def advance(self) -> None:
-        """Let everything happen that is due although nobody asks."""
+        """Process everything that is due, without a request."""
         if self.trading is not None:
             self.trading.advance()
         self._do_late()
 
     def _do_late(self) -> None:
-        """Do what was answered before it was done, if it is due; while a checkpoint is taken it waits."""
-        if self.ordeals.has_late and not (self.trading is not None and self.trading.standing):
-            self.ordeals.do_late()
+        """Perform delayed requests that are due, except while a checkpoint is taken."""
+        if self.fault_runner.has_late and not (self.trading is not None and self.trading.paused):
+            self.fault_runner.do_late()
 
     def _do(self, asked: Asked) -> Answer:
         """Answer a request as if nothing were wrong."""
@@ -155,7 +155,7 @@ class PracticeExchange:
         return self._handle(*found, asked)
 
     def perform(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Do what a request asks, with no fault in its way: so a journal is repeated."""
+        """Perform a request without faults; used to replay a journal."""
         asked = Asked(method, path, query, body, headers)
         found = self._find(asked)
         if found is None:
@@ -163,7 +163,7 @@ class PracticeExchange:
         answer = self._handle(*found, asked)
         if found[0].area == CONTROLS:
             # What requests would have met was for those of then.
-            self.faults.calm()
+            self.faults.clear_single_use()
         return answer
 
     def _find(self, asked: Asked) -> tuple[Route, str] | None:
@@ -196,7 +196,7 @@ class PracticeExchange:
         return text_answer("404 page not found\n", 404)
 
     def step_slices(self, until_ms: int) -> Iterator[None]:
-        """Move the world slice by slice, with the trading floor in step; between slices all of it may be read."""
+        """Move the world slice by slice and the engine with it; between slices everything is consistent."""
         venue_engine = self.trading.venue_engine if self.trading is not None else None
         if venue_engine is not None:
             venue_engine.advance()
@@ -205,12 +205,12 @@ class PracticeExchange:
                 venue_engine.advance()
             yield
 
-    def tidy(self) -> None:
-        """Let go of rendered pieces of what the world has dropped."""
+    def prune(self) -> None:
+        """Drop cached JSON of what the world has dropped."""
         self._gamma_renderer.forget_gone()
         self._clob_renderer.forget_gone()
         if self.trading is not None:
-            self.trading.venue_engine.tidy()
+            self.trading.venue_engine.prune()
 
     def _skewed(self, now_ms: Callable[[], int]) -> Callable[[], int]:
         """The time as /time tells it: wrong when a fault wants it so."""

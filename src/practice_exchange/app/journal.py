@@ -66,11 +66,11 @@ class Journal:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
         self.size_bytes = os.fstat(self._file).st_size
         self._waiting: list[bytes] = []
-        # Whether something is not yet on the disk itself.
+        # Whether something is not yet flushed to disk.
         self.unsafe = False
 
     def write(self, record: Record) -> None:
-        """Put a record, and those that wait, behind all others. Raises OSError: then it must not be done."""
+        """Append a record, and those that wait. Raises OSError: then it must not be applied."""
         content = _encode(record)
         self._waiting.append(_HEAD.pack(len(content), zlib.crc32(content)) + content)
         data = b"".join(self._waiting)
@@ -88,12 +88,12 @@ class Journal:
         self.unsafe = True
 
     def write_later(self, record: Record) -> None:
-        """Put a record before the next one that is written; alone it is not worth a write."""
+        """Append a record together with the next one that is written; alone it is not worth a write."""
         content = _encode(record)
         self._waiting.append(_HEAD.pack(len(content), zlib.crc32(content)) + content)
 
     def make_safe(self) -> None:
-        """Bring what is written to the disk itself, for the case that the machine loses power. Raises OSError."""
+        """Flush to disk, in case the machine loses power. Raises OSError."""
         if self.unsafe:
             # First, as more may be written while the disk works.
             self.unsafe = False

@@ -1,4 +1,4 @@
-"""The exchange's rate limits in one place: per address on the wire, per signer at the gateway, and the control of both."""
+"""The exchange's rate limits, per address and per signer, and the control that sets them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Limits:
 
     def show(self, request: Request) -> Answer:
         """Which rate limits hold."""
-        return self._told()
+        return self._state_answer()
 
     def set(self, request: Request) -> Answer:
         """Set the rate limits."""
@@ -93,7 +93,7 @@ class Limits:
         self.addresses.reset()
         if self._signers is not None:
             self._set_signers(self._signers, wanted)
-        return self._told()
+        return self._state_answer()
 
     def _set_signers(self, signers: SignerLimits, wanted: _Wanted) -> None:
         if wanted.tier is not None:
@@ -104,8 +104,8 @@ class Limits:
             signers.tier = Tier("Custom", per_second, burst)
         signers.refill()
 
-    def _told(self) -> Answer:
-        told: dict[str, object] = {
+    def _state_answer(self) -> Answer:
+        content: dict[str, object] = {
             "on": self.on,
             "enforced": self.enforced,
             "scale": self.addresses.scale,
@@ -113,12 +113,12 @@ class Limits:
         }
         if self._signers is not None:
             signers = self._signers
-            told |= {
+            content |= {
                 "tier": signers.tier.name,
                 "orders": {"per_second": signers.tier.per_second, "burst": signers.tier.burst},
                 "cancels": {"per_second": 2 * signers.tier.per_second, "burst": 2 * signers.tier.burst},
             }
-        return json_answer(told)
+        return json_answer(content)
 
 
 def _check(name: str, value: float | None, highest: float) -> None:

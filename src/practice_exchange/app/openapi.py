@@ -1,4 +1,4 @@
-"""The OpenAPI document of the practice exchange: its route table, and the structs that its answers are written from."""
+"""The OpenAPI document, generated from the route table and from the structs that responses are encoded from."""
 
 from __future__ import annotations
 

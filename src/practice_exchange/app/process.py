@@ -1,4 +1,4 @@
-"""What the exchange's process needs of its machine: logs, signals, an event loop, and an end together with its parent."""
+"""Process set-up: logs, signals, the event loop, and exiting together with the parent process."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class PortTaken(PrescientError):
 
 
 def holder_of(port: int) -> str:
-    """Say in words which process listens on a port, as far as the system tells."""
+    """Describe which process listens on a port, if the system reveals it."""
     import psutil
 
     try:

@@ -1,4 +1,4 @@
-"""A world from recorded responses: catalogue objects, books and rules are served as they were, at a clock that stands."""
+"""A read-only world made from recorded responses: catalogue objects, books and rules as recorded, at a fixed time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""After a restart: the kept world and its accounts, then the journal once more, record by record, to the same end.
+"""Recovers the exchange after a restart: loads the checkpoint, then replays the journal to the same state.
 
 World and engine are deterministic, so the same requests at the same moments between the same steps have the same answers.
 """
@@ -20,7 +20,7 @@ log = structlog.get_logger("prescient.practice")
 
 
 def recover(path: Path, kept: Kept, exchange: PracticeExchange, clock: WorldClock) -> None:
-    """Bring an exchange over the kept world to where it was when it ended, and its time to where it may have been told.
+    """Restore an exchange to its last state, and its time to the latest that clients may have seen.
 
     Raises CheckpointRefused.
     """
@@ -74,7 +74,7 @@ class _Repetition:
             self._clock.release()
 
     def _go_on(self, slices: int | None) -> None:
-        """Let the step that is under way go on until so many of its slices are done, or to its end."""
+        """Continue the current step until so many of its slices are done, or to its end."""
         while slices is None or self._slices < slices:
             if next(self._step, self) is self:
                 return

@@ -1,4 +1,4 @@
-"""The one table of routes: who answers, who may ask, which limits it counts to, whether it is journalled, how it is described.
+"""The one table of routes: handler, log-in, limits, journal and OpenAPI shapes of every operation.
 
 Dispatch, the OpenAPI document, both kinds of rate limits, the journal, read-only keys and restricted modes follow from
 these rows. To add a route, write its handler and its row.

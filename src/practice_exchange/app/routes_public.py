@@ -1,4 +1,4 @@
-"""The rows of the route table that need no login: market data of the order-book API, the catalogue, the Data API."""
+"""Routes that need no log-in: market data of the order-book API, the catalogue, the Data API."""
 
 from __future__ import annotations
 

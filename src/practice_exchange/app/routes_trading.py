@@ -1,4 +1,4 @@
-"""The rows of the route table that take a login or a signature: keys, orders and accounts, the relayer and the chain."""
+"""Routes that need a log-in or a signature: keys, orders and accounts, the relayer and the chain."""
 
 from __future__ import annotations
 

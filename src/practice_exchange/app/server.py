@@ -1,4 +1,4 @@
-"""The practice exchange on a loopback port: sockets, the passing of time, faults on the wire, checkpoints."""
+"""The practice exchange as an HTTP server on a loopback port: sockets, the passing of time, faults, checkpoints."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ class PracticeServer:
         return f"ws://{self.host}:{self.port}/ws/user"
 
     async def start(self) -> None:
-        """Keep the world once, then bind and serve. Raises OSError when the port is taken."""
+        """Write a first checkpoint, then bind and serve. Raises OSError when the port is taken."""
         await self._save(CHECKPOINT_REACH_S)
         self.checkpoint_writer.listen()
         server = web.Server(self._serve, access_log=None, keepalive_timeout=self.idle_wait_s, lingering_time=LINGER_S)
@@ -136,7 +136,7 @@ class PracticeServer:
         await site.start()
         self.port = self._runner.addresses[0][1]
         if self.clock.speed > 0:
-            self.clock.go()
+            self.clock.resume()
             self._tasks.append(asyncio.create_task(self._pass_time(), name="practice-time"))
         if self.checkpoint_writer.path is not None:
             self._tasks.append(asyncio.create_task(self._keep(), name="practice-checkpoint"))
@@ -144,7 +144,7 @@ class PracticeServer:
             self._tasks.append(asyncio.create_task(self._advance(), name="practice-attention"))
 
     async def stop(self) -> None:
-        """Let a step that is under way end, keep the world, close the port."""
+        """Finish the current step, write a checkpoint, close the port."""
         self._silenced.set()
         async with self._moving:
             for task in self._tasks:
@@ -160,7 +160,7 @@ class PracticeServer:
             self._runner = None
         async with self._moving:
             if self.clock.speed > 0:
-                # What time was told last is the time at which the world goes on.
+                # The world continues at the last time that clients saw.
                 await self._step_to(self.clock.now_ms())
                 self.clock.stand(self.world.now_ms)
             await self.checkpoint_writer.save(reach_s=0)
@@ -176,7 +176,7 @@ class PracticeServer:
                     await self._step_to(self.clock.now_ms())
 
     async def _step_to(self, until_ms: int) -> None:
-        """Move the world while requests go on being answered. The told time waits at the end of the step."""
+        """Move the world while requests are answered. Until the step ends, the reported time is its end."""
         until_ms = self.clock.stand(until_ms)
         try:
             self.checkpoint_writer.write_step(until_ms)
@@ -184,7 +184,7 @@ class PracticeServer:
             await self._move(until_ms)
         finally:
             self.checkpoint_writer.slices = -1
-            self.clock.go()
+            self.clock.resume()
 
     async def _move(self, until_ms: int) -> None:
         began_s = time.perf_counter()
@@ -193,11 +193,11 @@ class PracticeServer:
             if time.perf_counter() - began_s > SLICE_S:
                 await asyncio.sleep(0)
                 if self.exchange.trading is not None:
-                    await self.exchange.trading.streams.breathe()
+                    await self.exchange.trading.streams.apply_backpressure()
                 began_s = time.perf_counter()
 
     async def _advance(self) -> None:
-        """Let what is due happen although nobody asks: settlements, expiries, heartbeats that stopped."""
+        """Process what is due without a request: settlements, expiries, heartbeats that stopped."""
         assert self.exchange.trading is not None
         while True:
             await asyncio.sleep(ATTENTION_S)
@@ -222,7 +222,7 @@ class PracticeServer:
                     await self._save(CHECKPOINT_REACH_S)
             if time.monotonic() - tidied_s > TIDY_INTERVAL_S:
                 tidied_s = time.monotonic()
-                self.exchange.tidy()
+                self.exchange.prune()
 
     async def _save(self, reach_s: float) -> None:
         async with self._moving:
@@ -255,8 +255,8 @@ class PracticeServer:
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
 
     async def _ask(self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Let the exchange answer at one moment: no clock moves while it does."""
-        fault = self.exchange.struck(method, path)
+        """Answer a request with both clocks stopped."""
+        fault = self.exchange.take_fault(method, path)
         if fault is not None and fault.kind == "held":
             await self._linger(fault.number("seconds"))
             fault = None
@@ -272,7 +272,7 @@ class PracticeServer:
         return answer
 
     async def _queue(self, request: web.BaseRequest) -> Answer | None:
-        """Let a request wait for its turn at its address's limits; the refusal if that would take too long."""
+        """Queue a request at its address's limits; returns the refusal if the wait would be too long."""
         if request.path.startswith("/practice"):
             return None
         limits, now_s = self.exchange.limits, time.monotonic()
@@ -284,7 +284,7 @@ class PracticeServer:
         return None
 
     async def _linger(self, seconds: float) -> None:
-        """Let a request wait, unless the server stops."""
+        """Sleep, but end early when the server stops."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._silenced.wait()

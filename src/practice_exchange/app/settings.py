@@ -1,4 +1,4 @@
-"""What the practice exchange is told from outside: the environment, then ``.env``, then ``backend/.env``; read once.
+"""The practice exchange's settings, read once: the environment, then ``.env``, then ``backend/.env``.
 
 The keys are those of the trading product, so that one ``.env`` serves both.
 """

@@ -1,4 +1,4 @@
-"""What `prescient practice` says once it serves: where everything is, play-money wallets, and how to place an order."""
+"""What `prescient practice` prints once it serves: addresses, play-money wallets, and how to place an order."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def example(clob_url: str, wallet: PracticeWallet, market: MarketState) -> tuple
 
 def a_calm_market(world: WorldView) -> MarketState | None:
     """A market far from its end, priced well above the example's order and without delays; None if there is none."""
-    calm = [
+    undecided = [
         market
         for event in world.register.events.values()
         for market in event.markets
@@ -123,4 +123,4 @@ def a_calm_market(world: WorldView) -> MarketState | None:
         and not (market.seconds_delay or market.taker_delay or market.game_start_ms)
         and 150_000 < market.book.best_bid_micro < market.book.best_ask_micro < 850_000
     ]
-    return max(calm, key=lambda market: (market.end_ms, market.condition_id), default=None)
+    return max(undecided, key=lambda market: (market.end_ms, market.condition_id), default=None)

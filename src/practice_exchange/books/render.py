@@ -1,4 +1,4 @@
-"""Writes books and market rules as order-book API JSON and keeps each piece until its market changes."""
+"""Encodes order books and market rules as order-book API JSON, cached until their market changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The public order-book API's objects exactly as the venue sends them: names, order, types, and what is left out."""
+"""The public order-book API's objects exactly as the venue sends them: names, order, types, and omitted fields."""
 
 from __future__ import annotations
 

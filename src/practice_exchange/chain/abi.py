@@ -1,4 +1,4 @@
-"""Call data as contracts read it: words of 32 bytes, arrays and byte strings by their offset; and answers as words."""
+"""ABI decoding and encoding: words of 32 bytes, and arrays and byte strings by their offset."""
 
 from __future__ import annotations
 

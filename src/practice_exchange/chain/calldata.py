@@ -1,4 +1,4 @@
-"""Which calls the venue's clients send to which contracts, read into plain actions; everything else is refused by name."""
+"""Decodes the contract calls that the venue's clients send into plain actions; anything else is refused by name."""
 
 from __future__ import annotations
 

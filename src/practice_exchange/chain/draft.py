@@ -1,4 +1,4 @@
-"""Calls tried out one after the other before any of them is done: a batch goes through whole, or nothing of it happens."""
+"""Tries out a batch of calls before any is applied, so that a batch is applied whole or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may use the relayer: holders of a builder's API key, made over the order-book API, or of a relayer's API key."""
+"""Keys for the relayer: builder API keys, made over the order-book API, and relayer API keys."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class RelayerKeys:
         del self.state.builders[keys[-1]]
 
     def check(self, request: Request) -> None:
-        """Let in who proves to hold a key of either kind. Raises WireError (401)."""
+        """Verify that the client holds a key of either kind. Raises WireError (401)."""
         headers = request.headers
         given = headers.get("relayer_api_key", "")
         if not given:

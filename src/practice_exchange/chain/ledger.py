@@ -1,4 +1,4 @@
-"""The practice chain: transactions tried out, done through the exchange's engine, and written down with their receipts."""
+"""The practice chain: transactions are tried out, applied through the engine, and recorded with their receipts."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Chain:
         Draft(self._world, self.venue_engine, self.approvals, sender).run(calls)
 
     def perform(self, sender: str, calls: Sequence[Call], counter: str, transaction_hash: str = "") -> Transaction:
-        """Do all calls of one transaction, or none of them. Raises CallRefused.
+        """Apply all calls of one transaction, or none of them. Raises CallRefused.
 
         ``counter`` is the nonce that goes up with it. Without a hash of its own (a relayed one) it gets one.
         """
@@ -112,19 +112,19 @@ class Chain:
         return done
 
     def credit(self, account_id: str, amount_micro: int) -> Transaction:
-        """Give an account play dollars from outside, as a deposit."""
+        """Deposit play dollars."""
         done = self._own("deposit", account_id)
         self.venue_engine.engine.deposit(account_id, amount_micro)
-        self._note(account_id, Kind.DEPOSIT, done, amount_micro)
+        self._record(account_id, Kind.DEPOSIT, done, amount_micro)
         return done
 
     def debit(self, account_id: str, amount_micro: int) -> Transaction | Rejection:
-        """Take play dollars out of the exchange; orders that relied on them are cancelled."""
+        """Withdraw play dollars; orders that relied on them are cancelled."""
         refusal = self.venue_engine.engine.withdraw(account_id, amount_micro, self.venue_engine.now_ms)
         if refusal is not None:
             return refusal
         done = self._own("withdrawal", account_id)
-        self._note(account_id, Kind.WITHDRAWAL, done, amount_micro)
+        self._record(account_id, Kind.WITHDRAWAL, done, amount_micro)
         self.venue_engine.advance()
         return done
 
@@ -139,7 +139,7 @@ class Chain:
         self.state = msgspec.msgpack.decode(kept, type=ChainState)
 
     def relay(self, wallet: str, calls: Sequence[Call], counter: str) -> Relayed:
-        """Do a batch for a wallet, as the relayer does; one that reverts costs no nonce and is kept with its reason."""
+        """Apply a relayed batch of a wallet; one that reverts costs no nonce and is stored with its reason."""
         digits = self._hash(f"relayed/{len(self.state.relayed)}")[2:34]
         transaction_id = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
         try:
@@ -179,8 +179,8 @@ class Chain:
     def _transfer(self, sender: str, action: TransferDollars, done: Transaction) -> None:
         engine, amount_micro = self.venue_engine.engine, action.amount_micro
         _expect(engine.transfer(sender, action.recipient, COLLATERAL, amount_micro, self.venue_engine.now_ms))
-        self._note(sender, Kind.WITHDRAWAL, done, amount_micro)
-        self._note(action.recipient, Kind.DEPOSIT, done, amount_micro)
+        self._record(sender, Kind.WITHDRAWAL, done, amount_micro)
+        self._record(action.recipient, Kind.DEPOSIT, done, amount_micro)
 
     def _change_sets(self, sender: str, action: Split | Merge, done: Transaction) -> None:
         engine, amount_micro, now_ms = self.venue_engine.engine, action.amount_micro, self.venue_engine.now_ms
@@ -194,7 +194,7 @@ class Chain:
         first, second = market.token_ids
         half_micro = amount_micro // 2
         shares = [(first, sign * amount_micro, half_micro), (second, sign * amount_micro, amount_micro - half_micro)]
-        self._note(sender, kind, done, amount_micro, action.condition_id, size_micro=amount_micro, shares=shares)
+        self._record(sender, kind, done, amount_micro, action.condition_id, size_micro=amount_micro, shares=shares)
 
     def _redeem(self, sender: str, action: Redeem, done: Transaction) -> None:
         """Redeem whole balances, with a row for each outcome that was held; nothing held pays nothing (assumed)."""
@@ -210,7 +210,7 @@ class Chain:
                 usdc_micro = size_micro * payout_micro // MICRO
                 shares = [(token_id, -size_micro, usdc_micro)]
                 of = action.condition_id
-                self._note(sender, Kind.REDEEM, done, usdc_micro, of, token_id, size_micro=size_micro, shares=shares)
+                self._record(sender, Kind.REDEEM, done, usdc_micro, of, token_id, size_micro=size_micro, shares=shares)
 
     def _convert(self, sender: str, action: Convert, done: Transaction) -> None:
         event, chosen = conversion(self._world.register.events, action)
@@ -222,9 +222,11 @@ class Chain:
         shares = [(market.token_ids[1], -amount_micro, 0) for market in chosen]
         shares += [(market.token_ids[0], amount_micro, 0) for market in event.markets if market not in chosen]
         usdc_micro = (len(chosen) - 1) * amount_micro
-        self._note(sender, Kind.CONVERSION, done, usdc_micro, action.market_id, size_micro=amount_micro, shares=shares)
+        self._record(
+            sender, Kind.CONVERSION, done, usdc_micro, action.market_id, size_micro=amount_micro, shares=shares
+        )
 
-    def _note(
+    def _record(
         self,
         account_id: str,
         kind: Kind,

@@ -1,4 +1,4 @@
-"""A signed transaction as a wallet with a key of its own sends it: RLP with the chain's number in the signature (EIP-155)."""
+"""Decodes a raw signed transaction (RLP, EIP-155) and recovers its sender."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The relayer: sends the batches of Safes, proxies and deposit wallets to the chain, once their owner has signed them."""
+"""The relayer: submits batches of Safes, proxies and deposit wallets once their owner has signed them."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Relayer:
         done = self._chain.state.relayed.get(request.name)
         if done is None:
             raise clob_missing("transaction not found")
-        return json_answer(_told(done))
+        return json_answer(_transaction_row(done))
 
     def submit(self, request: Request) -> Answer:
         """Send a wallet's signed batch."""
@@ -225,10 +225,10 @@ def _taken(done: Relayed) -> Answer:
     return json_answer({"transactionID": done.transaction_id, "state": "STATE_NEW"})
 
 
-def _told(done: Relayed) -> dict[str, str]:
+def _transaction_row(done: Relayed) -> dict[str, str]:
     state = "STATE_FAILED" if done.error else "STATE_CONFIRMED"
-    told = {"transaction_id": done.transaction_id, "transaction_hash": done.transaction_hash, "state": state}
-    return told | ({"error_msg": done.error} if done.error else {})
+    content = {"transaction_id": done.transaction_id, "transaction_hash": done.transaction_hash, "state": state}
+    return content | ({"error_msg": done.error} if done.error else {})
 
 
 def _address(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""The chain's JSON-RPC, as far as the venue's official clients are seen to call it; other methods are refused by name."""
+"""The chain's JSON-RPC, limited to what the venue's official clients call; other methods are refused by name."""
 
 from __future__ import annotations
 

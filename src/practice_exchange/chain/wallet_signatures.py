@@ -1,4 +1,4 @@
-"""Who signed a batch for the relayer: the owner of a Safe, of a proxy or of a deposit wallet, each in its own way."""
+"""The digests that the owner of a Safe, of a proxy or of a deposit wallet signs for the relayer."""
 
 from __future__ import annotations
 

@@ -178,8 +178,8 @@ class AccountRoutes:
     def balance(self, key: ApiKey, request: Request) -> Answer:
         """A balance."""
         account, asset = self._asked_holding(key, request.query)
-        told, contracts = self._approvals.told, EXCHANGES[self._chain_id]
-        spenders = {each.address: str(told(account.account_id, asset, each.address)) for each in contracts}
+        usable_micro, contracts = self._approvals.usable_micro, EXCHANGES[self._chain_id]
+        spenders = {each.address: str(usable_micro(account.account_id, asset, each.address)) for each in contracts}
         return json_answer(BalanceAllowanceMessage(str(self._balances.shown_micro(account, asset)), spenders))
 
     def unread_notifications(self, key: ApiKey, request: Request) -> Answer:

@@ -1,4 +1,4 @@
-"""Checks both kinds of log-in, L1 and L2, and how old they may be; answers 401 otherwise."""
+"""Verifies L1 and L2 log-ins and their timestamps; answers 401 otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands before the handlers of the order-book API: restricted modes, log-in, the signer's limit, in the venue's order."""
+"""The checks before a handler of the order-book API: restricted modes, log-in, signer limits, in the venue's order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Heartbeats: who has begun to send them loses all orders of the API key when they stop. Times are this machine's seconds."""
+"""Heartbeats: when a client that sends them stops, all orders of its API key are cancelled. Times are of this machine."""
 
 from __future__ import annotations
 

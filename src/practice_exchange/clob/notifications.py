@@ -1,4 +1,4 @@
-"""What the venue tells an account unasked: its orders that were cancelled or filled, its markets that were resolved."""
+"""Account notifications: orders cancelled or filled, and markets resolved."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ORDER_CANCELLATION, ORDER_FILL, MARKET_RESOLVED, ORDER_FILL_FAILED = 1, 2, 4, 8
 KEPT_MAX = 1_000
 
 
-class Note(msgspec.Struct, array_like=True):
+class StoredNotification(msgspec.Struct, array_like=True):
     """One notification, as it was when it came to be. ``trade_id`` is 0 without a trade, ``market`` JSON of a resolved one."""
 
     number: int
@@ -76,7 +76,7 @@ class Notification(msgspec.Struct):
 
 
 class Notifications:
-    """Listens to the floor and keeps what each account has not yet read.
+    """Listens to the engine and stores what each account has not yet read.
 
     ``market_json`` writes a market as ``/markets/{condition_id}`` does; ``trade_id`` and ``transaction_hash`` write a
     trade's two names.
@@ -95,11 +95,11 @@ class Notifications:
         self._transaction_hash = transaction_hash
         self._world = (venue_engine.house, venue_engine.crowd)
         self._count = 0
-        self._unread: dict[str, deque[Note]] = {}
-        venue_engine.listeners.append(self.hear)
+        self._unread: dict[str, deque[StoredNotification]] = {}
+        venue_engine.listeners.append(self.on_events)
 
-    def hear(self, events: Sequence[Event]) -> None:
-        """Note what concerns accounts of users."""
+    def on_events(self, events: Sequence[Event]) -> None:
+        """Store notifications of what concerns users' accounts."""
         for event in events:
             if isinstance(event, OrderEvent):
                 if event.change is OrderChange.CANCELLATION and event.order.account_id not in self._world:
@@ -109,11 +109,11 @@ class Notifications:
                     kind = ORDER_FILL if event.status is TradeStatus.MATCHED else ORDER_FILL_FAILED
                     self._note_trade(event.trade, kind, event.time_ms)
             elif isinstance(event, MarketChanged) and event.stage is MarketStage.RESOLVED:
-                self._note_resolution(event)
+                self._on_resolution(event)
 
     def unread(self, account_id: str) -> list[Notification]:
         """What an account has not read, oldest first."""
-        return [self._written(note) for note in self._unread.get(account_id, ())]
+        return [self._written(stored) for stored in self._unread.get(account_id, ())]
 
     def drop(self, account_ids: Iterable[str], numbers: Iterable[int]) -> None:
         """Count these as read, as far as they are these accounts'."""
@@ -121,31 +121,31 @@ class Notifications:
         for account_id in account_ids:
             kept = self._unread.get(account_id)
             if kept is not None:
-                self._unread[account_id] = deque((note for note in kept if note.number not in read), KEPT_MAX)
+                self._unread[account_id] = deque((stored for stored in kept if stored.number not in read), KEPT_MAX)
 
     # Noting
 
-    def _add(self, account_id: str, note: Note) -> None:
+    def _add(self, account_id: str, stored: StoredNotification) -> None:
         kept = self._unread.get(account_id)
         if kept is None:
             kept = self._unread[account_id] = deque(maxlen=KEPT_MAX)
-        kept.append(note)
+        kept.append(stored)
 
     def _note_cancellation(self, event: OrderEvent) -> None:
         if event.status is not OrderState.MATCHED:
-            note = self._of_order(ORDER_CANCELLATION, event.order, event.matched_micro, event.time_ms)
-            self._add(event.order.account_id, note)
+            stored = self._of_order(ORDER_CANCELLATION, event.order, event.matched_micro, event.time_ms)
+            self._add(event.order.account_id, stored)
 
     def _note_trade(self, trade: Trade, kind: int, time_ms: int) -> None:
-        """Tell each user in a trade of the own order."""
+        """Notify each user in a trade of their own order."""
         for order_id in dict.fromkeys((trade.taker_order_id, *(maker.order_id for maker in trade.makers))):
             order = self._venue_engine.engine.order(order_id)
             if order is not None and order.account_id not in self._world:
-                note = self._of_order(kind, order, order.matched_micro, time_ms, trade.trade_id)
-                self._add(order.account_id, note)
+                stored = self._of_order(kind, order, order.matched_micro, time_ms, trade.trade_id)
+                self._add(order.account_id, stored)
 
-    def _note_resolution(self, event: MarketChanged) -> None:
-        """Tell whoever holds shares of either outcome."""
+    def _on_resolution(self, event: MarketChanged) -> None:
+        """Notify every holder of either outcome."""
         market = self._venue_engine.market_of(event.condition_id)
         text = ""
         for account in self._venue_engine.engine.accounts():
@@ -156,12 +156,15 @@ class Notifications:
             self._count += 1
             moment_s = event.time_ms // SECOND_MS
             self._add(
-                account.account_id, Note(self._count, MARKET_RESOLVED, moment_s, "", event.condition_id, market=text)
+                account.account_id,
+                StoredNotification(self._count, MARKET_RESOLVED, moment_s, "", event.condition_id, market=text),
             )
 
-    def _of_order(self, kind: int, order: Order, matched_micro: int, time_ms: int, trade_id: int = 0) -> Note:
+    def _of_order(
+        self, kind: int, order: Order, matched_micro: int, time_ms: int, trade_id: int = 0
+    ) -> StoredNotification:
         self._count += 1
-        return Note(
+        return StoredNotification(
             self._count,
             kind,
             time_ms // SECOND_MS,
@@ -179,27 +182,29 @@ class Notifications:
 
     # Writing
 
-    def _written(self, note: Note) -> Notification:
-        payload: OrderPayload | msgspec.Raw = msgspec.Raw(note.market.encode()) if note.market else self._payload(note)
-        return Notification(note.number, note.owner, note.kind, payload, note.time_s)
+    def _written(self, stored: StoredNotification) -> Notification:
+        payload: OrderPayload | msgspec.Raw = (
+            msgspec.Raw(stored.market.encode()) if stored.market else self._payload(stored)
+        )
+        return Notification(stored.number, stored.owner, stored.kind, payload, stored.time_s)
 
-    def _payload(self, note: Note) -> OrderPayload:
-        market = self._venue_engine.market_of(note.condition_id)
-        index = market.token_ids.index(note.token_id)
+    def _payload(self, stored: StoredNotification) -> OrderPayload:
+        market = self._venue_engine.market_of(stored.condition_id)
+        index = market.token_ids.index(stored.token_id)
         return OrderPayload(
-            asset_id=note.token_id,
-            market=note.condition_id,
-            order_id=note.order_id,
-            side=note.side,
-            type=note.order_type,
-            price=micro_to_text(note.price_micro),
-            original_size=micro_to_text(note.size_micro),
-            matched_size=micro_to_text(note.matched_micro),
-            remaining_size=micro_to_text(note.size_micro - note.matched_micro),
+            asset_id=stored.token_id,
+            market=stored.condition_id,
+            order_id=stored.order_id,
+            side=stored.side,
+            type=stored.order_type,
+            price=micro_to_text(stored.price_micro),
+            original_size=micro_to_text(stored.size_micro),
+            matched_size=micro_to_text(stored.matched_micro),
+            remaining_size=micro_to_text(stored.size_micro - stored.matched_micro),
             outcome=market.outcomes[index],
             outcome_index=index,
-            transaction_hash=self._transaction_hash(note.trade_id) if note.trade_id else "",
-            trade_id=self._trade_id(note.trade_id) if note.trade_id else "",
+            transaction_hash=self._transaction_hash(stored.trade_id) if stored.trade_id else "",
+            trade_id=self._trade_id(stored.trade_id) if stored.trade_id else "",
             question=market.question,
             market_slug=market.slug,
         )
@@ -211,5 +216,5 @@ class Notifications:
 
     def load_state(self, kept: bytes) -> None:
         """Raises msgspec.MsgspecError for what it did not write itself."""
-        self._count, unread = msgspec.msgpack.decode(kept, type=tuple[int, dict[str, list[Note]]])
+        self._count, unread = msgspec.msgpack.decode(kept, type=tuple[int, dict[str, list[StoredNotification]]])
         self._unread = {name: deque(notes, KEPT_MAX) for name, notes in unread.items()}

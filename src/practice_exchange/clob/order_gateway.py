@@ -1,4 +1,4 @@
-"""The order gateway: posted orders checked as the venue does, in its order and words, and handed to the engine; cancels."""
+"""The order gateway: validates posted orders in the venue's order and words, hands them to the engine, and cancels orders."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ TOO_MANY_CANCELS = Rejection("too_many_cancels", f"Too many orders in payload, m
 
 
 class OrderGateway:
-    """Takes and cancels orders of whoever the door let in.
+    """Takes and cancels orders of authenticated clients.
 
     ``known`` are the accounts from before the deposit wallets: as on the venue only they may trade with an address, a
     proxy or a Safe; everybody may trade with a deposit wallet.
@@ -130,7 +130,7 @@ class OrderGateway:
         )
 
     def _take(self, request: OrderRequest) -> Placed | Rejection:
-        """Give an order to the engine, unless the venue believes that its account has not got enough."""
+        """Place an order, unless its account's cached balance is too small."""
         if self._balances.frozen:
             refusal = self._balances.refuse(self._venue_engine.engine.account(request.account_id), request)
             if refusal is not None:
@@ -195,8 +195,8 @@ class OrderGateway:
             return refused(INVALID_PAYLOAD)
         return self._cancel(key, self._open_ids(key, asked.market, asked.asset_id))
 
-    def meant(self, key: ApiKey, body: bytes) -> list[str]:
-        """The open orders that a cancel of all or of a market means; an empty body means all. Raises WireError."""
+    def matching_orders(self, key: ApiKey, body: bytes) -> list[str]:
+        """The open orders that a cancel-all or cancel-market request matches; an empty body matches all. Raises WireError."""
         asked = _read(body, CancelMarketBody) if body else CancelMarketBody()
         return self._open_ids(key, asked.market, asked.asset_id)
 
@@ -225,7 +225,7 @@ class OrderGateway:
         return json_answer(CancelAnswer(canceled, not_canceled))
 
     def cancel_key(self, key: ApiKey) -> None:
-        """Take back what one API key posted: its heartbeat stopped."""
+        """Cancel what one API key posted: its heartbeat stopped."""
         for account_id in wallets_of(key.address):
             self._venue_engine.engine.cancel_all(account_id, self._venue_engine.now_ms, owner=key.credentials.key)
         self._venue_engine.advance()

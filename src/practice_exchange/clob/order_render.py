@@ -1,4 +1,4 @@
-"""Orders and trades of the engine as the venue's messages: decimals as text, whole seconds, tokens by their outcomes' names."""
+"""Converts the engine's orders and trades to the venue's messages: decimals as text, whole seconds, outcome names."""
 
 from __future__ import annotations
 

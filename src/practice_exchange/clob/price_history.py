@@ -14,7 +14,7 @@ INTERVALS_S = {"1h": 3_600, "6h": 21_600, "1d": 86_400, "1w": 604_800, "1m": 2_5
 # The finest grid, in minutes, that the venue gives for a long interval.
 FIDELITY_MIN = {"1m": 10, "1w": 5}
 POINTS_MAX = 4_300
-# A closed market's prices are told on a grid of twelve hours or coarser.
+# A closed market's prices are on a grid of twelve hours or coarser.
 CLOSED_FIDELITY_MIN = 720
 # Larger than any second of this century, smaller than any millisecond of it.
 SECONDS_MAX = 10_000_000_000

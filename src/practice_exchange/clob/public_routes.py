@@ -1,4 +1,4 @@
-"""The public order-book API (CLOB): books, prices, market rules and price history."""
+"""Handlers of the public order-book API (CLOB): books, prices, market rules and price history."""
 
 from __future__ import annotations
 

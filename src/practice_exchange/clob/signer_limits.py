@@ -1,4 +1,4 @@
-"""The venue's limits per signer: a bucket of tokens for orders and one for cancels, filled all the time, by tier."""
+"""The venue's rate limits per signer: one token bucket for orders and one for cancels, refilled by tier."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class SignerLimits:
         self._cancels: dict[str, Balance] = {}
 
     def meter(self, address: str, metered: Metered, body: bytes, do: Callable[[], Answer]) -> Answer:
-        """Do an order's or a cancel's action if its signer has the tokens, and tell in its headers what is left.
+        """Do an order's or a cancel's action if its signer has the tokens, and say in the response's headers what is left.
 
         How many orders CANCEL_ALL cancels is known only afterwards, so it may leave a bucket below zero.
         """
@@ -81,7 +81,7 @@ class SignerLimits:
         return answer
 
     def refill(self) -> None:
-        """Let every signer begin with full buckets."""
+        """Refill the buckets of every signer."""
         self._orders.clear()
         self._cancels.clear()
 
@@ -132,5 +132,5 @@ def _length(body: bytes) -> int:
 def _canceled(answer: Answer) -> int:
     if answer.status != 200:
         return 0
-    told = msgspec.json.decode(answer.body)
-    return len(told["canceled"]) if isinstance(told, dict) else 0
+    content = msgspec.json.decode(answer.body)
+    return len(content["canceled"]) if isinstance(content, dict) else 0

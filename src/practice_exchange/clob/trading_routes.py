@@ -1,4 +1,4 @@
-"""The trading side of the exchange: engine, accounts, keys and streams put together, and what a checkpoint keeps of them."""
+"""The trading side of the exchange: wires up engine, accounts, keys and streams, and defines their checkpoint."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class TradingSide:
         # Pieces with a memory of their own, by name, for checkpoints.
         self.parts: dict[str, Part] = {"notifications": self.notifications, "read_only_keys": self._read_only}
         # While a checkpoint is taken, nothing may happen.
-        self.standing = False
+        self.paused = False
         # Called before orders are cancelled because a heartbeat stopped: the one thing that no request asks for.
         self.before_silence: Callable[[], None] = lambda: None
         self.gate = Gate(self.venue_engine, self.authenticator, self._read_only, self.limits)
@@ -135,13 +135,13 @@ class TradingSide:
         return self._gateway, self._account, self._key_routes, self.streams
 
     def fund(self, account_id: str, amount_micro: int) -> None:
-        """Give an account play dollars and every approval, and let it trade with the kind of wallet that it is."""
+        """Fund an account with play dollars and every approval, and allow its kind of wallet."""
         self.venue_engine.engine.deposit(account_id, amount_micro)
         self.approvals.grant_all(account_id)
         self.know(account_id)
 
     def know(self, account_id: str) -> None:
-        """Let an account trade with the kind of wallet that it is, as those from before the deposit wallets may."""
+        """Allow an account's kind of wallet, as for accounts from before the deposit wallets."""
         self._known.add(account_id)
 
     def is_known(self, account_id: str) -> bool:
@@ -149,12 +149,12 @@ class TradingSide:
         return account_id in self._known
 
     def transaction_hash(self, trade_id: int) -> str:
-        """The hash under which a trade is told on the chain."""
+        """The hash of the transaction that settles a trade."""
         return self._render.transaction_hash(trade_id)
 
     def advance(self) -> None:
-        """Let everything happen that is due, before anybody looks."""
-        if self.standing:
+        """Process everything that is due, before a request reads or changes anything."""
+        if self.paused:
             return
         self.venue_engine.advance()
         now_s = self.machine_s()
@@ -172,7 +172,7 @@ class TradingSide:
         )
 
     def load_state(self, kept: bytes) -> None:
-        """Go on from what was kept, in the world of the same checkpoint. Raises ValueError for anything else."""
+        """Restore dumped state, in the world of the same checkpoint. Raises ValueError for anything else."""
         state = decode_state(kept)
         self.venue_engine.load_state(state.venue_engine)
         self.authenticator.keys.load_state(state.keys)
@@ -184,10 +184,10 @@ class TradingSide:
                 part.load_state(state.parts[name])
 
     def reopen(self) -> None:
-        """Begin to serve again after a restart."""
+        """Resume after a restart."""
         self._heartbeats.forgive(self.machine_s())
 
-    def meant(self, headers: Mapping[str, str], body: bytes) -> list[str]:
-        """The open orders of whoever asks that a cancel without ids means. Raises WireError."""
+    def matching_orders(self, headers: Mapping[str, str], body: bytes) -> list[str]:
+        """The asker's open orders that a cancel without ids matches. Raises WireError."""
         key = self.authenticator.keys.find(headers.get("poly_api_key", ""))
-        return self._gateway.meant(key, body) if key is not None else []
+        return self._gateway.matching_orders(key, body) if key is not None else []

@@ -1,4 +1,4 @@
-"""The Data API in its first form: ``/positions``, ``/closed-positions``, ``/trades``, ``/activity`` and ``/value``."""
+"""Handlers of the Data API, version 1: ``/positions``, ``/closed-positions``, ``/trades``, ``/activity`` and ``/value``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Data API in its newer form (``/v2``), as far as the venue's newest client calls it: other names, pages by cursor."""
+"""Handlers of the Data API, version 2, as far as the venue's newest client calls it: other names, pages by cursor."""
 
 from __future__ import annotations
 
@@ -131,8 +131,8 @@ class NewerDataRoutes:
         """What an account has approved."""
         params = Params(request.query, newer=True)
         user = params.user()
-        told = {"address": user.lower(), "chain_id": self._chain_id, "checked_at": rfc3339(self._select.now_ms)}
-        return json_answer({"data": told | {"contracts": approval_rows(self._approvals, user)}})
+        content = {"address": user.lower(), "chain_id": self._chain_id, "checked_at": rfc3339(self._select.now_ms)}
+        return json_answer({"data": content | {"contracts": approval_rows(self._approvals, user)}})
 
     def _activity_row(self, record: Record) -> dict[str, object]:
         facts = self._select.facts

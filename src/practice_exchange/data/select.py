@@ -1,4 +1,4 @@
-"""Which rows a request to the Data API wants, from whom, and in which order; how they are written is not decided here."""
+"""Selects, filters and sorts the rows that a Data API request asks for; how they are written is not decided here."""
 
 from __future__ import annotations
 

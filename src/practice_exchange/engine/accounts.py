@@ -1,4 +1,4 @@
-"""What an address has at the exchange: dollars and shares, what open orders hold back, and what matched but is not settled."""
+"""Accounts: balances of dollars and shares, what open orders reserve, and what is matched but not settled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where trades meet accounts: money and shares move when a trade is mined, and nothing has moved when it fails."""
+"""Settles trades on accounts: money and shares move when a trade is mined, and nothing has moved when it fails."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _move(core: Core, trade: Trade, found: list[Party]) -> None:
 
 
 def _accrue_rebates(market: Market, trade: Trade) -> None:
-    """Note each maker's part of the fees that its market's takers paid."""
+    """Record each maker's share of the fees that its market's takers paid."""
     state = market.state
     if state.fees.rebate_rate_micro == 0:
         return
@@ -112,7 +112,7 @@ def _accrue_rebates(market: Market, trade: Trade) -> None:
 
 
 def _reverse(found: list[Party]) -> None:
-    """Let go of what a failed trade held. The orders stay matched, as far as they were (assumed)."""
+    """Release what a failed trade held. The orders stay matched, as far as they were (assumed)."""
     for given, amount, _, _ in found:
         given.matched_micro -= amount
         assert given.matched_micro >= 0

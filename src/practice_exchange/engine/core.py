@@ -1,4 +1,4 @@
-"""The exchange's memory and its smallest moves: accounts, markets, orders, what is due, and taking an order off the book."""
+"""The engine's state and its primitive operations: accounts, markets, orders, the agenda, and removing orders."""
 
 from __future__ import annotations
 
@@ -100,14 +100,14 @@ class Core:
         return found
 
     def schedule(self, due_ms: int, what: Due, subject: str | int) -> None:
-        """Note something that comes due."""
+        """Add something to the agenda."""
         self.counter = counter = self.counter + 1
         heappush(self.agenda, (due_ms, counter, what, subject))
         if due_ms < self.next_due_ms:
             self.next_due_ms = due_ms
 
     def schedule_expiry(self, order: Order) -> None:
-        """Note when an order expires; cancelled ones leave their note behind, so the agenda is swept at times."""
+        """Add an order's expiry to the agenda; entries of cancelled orders stay behind, so the agenda is compacted at times."""
         self.schedule(order.expires_ms, EXPIRY, order.order_id)
         if len(self.agenda) > self.agenda_limit:
             self.agenda = [entry for entry in self.agenda if self._still_due(entry)]
@@ -116,7 +116,7 @@ class Core:
             self.next_due_ms = self.agenda[0][0] if self.agenda else NEVER_MS
 
     def pop_due(self) -> tuple[int, Due, str | int]:
-        """Take the first thing on the agenda: when, what, of whom."""
+        """Pop the first entry of the agenda: when, what, of whom."""
         due_ms, _, what, subject = heappop(self.agenda)
         self.next_due_ms = self.agenda[0][0] if self.agenda else NEVER_MS
         return due_ms, what, subject
@@ -134,7 +134,7 @@ class Core:
 
 
 def take_off(core: Core, order: Order, status: OrderState, now_ms: int, reason: str = "") -> None:
-    """Take a resting order off its book: release what it holds back, tell its owner and the market."""
+    """Remove a resting order from its book: release what it reserves, and emit events for its owner and the market."""
     assert order.status is LIVE
     order.status = status
     order.closed_ms = now_ms

@@ -1,4 +1,4 @@
-"""What happened, as plain structs in order: from these come answers, user and market frames, and the tape."""
+"""The engine's events, in order; answers, user and market frames, and the public trades are made from them."""
 
 from __future__ import annotations
 

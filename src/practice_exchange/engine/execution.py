@@ -1,4 +1,4 @@
-"""The match itself: a crossing order takes the other ladder level by level, oldest first, at the makers' prices."""
+"""Matches a crossing order against the opposite ladder, level by level, oldest first, at the makers' prices."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def _record(
     makers: list[MakerFill],
     now_ms: int,
 ) -> int:
-    """Charge the taker at one price, write down the trade and note when it settles; return its dollars without the fee."""
+    """Charge the taker at one price, record the trade and schedule its settlement; return its dollars without the fee."""
     side = order.side
     fee = market.fee(size, price) if market.has_fees else 0
     if side is BUY:

@@ -1,4 +1,4 @@
-"""The life of a market and of the exchange: listing, opening, tick changes, game start, close, resolution, restarts."""
+"""The lifecycle of markets and of the exchange: listing, opening, tick changes, game start, close, resolution, modes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def put_market(core: Core, state: MarketState) -> Market:
 
 
 def _clear(core: Core, market: Market, status: OrderState, now_ms: int, reason: str = "") -> None:
-    """Take every resting order off a book."""
+    """Remove every resting order from a book."""
     for ladder in market.ladders:
         for order in list(ladder.orders()):
             take_off(core, order, status, now_ms, reason)
@@ -58,7 +58,7 @@ def _to_stage(core: Core, market: Market, stage: MarketStage, now_ms: int) -> No
 
 
 def open_market(core: Core, condition_id: str, now_ms: int) -> None:
-    """Let a waiting market take orders."""
+    """Open a waiting market for orders."""
     market = core.markets[condition_id]
     if market.state.stage is not MarketStage.WAITING:
         raise ValueError(f"market {condition_id} is {market.state.stage.value}; only a waiting one can be opened")

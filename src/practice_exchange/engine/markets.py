@@ -1,4 +1,4 @@
-"""A market as the exchange keeps it: its terms, its one book, its complete sets, and its fees by price."""
+"""A market in the engine: its terms, its one book, its complete sets, and its fees by price."""
 
 from __future__ import annotations
 

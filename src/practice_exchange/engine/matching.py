@@ -166,7 +166,7 @@ class Exchange:
         return None if self.core.next_due_ms == NEVER_MS else self.core.next_due_ms
 
     def advance(self, now_ms: int) -> None:
-        """Let everything happen that is due by now, in order of time: expiries, delays, settlement, game starts, modes."""
+        """Process everything that is due by now, in order of time: expiries, delays, settlement, game starts, modes."""
         core = self.core
         while core.next_due_ms <= now_ms:
             due_ms, what, subject = core.pop_due()
@@ -216,7 +216,7 @@ class Exchange:
         take(core, core.markets[order.condition_id], account, order, account.collateral, now_ms)
 
     def withdraw_order(self, order: Order, now_ms: int) -> None:
-        """Take a resting order off its book and forget it at once; nobody can ask for it again."""
+        """Remove a resting order and forget it at once; nobody can ask for it again."""
         core = self.core
         take_off(core, order, CANCELED, now_ms)
         ended_id = core.closed.pop()
@@ -224,7 +224,7 @@ class Exchange:
         del core.orders[ended_id]
 
     def end_uncovered(self, order: Order, now_ms: int) -> None:
-        """Take a resting order off its book because its account can no longer settle it."""
+        """Cancel a resting order because its account can no longer settle it."""
         take_off(self.core, order, OrderState.CANCELED_NOT_ENOUGH_BALANCE, now_ms)
 
     # Reading
@@ -306,7 +306,7 @@ class Exchange:
         lifecycle.set_mode(self.core, mode, now_ms, until_ms)
 
     def settle_by(self, policy: SettlementPolicy | None) -> None:
-        """Let this decide how trades settle from now on; None is the plain way."""
+        """Set the policy by which trades settle from now on; None is the default."""
         self.core.settlement_policy = policy
 
     @property
@@ -319,7 +319,7 @@ class Exchange:
         self.core.rules = msgspec.structs.replace(self.core.rules, expires_early_ms=early_ms)
 
     def continue_from(self, other: Exchange) -> None:
-        """Take over another engine's whole state; how trades settle stays as it is here."""
+        """Take over another engine's whole state, but keep this one's settlement policy."""
         other.core.settlement_policy = self.core.settlement_policy
         self.core = other.core
 

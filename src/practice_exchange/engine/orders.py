@@ -1,4 +1,4 @@
-"""What goes into the exchange and what it answers: the order as posted, the order as kept, and the answers."""
+"""The engine's input and output: orders as requested, orders as stored, and the answers."""
 
 from __future__ import annotations
 

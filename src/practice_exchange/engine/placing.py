@@ -151,7 +151,7 @@ def rest(core: Core, market: Market, order: Order, holding: Holding, now_ms: int
 
 
 def _killed(core: Core, order: Order, refusal: Rejection, now_ms: int) -> Rejection:
-    """Refuse an order; the owner of a killed market order is told on the user channel as well."""
+    """Refuse an order; the owner of a killed market order gets a message on the user channel as well."""
     if refusal is KILLED_FOK or refusal is KILLED_FAK:
         core.events.append(OrderEvent(CANCELLATION, order, OrderState.CANCELED, 0, now_ms, refusal.text))
     return refusal

@@ -93,7 +93,7 @@ def redeem(core: Core, account_id: str, condition_id: str) -> int | Rejection:
 
 
 def redeem_vault(core: Core, condition_id: str) -> None:
-    """Bring in what the shares given up in conversions pay, once their market is resolved."""
+    """Collect what the shares given up in conversions pay, once their market is resolved."""
     market = core.markets[condition_id]
     vault = core.vaults.get(market.state.spec.event_id)
     if vault is not None:

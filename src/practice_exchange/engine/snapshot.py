@@ -1,4 +1,4 @@
-"""The exchange's whole state as bytes and back: books and indexes are made again from orders in their order of time."""
+"""Encodes the engine's whole state and restores it; books and indexes are rebuilt from the orders."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _account(state: AccountState) -> Account:
 
 
 def _put_order(core: Core, order: Order) -> None:
-    """Give an order its place back: in the index, among its account's open ones, and in the book."""
+    """Put an order back: into the index, among its account's open ones, and into the book."""
     core.orders[order.order_id] = order
     if order.status not in (LIVE, OrderState.DELAYED):
         return

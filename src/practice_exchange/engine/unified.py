@@ -49,7 +49,7 @@ class Ladder:
         return level
 
     def add(self, order: Order) -> int:
-        """Put an order behind all others of its price; return the level's new size."""
+        """Append an order to its price level; return the level's new size."""
         level = self.levels.get(order.points) or self.open_level(order.points)
         level.queue.append(order)
         level.count += 1
@@ -57,7 +57,7 @@ class Ladder:
         return level.size_micro
 
     def remove(self, points: int, size_micro: int) -> int:
-        """Take out an order whose status already says that it has gone; return the level's new size."""
+        """Remove an order whose status is already final; return the level's new size."""
         level = self.levels[points]
         level.size_micro = total_micro = level.size_micro - size_micro
         level.count = count = level.count - 1

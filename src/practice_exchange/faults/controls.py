@@ -1,11 +1,11 @@
-"""The controls of faults: ``/practice/faults`` lists, orders and clears them, by kind or as seeded weather."""
+"""The controls of faults: ``/practice/faults`` lists, adds and clears them, one by one or drawn from a seed."""
 
 from __future__ import annotations
 
 import msgspec
 
 from practice_exchange.clob.trading_routes import TradingSide
-from practice_exchange.faults.fault_runner import Ordeals
+from practice_exchange.faults.fault_runner import FaultRunner
 from practice_exchange.faults.kinds import KINDS, Group
 from practice_exchange.faults.market_faults import MarketFaults
 from practice_exchange.faults.order import Fault, FaultRefused, check_fault
@@ -84,43 +84,47 @@ class _Cleared(msgspec.Struct, forbid_unknown_fields=True):
 class FaultControls:
     """What ``/practice/faults`` does. Without a trading side only faults of single requests can be had."""
 
-    def __init__(self, world: WorldView, trading: TradingSide | None, faults: Faults, ordeals: Ordeals) -> None:
+    def __init__(
+        self, world: WorldView, trading: TradingSide | None, faults: Faults, fault_runner: FaultRunner
+    ) -> None:
         self._faults = faults
-        self._ordeals = ordeals
+        self._fault_runner = fault_runner
         self._conditions = FaultConditions(trading, faults, world.seed) if trading is not None else None
-        self._happenings = MarketFaults(world, trading) if trading is not None else None
+        self._market_faults = MarketFaults(world, trading) if trading is not None else None
         self._streams = StreamTroubles(trading.streams.faults) if trading is not None else None
         if trading is not None and self._conditions is not None:
             trading.parts["faults"] = self._conditions
 
     def show(self, request: Request) -> Answer:
-        """Faults that wait to strike."""
-        return self._told()
+        """Injected faults."""
+        return self._state_answer()
 
     def kinds(self, request: Request) -> Answer:
         """Every kind of fault that can be asked for."""
         return json_answer({"kinds": list(KINDS.values())})
 
-    def _told(self, status: int = 200) -> Answer:
+    def _state_answer(self, status: int = 200) -> Answer:
         faults = self._faults
-        weather = None
-        if faults.weather is not None:
-            weather = msgspec.to_builtins(faults.weather.order) | {"requests": faults.weather.requests}
-        return json_answer({"faults": faults.waiting(), "weather": weather, "struck": faults.struck}, status)
+        random_faults = None
+        if faults.random_faults is not None:
+            random_faults = msgspec.to_builtins(faults.random_faults.order) | {
+                "requests": faults.random_faults.requests
+            }
+        return json_answer({"faults": faults.waiting(), "weather": random_faults, "struck": faults.applied}, status)
 
     def add(self, request: Request) -> Answer:
         """Ask for a fault."""
         body = request.body
         if b'"seed"' in body:
-            self._faults.rain(read_control(body, RandomFaultsOrder, EXAMPLE))
-            return self._told(201)
+            self._faults.add_random(read_control(body, RandomFaultsOrder, EXAMPLE))
+            return self._state_answer(201)
         fault = read_control(body, Fault, EXAMPLE)
         try:
             check_fault(fault)
             self._order(fault)
         except FaultRefused as error:
             raise control_refused(str(error)) from error
-        return self._told(201)
+        return self._state_answer(201)
 
     def _order(self, fault: Fault) -> None:
         """Raises FaultRefused."""
@@ -128,10 +132,10 @@ class FaultControls:
         if group in (Group.REQUEST, Group.ANSWER):
             self._faults.add(fault)
             return
-        if self._conditions is None or self._happenings is None or self._streams is None:
+        if self._conditions is None or self._market_faults is None or self._streams is None:
             raise FaultRefused(f"{fault.kind} needs an exchange that takes orders; this one can only be read")
         if group is Group.MARKET:
-            self._happenings.happen(fault)
+            self._market_faults.apply(fault)
             return
         if group is Group.STREAM:
             self._streams.begin(fault)
@@ -147,8 +151,8 @@ class FaultControls:
             raise control_refused(f"there is no kind {kind!r}. Choose one of: {', '.join(KINDS)}")
         self._faults.clear(kind)
         if not kind:
-            self._ordeals.forget()
+            self._fault_runner.forget()
         if self._conditions is not None and self._streams is not None:
             self._conditions.apply()
             self._streams.end(kind)
-        return self._told()
+        return self._state_answer()

@@ -1,4 +1,4 @@
-"""What faults make of single requests: the answers of those that are stopped, and spoiled answers of those that were done."""
+"""Responses under faults: those of requests that are stopped, and corrupted ones of requests that were done."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _order_ids(body: bytes) -> list[str]:
 
 
 def _empty_ids(fault: Fault, body: bytes) -> Answer:
-    told = {
+    content = {
         "errorMsg": fault.words("text"),
         "orderID": "",
         "takingAmount": "",
@@ -112,11 +112,11 @@ def _empty_ids(fault: Fault, body: bytes) -> Answer:
         "success": True,
     }
     if not body.lstrip().startswith(b"["):
-        return json_answer(told)
+        return json_answer(content)
     try:
-        return json_answer([told] * len(msgspec.json.decode(body, type=list[msgspec.Raw])))
+        return json_answer([content] * len(msgspec.json.decode(body, type=list[msgspec.Raw])))
     except (msgspec.MsgspecError, RecursionError):
-        return json_answer([told])
+        return json_answer([content])
 
 
 def _without_rows(kind: str, answer: Answer, cursor: str) -> Answer:
@@ -140,18 +140,19 @@ def _without_rows(kind: str, answer: Answer, cursor: str) -> Answer:
 
 
 def _changed(answer: Answer, change: Callable[[str, str], str]) -> Answer:
-    told = _decoded(answer)
-    return answer if told is None else answer._replace(body=msgspec.json.encode(_twisted(told, change)))
+    content = _decoded(answer)
+    return answer if content is None else answer._replace(body=msgspec.json.encode(_twisted(content, change)))
 
 
-def _twisted(told: object, change: Callable[[str, str], str]) -> object:
+def _twisted(content: object, change: Callable[[str, str], str]) -> object:
     """The same with other texts under some names. Answers of the exchange are a few levels deep."""
-    if isinstance(told, list):
-        return [_twisted(each, change) for each in told]
-    if not isinstance(told, dict):
-        return told
+    if isinstance(content, list):
+        return [_twisted(each, change) for each in content]
+    if not isinstance(content, dict):
+        return content
     return {
-        name: change(name, value) if isinstance(value, str) else _twisted(value, change) for name, value in told.items()
+        name: change(name, value) if isinstance(value, str) else _twisted(value, change)
+        for name, value in content.items()
     }
 
 

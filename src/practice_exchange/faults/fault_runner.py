@@ -1,4 +1,4 @@
-"""Carries a request through its fault: stopped, done twice, done later, or done with an answer that the client cannot trust."""
+"""Applies one injected fault to one request."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ class Asked(NamedTuple):
         return next((value for name, value in pairs if name in ("next_cursor", "after_cursor")), "")
 
 
-class Ordeals:
+class FaultRunner:
     """Does requests with their faults. ``do`` does one as if nothing were wrong; ``machine_s`` is this machine's clock.
 
-    ``meant`` finds the orders that a cancel without ids means, by its headers and body.
+    ``matching_orders`` finds the orders that a cancel without ids matches, by its headers and body.
     """
 
     def __init__(
         self,
         do: Callable[[Asked], Answer],
         machine_s: Callable[[], float],
-        meant: Callable[[Mapping[str, str], bytes], list[str]],
+        matching_orders: Callable[[Mapping[str, str], bytes], list[str]],
     ) -> None:
         self._do = do
-        self._meant = meant
+        self._matching_orders = matching_orders
         self._machine_s = machine_s
         self._late: list[tuple[float, Asked]] = []
         self._given: dict[tuple[str, str], Answer] = {}
 
-    def go(self, fault: Fault, asked: Asked) -> Answer:
-        """The answer to a request that a fault has struck."""
+    def apply(self, fault: Fault, asked: Asked) -> Answer:
+        """Answer a request to which a fault applies."""
         kind = fault.kind
         if kind == "cancel_refused" and "/cancel-" in asked.path:
-            return not_canceled(fault, self._meant(asked.headers, asked.body))
+            return not_canceled(fault, self._matching_orders(asked.headers, asked.body))
         if KINDS[kind].group is Group.REQUEST:
             return stopped(fault, asked.body)
         answer = Answer(200, {}, b"")
@@ -72,7 +72,7 @@ class Ordeals:
         return bool(self._late)
 
     def do_late(self) -> None:
-        """Do what is due of the requests that were answered before they were done, in the order of their moments."""
+        """Perform the delayed requests that are due, in order of their due times."""
         now_s = self._machine_s()
         due = sorted((each for each in self._late if each[0] <= now_s), key=lambda each: each[0])
         self._late = [each for each in self._late if each[0] > now_s]

@@ -1,4 +1,4 @@
-"""The catalogue of faults: each kind's name, what it does, which trouble of the real venue it imitates, and its parameters."""
+"""The catalogue of faults: each kind's name, effect, the venue's trouble it imitates, and its parameters."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class Group(StrEnum):
 
     A REQUEST fault stops a request before the exchange; what was asked for does not happen. With an ANSWER fault it
     happens, and the client does not learn of it properly. STANDING ones hold from now on until they are cleared.
-    MARKET ones happen at once to one market and stay done. STREAM ones spoil the websockets until they are cleared.
+    MARKET ones change one market at once and for good. STREAM ones disturb the websockets until they are cleared.
     """
 
     REQUEST = "request"
     ANSWER = "answer"
-    STANDING = "standing"
+    PERSISTENT = "standing"
     MARKET = "market"
     STREAM = "stream"
 
@@ -42,7 +42,7 @@ class Kind(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...] = ()
 
     @property
-    def strikes(self) -> bool:
+    def is_single_use(self) -> bool:
         """Whether it acts on single requests, and is used up by them."""
         return self.group in (Group.REQUEST, Group.ANSWER)
 
@@ -156,48 +156,48 @@ _ANSWER = (
 _STANDING = (
     Kind(
         "failed_settlement",
-        Group.STANDING,
+        Group.PERSISTENT,
         "Lets a share of all trades fail after some attempts.",
         "ghost fills: matched, then the transaction reverts",
         (RATE, Parameter("retries", "Attempts before.", 1, 0, 10)),
     ),
     Kind(
         "retrying",
-        Group.STANDING,
+        Group.PERSISTENT,
         "Lets a share of all trades be tried again before they are mined.",
         "a chain that is busy: RETRYING, then MINED",
         (RATE, Parameter("retries", "Attempts before.", 2, 1, 10)),
     ),
     Kind(
         "slow_settlement",
-        Group.STANDING,
+        Group.PERSISTENT,
         "Lets trades wait before they are mined.",
         "settlement that takes minutes",
         (_seconds("The wait.", 600, 86_400),),
     ),
     Kind(
         "stale_balance",
-        Group.STANDING,
+        Group.PERSISTENT,
         "Answers and checks balances as they were, until the client asks for an update or the time is over.",
         "the venue's balance cache: a full-size sale after a match is refused",
         (_seconds("How old a balance may become.", 60, 86_400),),
     ),
     Kind(
         "clock_skew",
-        Group.STANDING,
+        Group.PERSISTENT,
         "Sets the exchange's clock for log-ins and /time apart.",
         "a clock that is wrong on either side",
         (_seconds("How far, ahead if positive.", 120, 86_400, -86_400),),
     ),
     Kind(
         "gtd_early",
-        Group.STANDING,
+        Group.PERSISTENT,
         "Ends orders with an expiration earlier still than a minute before it; for orders posted from now on.",
         "expiries that come early",
         (_seconds("How much earlier.", 30, 100),),
     ),
-    Kind("banned", Group.STANDING, "Bans an address.", "an address that is banned", (ADDRESS,)),
-    Kind("closed_only", Group.STANDING, "Lets an address sell only.", "close-only mode of an address", (ADDRESS,)),
+    Kind("banned", Group.PERSISTENT, "Bans an address.", "an address that is banned", (ADDRESS,)),
+    Kind("closed_only", Group.PERSISTENT, "Lets an address sell only.", "close-only mode of an address", (ADDRESS,)),
 )
 _MARKET = (
     Kind(
@@ -263,8 +263,8 @@ _STREAM = (
     Kind("reordered_frames", Group.STREAM, "Swaps a share of frames with the next.", "messages out of order", (RATE,)),
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (*_REQUEST, *_ANSWER, *_STANDING, *_MARKET, *_STREAM)}
-# What rains in seeded weather unless kinds are named: troubles that pass by themselves.
-WEATHER = (
+# What random faults are drawn from unless kinds are named: troubles that pass by themselves.
+RANDOM_KINDS = (
     "425",
     "429",
     "500",

@@ -1,4 +1,4 @@
-"""What happens to a market all at once: its tick, terms, end or resolution change, or its makers quote something else."""
+"""Faults of a whole market: its tick, terms, end or resolution change, or its makers quote something else."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class MarketFaults:
         self._world = world
         self._trading = trading
 
-    def happen(self, fault: Fault) -> MarketState:
-        """Do it now; returns the market. Raises FaultRefused for a market that is not there or cannot have this."""
+    def apply(self, fault: Fault) -> MarketState:
+        """Apply the fault and return its market. Raises FaultRefused if the market does not exist or cannot have this fault."""
         market = self._market(fault.words("market"))
         if market.stage == state.RESOLVED:
             raise FaultRefused(f"{market.slug} is resolved; name an open market")
@@ -95,7 +95,7 @@ class MarketFaults:
         )
 
     def _requote(self, fault: Fault, market: MarketState) -> None:
-        """Let the makers show other levels until they look again: around another price, or none."""
+        """Replace the makers' quotes until they next quote: around another price, or by none."""
         if fault.kind == "empty_book":
             market.book.quote([], [], [], [])
             return

@@ -1,4 +1,4 @@
-"""One fault as it is ordered: its kind, what it strikes, its parameters, and the check against the catalogue."""
+"""One requested fault: its kind, which requests it matches, its parameters, and its validation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Faults that hold until they are cleared, brought to the engine, the door and the accounts of the exchange."""
+"""Faults that last until they are cleared, applied to the engine, the authenticator and the accounts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Kept(msgspec.Struct):
 
 
 class FaultConditions:
-    """Keeps the trading side as the standing faults want it. Chance is drawn from the seed and the trade's number."""
+    """Applies persistent faults to the trading side. Random choices follow from the seed and the trade's number."""
 
     def __init__(self, trading: TradingSide, faults: Faults, seed: int) -> None:
         self._trading = trading
@@ -36,15 +36,15 @@ class FaultConditions:
         self._plain_early_ms = trading.venue_engine.engine.expires_early_ms
 
     def apply(self) -> None:
-        """Bring everything in line after faults came or went."""
+        """Apply the persistent faults after any was added or cleared."""
         faults, trading = self._faults, self._trading
         engine = trading.venue_engine.engine
-        engine.settle_by(self._settlement_policy if any(faults.standing(kind) for kind in SETTLEMENT) else None)
-        early_ms = self._plain_early_ms + int(_seconds(faults.standing("gtd_early")) * SECOND_MS)
+        engine.settle_by(self._settlement_policy if any(faults.active(kind) for kind in SETTLEMENT) else None)
+        early_ms = self._plain_early_ms + int(_seconds(faults.active("gtd_early")) * SECOND_MS)
         if engine.expires_early_ms != early_ms:
             engine.expire_early(early_ms)
-        trading.authenticator.skew_s = int(_seconds(faults.standing("clock_skew")))
-        self._freeze(faults.standing("stale_balance"))
+        trading.authenticator.skew_s = int(_seconds(faults.active("clock_skew")))
+        self._freeze(faults.active("stale_balance"))
         self._restrict()
 
     def _freeze(self, fault: Fault | None) -> None:
@@ -62,7 +62,7 @@ class FaultConditions:
             engine.account(account_id).restriction = Restriction.NONE
         self._restricted = []
         for kind, restriction in RESTRICTIONS.items():
-            for fault in self._faults.all_standing(kind):
+            for fault in self._faults.all_active(kind):
                 named = fault.words("address")
                 for account_id in [named] if named else [wallet.funder for wallet in self._trading.wallets]:
                     engine.account(account_id).restriction = restriction
@@ -76,11 +76,11 @@ class FaultConditions:
             return SMOOTH
         digest = hashlib.sha256(f"{self._seed}/fate/{trade.trade_id}".encode()).digest()
         fails, retries = (int.from_bytes(part, "big") / _SHARE for part in (digest[:8], digest[8:16]))
-        slow, failing = self._faults.standing("slow_settlement"), self._faults.standing("failed_settlement")
+        slow, failing = self._faults.active("slow_settlement"), self._faults.active("failed_settlement")
         wait_ms = SMOOTH.mined_after_ms if slow is None else int(slow.number("seconds") * SECOND_MS)
         if failing is not None and fails < failing.number("rate"):
             return SettlementPlan(wait_ms, retries=int(failing.number("retries")), fails=True)
-        retrying = self._faults.standing("retrying")
+        retrying = self._faults.active("retrying")
         if retrying is not None and retries < retrying.number("rate"):
             return SettlementPlan(wait_ms, retries=int(retrying.number("retries")))
         return SettlementPlan(wait_ms)
@@ -93,7 +93,7 @@ class FaultConditions:
         )
 
     def load_state(self, kept: bytes) -> None:
-        """Go on as it was. Raises msgspec.MsgspecError for what it did not write itself."""
+        """Restore dumped state. Raises msgspec.MsgspecError for anything else."""
         state = msgspec.msgpack.decode(kept, type=_Kept)
         self._faults.load_state(state.faults)
         self._trading.balances.load_state(state.balances)

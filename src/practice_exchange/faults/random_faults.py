@@ -1,4 +1,4 @@
-"""Weather: faults that requests draw from a seeded stream, so that the same requests have the same bad day again."""
+"""Random faults: requests draw them from a seeded stream, so that the same requests meet the same faults again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from practice_exchange.faults.kinds import KINDS, WEATHER, suits
+from practice_exchange.faults.kinds import KINDS, RANDOM_KINDS, suits
 
 # Waits that are drawn are shorter than what is ordered by default, so that a day of them still goes on.
 WAIT_MAX_S = 3.0
@@ -21,14 +21,14 @@ class RandomFaultsOrder(msgspec.Struct, forbid_unknown_fields=True):
     seed: int
     rate: float
     path: str = "*"
-    kinds: tuple[str, ...] = WEATHER
+    kinds: tuple[str, ...] = RANDOM_KINDS
 
     def __post_init__(self) -> None:
         if not 0 <= self.rate <= 1:
             raise ValueError("rate must be between 0 and 1")
-        unfit = [name for name in self.kinds if name not in KINDS or not KINDS[name].strikes]
+        unfit = [name for name in self.kinds if name not in KINDS or not KINDS[name].is_single_use]
         if unfit or not self.kinds:
-            fit = ", ".join(name for name, kind in KINDS.items() if kind.strikes)
+            fit = ", ".join(name for name, kind in KINDS.items() if kind.is_single_use)
             raise ValueError(f"weather cannot have {', '.join(unfit) or 'no kinds'}. Choose some of: {fit}")
 
 

@@ -1,4 +1,4 @@
-"""Fills the catalogue's objects from the world: once what never changes, and at each change what does."""
+"""Fills the catalogue's objects from the world: constant fields once, and the others at each change."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def new_market(event: EventState, market: MarketState) -> MarketShape:
-    """What is told of a market once and for all."""
+    """A market's constant fields."""
     fees, game_ms = market.fees, market.game_start_ms
     return MarketShape(
         id=str(market.number),
@@ -122,7 +122,7 @@ def refresh_market(shape: MarketShape, market: MarketState) -> None:
 
 
 def new_event(event: EventState) -> EventShape:
-    """What is told of an event once and for all."""
+    """An event's constant fields."""
     game_ms = event.game_start_ms
     return EventShape(
         id=str(event.number),

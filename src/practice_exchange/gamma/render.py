@@ -1,4 +1,4 @@
-"""Writes events and markets as catalogue JSON and keeps each piece until its market changes."""
+"""Encodes events and markets as catalogue JSON, cached until their market changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue API (Gamma): events, markets, tags and search, answered from the world's rendered pieces."""
+"""Handlers of the catalogue API (Gamma): events, markets, tags and search."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which events and markets a catalogue request means, in which order, and which page of them."""
+"""Selects, sorts and pages the events and markets that a catalogue request asks for."""
 
 from __future__ import annotations
 

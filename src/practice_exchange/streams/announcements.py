@@ -1,4 +1,4 @@
-"""News of the whole venue, for every socket that asked for it: markets that are listed, markets that are resolved."""
+"""Announcements for every socket that asked for them: new markets and resolved markets."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class Announcer:
         self._newest = 0
 
     def begin(self) -> None:
-        """Take everything that is there as known."""
+        """Treat everything that exists as announced."""
         markets = self._register.markets
         self._unresolved = {number: market for number, market in markets.items() if not market.closed}
         self._newest = max(markets, default=0)

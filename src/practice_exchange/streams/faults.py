@@ -1,4 +1,4 @@
-"""What can go wrong on the exchange's websockets, on request: stalls, gaps, doubled and swapped frames, lost connections."""
+"""Injected faults of the websockets: stalls, gaps, doubled and swapped frames, lost connections."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class StreamFaults:
         ]
 
     def stall_sockets(self, channel: ChannelName, number: int | None = None) -> int:
-        """Let open sockets of a channel, or one of them, fall silent; PING is still answered. Returns how many."""
+        """Silence the open sockets of a channel, or one of them; PING is still answered. Returns how many."""
         return self._each(channel, number, lambda socket: setattr(socket, "stalled", True))
 
     def resume_sockets(self, channel: ChannelName, number: int | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Market events as the bytes that go out: written once each, framed for the websocket, the same for every reader."""
+"""Encodes market events as websocket frames: written once each, the same for every reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Both websockets of the practice exchange: lets clients in, reads what they ask, and sends what each step has to tell."""
+"""Both websockets of the practice exchange: accepts clients, reads their subscriptions, and sends what each step changes."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ MESSAGE_MAX_BYTES = 4 * 1024 * 1024
 SOCKETS_MAX = 1_000
 # How long a client may take to answer a good-bye.
 GOODBYE_S = 1.0
-# So many markets enter the trading floor before others have their turn.
+# So many markets are listed before other requests get a turn.
 WATCHED_AT_ONCE = 20
 # The world waits for readers that have more than this unread, as long as they get on by so much in so long.
-UNREAD_CALM_BYTES = 2 * 1024 * 1024
+BACKLOG_LOW_BYTES = 2 * 1024 * 1024
 PROGRESS_BYTES = 128 * 1024
 PROGRESS_S = 1.0
 POLL_S = 0.005
@@ -51,9 +51,9 @@ class _Watch(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Streams:
-    """The hub of ``/ws/market`` and ``/ws/user``. ``faults`` is where it is told to misbehave.
+    """The hub of ``/ws/market`` and ``/ws/user``. ``faults`` are its injected faults.
 
-    What the trading floor does is turned into frames at once; they wait in each socket until the event loop's present
+    The engine's events become frames at once; they wait in each socket until the event loop's present
     turn is over, so that one step of the world is one write per socket.
     """
 
@@ -73,17 +73,17 @@ class Streams:
         self.user = UserChannel(keys, wallets_of, render)
         self.patience_s = patience_s
         self.unread_max_bytes = unread_max_bytes
-        self.calm_bytes = UNREAD_CALM_BYTES
+        self.backlog_low_bytes = BACKLOG_LOW_BYTES
         self._world = world
         self._venue_engine = venue_engine
         self._numbers = count(1)
         self._open: dict[StreamSocket, web.WebSocketResponse] = {}
         self._waiting: list[StreamSocket] = []
-        venue_engine.listeners.append(self._hear)
+        venue_engine.listeners.append(self._on_events)
         venue_engine.watchers.append(self.market.look_around)
 
     def watch(self, request: Request) -> Answer:
-        """Bring the markets of some tokens into the trading floor.
+        """List the markets of some tokens in the engine.
 
         As a first order would: readers of a market need it there. It is a request like any other so that it can be
         repeated after a crash.
@@ -124,24 +124,24 @@ class Streams:
             self._forget(socket)
         return response
 
-    async def breathe(self) -> None:
-        """Wait for readers that are behind, before the world goes on: a day can be told faster than it can be read.
+    async def apply_backpressure(self) -> None:
+        """Wait for slow consumers before the world moves on: it can produce frames faster than they can be read.
 
         Who hardly reads is not waited for, and is cut off when too much has piled up.
         """
         loop = asyncio.get_running_loop()
         for socket in list(self._open):
             seen_bytes, seen_s = socket.unread_bytes, loop.time()
-            if seen_bytes <= self.calm_bytes:
+            if seen_bytes <= self.backlog_low_bytes:
                 socket.abandoned = False
-            while socket.unread_bytes > self.calm_bytes and not socket.abandoned and socket in self._open:
+            while socket.unread_bytes > self.backlog_low_bytes and not socket.abandoned and socket in self._open:
                 await asyncio.sleep(POLL_S)
                 if loop.time() - seen_s > PROGRESS_S:
                     socket.abandoned = socket.unread_bytes > seen_bytes - PROGRESS_BYTES
                     seen_bytes, seen_s = socket.unread_bytes, loop.time()
 
     async def close(self) -> None:
-        """Say good-bye to everybody."""
+        """Close all sockets."""
         for socket in self._open:
             socket.flush()
             socket.end()
@@ -212,10 +212,10 @@ class Streams:
 
     # Sending
 
-    def _hear(self, events: Sequence[Event]) -> None:
+    def _on_events(self, events: Sequence[Event]) -> None:
         if self._open:
-            self.market.hear(events)
-            self.user.hear(events)
+            self.market.on_events(events)
+            self.user.on_events(events)
 
     def _wake(self, socket: StreamSocket) -> None:
         if not self._waiting:

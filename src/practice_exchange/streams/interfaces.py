@@ -1,4 +1,4 @@
-"""What the websockets need of the trading side: who acts there, how it is worded, and whose key is whose."""
+"""What the websockets need of the trading side: the engine's events, rendered messages, and API keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The market channel: who reads which tokens, first books, and what the trading floor does from then on."""
+"""The market channel: subscriptions to tokens, first books, and updates from then on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from practice_exchange.streams.socket import StreamSocket
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.world import WorldView
 
-# From so many tokens on, a socket gets no first books, and is not told: seen on the venue at 500 to 750 (500 assumed).
+# From so many tokens on, a socket gets no first books, without notice: seen on the venue at 500 to 750 (500 assumed).
 SNAPSHOT_TOKENS_MAX = 499
 
 
@@ -30,7 +30,7 @@ class MarketChannel:
         self._venue_engine = venue_engine
         self._faults = faults
         self._transaction_hash = transaction_hash
-        self._boards: dict[str, MarketBroadcaster] = {}
+        self._broadcasters: dict[str, MarketBroadcaster] = {}
         # Who gets news of the whole venue.
         self._custom: dict[StreamSocket, None] = {}
         self._announcer = Announcer(world.register)
@@ -38,7 +38,7 @@ class MarketChannel:
     # What clients ask
 
     def wanted(self, request: MarketRequest) -> list[MarketState]:
-        """The markets of a request that have to enter the trading floor before they can be read."""
+        """The markets of a request that must be listed in the engine before they can be read."""
         if request.operation == UNSUBSCRIBE:
             return []
         named = (self._open_token(token_id) for token_id in request.assets_ids)
@@ -80,9 +80,9 @@ class MarketChannel:
 
     # What happens
 
-    def hear(self, events: Sequence[Event]) -> None:
-        """Tell the readers what one step of the trading floor did."""
-        boards = self._boards
+    def on_events(self, events: Sequence[Event]) -> None:
+        """Send subscribers what one step changed."""
+        boards = self._broadcasters
         if not boards:
             return
         touched: dict[MarketBroadcaster, None] = {}
@@ -91,7 +91,7 @@ class MarketChannel:
                 broadcaster = boards.get(event.condition_id)
                 if broadcaster is not None:
                     touched[broadcaster] = None
-                    broadcaster.note(event)
+                    broadcaster.collect(event)
             elif isinstance(event, TradeEvent):
                 broadcaster = boards.get(event.trade.condition_id)
                 if broadcaster is not None and event.status is TradeStatus.MATCHED:
@@ -103,10 +103,10 @@ class MarketChannel:
                     touched[broadcaster] = None
                     broadcaster.ticks.append(event)
         for broadcaster in touched:
-            broadcaster.tell()
+            broadcaster.publish()
 
     def look_around(self) -> None:
-        """Tell everybody who asked what has been listed and resolved since the last look."""
+        """Announce what was listed and resolved since the last call."""
         if not self._custom:
             return
         for frame in self._announcer.look():
@@ -123,18 +123,18 @@ class MarketChannel:
         return found
 
     def _join(self, socket: StreamSocket, token_id: str) -> bool:
-        """Let a socket read a token; False where there is nothing to read."""
+        """Subscribe a socket to a token; False if there is no such open token."""
         found = self._open_token(token_id)
         if found is None:
             return False
         market, index = found
-        broadcaster = self._boards.get(market.condition_id)
+        broadcaster = self._broadcasters.get(market.condition_id)
         if broadcaster is None:
             engine_market = self._venue_engine.engine.find_market(market.condition_id)
             if engine_market is None:
                 return False
             broadcaster = MarketBroadcaster(market, engine_market, self._faults, self._transaction_hash)
-            self._boards[market.condition_id] = broadcaster
+            self._broadcasters[market.condition_id] = broadcaster
         broadcaster.join(socket, index)
         socket.tokens.add(token_id)
         return True
@@ -144,17 +144,17 @@ class MarketChannel:
             return
         socket.tokens.discard(token_id)
         engine_market, index = self._venue_engine.engine.listed(token_id)
-        broadcaster = self._boards[engine_market.condition_id]
+        broadcaster = self._broadcasters[engine_market.condition_id]
         broadcaster.leave(socket, index)
         if not broadcaster.everyone:
-            del self._boards[engine_market.condition_id]
+            del self._broadcasters[engine_market.condition_id]
 
     def _first_books(self, token_ids: list[str]) -> list[bytes]:
         books = []
         for token_id in token_ids:
             engine_market, index = self._venue_engine.engine.listed(token_id)
             if token_id not in self._faults.stalled_tokens:
-                books.append(self._boards[engine_market.condition_id].book(index, first=True))
+                books.append(self._broadcasters[engine_market.condition_id].book(index, first=True))
         return books
 
     def _set_custom(self, socket: StreamSocket, custom: bool) -> None:

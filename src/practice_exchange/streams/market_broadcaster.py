@@ -1,4 +1,4 @@
-"""One market as its readers see it: what a step did to it becomes frames, each written once and sent to all of them."""
+"""Broadcasts one market: the changes of a step become frames, each written once and sent to all subscribers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from practice_exchange.world.state import MarketState
 class MarketBroadcaster:
     """The readers of one market and what they have been shown of it.
 
-    What one message did is told together: prints, then one ``price_change`` with every level that is not what it was,
+    The effects of one request are sent together: prints, then one ``price_change`` with every level that is not what it was,
     then best prices, then whole books of the tokens that were traded (the order is assumed: undocumented).
     """
 
@@ -78,15 +78,15 @@ class MarketBroadcaster:
         self.readers[token_index].pop(socket, None)
         self.everyone = tuple({**self.readers[0], **self.readers[1]})
 
-    def note(self, event: LevelChanged) -> None:
-        """Keep the last word of a step on each level."""
+    def collect(self, event: LevelChanged) -> None:
+        """Collect the last change of each level in a step."""
         self.levels[event.ladder * POINTS + event.points] = event
 
     def book(self, token_index: int, first: bool = False) -> bytes:
         """A ``book`` event, not framed."""
         return book_event(book_json(self.market, token_index), first)
 
-    def tell(self) -> None:
+    def publish(self) -> None:
         """Send what the step did, and forget it."""
         condition_id, token_ids = self.market.condition_id, self.engine_market.token_ids
         afresh: dict[str, None] = {}
@@ -136,8 +136,8 @@ class MarketBroadcaster:
             ):
                 if token_id not in stalled:
                     # Opaque, and different for every change of every token: clients drop what they have seen.
-                    told = f"{event.order_id}/{token_id}/{price}/{size}/{time_ms}".encode()
-                    change_hash = sha1(told, usedforsecurity=False).hexdigest()
+                    identity = f"{event.order_id}/{token_id}/{price}/{size}/{time_ms}".encode()
+                    change_hash = sha1(identity, usedforsecurity=False).hexdigest()
                     legs.append(change_leg(token_id, price, size, side, change_hash, bids[seen], asks[seen]))
         self.levels.clear()
         if legs:

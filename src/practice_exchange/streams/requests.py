@@ -1,4 +1,4 @@
-"""What a client may say on the exchange's two websockets: subscriptions, changes to them, and who it is."""
+"""Requests that clients send over the websockets: subscriptions, changes to them, and authentication."""
 
 from __future__ import annotations
 

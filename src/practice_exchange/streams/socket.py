@@ -1,4 +1,4 @@
-"""One client's connection: frames wait for the end of the present step, then go out in one piece; who is too slow is cut off."""
+"""One client's connection: frames are written once per step in one piece; slow consumers are disconnected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The user channel: an API key proves whose orders and trades a socket may read, and gets them as they happen."""
+"""The user channel: a socket authenticates with an API key and gets that key's orders and trades as they happen."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class UserChannel:
     # What clients ask
 
     def log_in(self, socket: StreamSocket, request: UserRequest) -> bool:
-        """Let a socket read what its key allows; False when the key is unknown or its secrets are wrong."""
+        """Subscribe a socket with an API key; False when the key is unknown or its secrets are wrong."""
         if request.auth is None or not self._proves(request.auth):
             return False
         key = self._keys.find(request.auth.api_key)
@@ -62,8 +62,8 @@ class UserChannel:
 
     # What happens
 
-    def hear(self, events: Sequence[Event]) -> None:
-        """Tell everybody about their own orders and trades."""
+    def on_events(self, events: Sequence[Event]) -> None:
+        """Send each account its own orders and trades."""
         if not self._readers:
             return
         for event in events:

@@ -1,4 +1,4 @@
-"""Orders and trades as the user channel writes them: as over REST, with what kind of news it is and when."""
+"""Orders and trades as messages of the user channel: as over REST, with the kind of event and its time."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def order_frame(event: OrderEvent, render: Wording) -> bytes:
     A market order that was killed never was in the book: how much matched, when it was made and its outcome are empty.
     """
     order, killed = event.order, event.reason in KILLED
-    told = render.order(order)
+    message = render.order(order)
     status = event.status.value
     if event.status is OrderState.CANCELED and event.reason:
         status = f"{status}_{event.reason}"
@@ -87,15 +87,15 @@ def order_frame(event: OrderEvent, render: Wording) -> bytes:
         asset_id=order.token_id,
         side=order.side,
         order_owner=order.owner,
-        original_size=told.original_size,
+        original_size=message.original_size,
         size_matched="" if killed else size_text(event.matched_micro),
-        price=told.price,
-        associate_trades=told.associate_trades or None,
-        outcome="" if killed else told.outcome,
+        price=message.price,
+        associate_trades=message.associate_trades or None,
+        outcome="" if killed else message.outcome,
         type=event.change.value,
         created_at="" if killed else str(order.created_ms // SECOND_MS),
-        expiration=told.expiration,
-        order_type=told.order_type,
+        expiration=message.expiration,
+        order_type=message.order_type,
         status=status,
         maker_address=order.account_id,
         timestamp=str(event.time_ms),
@@ -105,27 +105,27 @@ def order_frame(event: OrderEvent, render: Wording) -> bytes:
 
 def trade_frame(event: TradeEvent, accounts: tuple[str, ...], render: Wording) -> bytes:
     """A trade as the owner of these accounts sees it, in the state that this event tells of."""
-    told = render.trade(event.trade, accounts)
+    message = render.trade(event.trade, accounts)
     frame = TradeFrame(
-        id=told.id,
-        taker_order_id=told.taker_order_id,
-        market=told.market,
-        asset_id=told.asset_id,
-        side=told.side,
-        size=told.size,
-        price=told.price,
-        fee_rate_bps=told.fee_rate_bps,
+        id=message.id,
+        taker_order_id=message.taker_order_id,
+        market=message.market,
+        asset_id=message.asset_id,
+        side=message.side,
+        size=message.size,
+        price=message.price,
+        fee_rate_bps=message.fee_rate_bps,
         status=event.status.value,
-        match_time=told.match_time,
+        match_time=message.match_time,
         last_update=str(event.time_ms // SECOND_MS),
-        outcome=told.outcome,
-        owner=told.owner,
-        trade_owner=told.owner,
-        maker_address=told.maker_address,
-        transaction_hash=told.transaction_hash,
-        bucket_index=told.bucket_index,
-        maker_orders=told.maker_orders,
-        trader_side=told.trader_side,
+        outcome=message.outcome,
+        owner=message.owner,
+        trade_owner=message.owner,
+        maker_address=message.maker_address,
+        transaction_hash=message.transaction_hash,
+        bucket_index=message.bucket_index,
+        maker_orders=message.maker_orders,
+        trader_side=message.trader_side,
         timestamp=str(event.time_ms),
     )
     return text_frame(_encode(frame))

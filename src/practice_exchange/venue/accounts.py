@@ -1,4 +1,4 @@
-"""Who trades on the practice exchange: funded test wallets made from the seed, and the API keys made from signatures."""
+"""Funded test wallets made from the seed, and the API keys made from signatures."""
 
 from __future__ import annotations
 

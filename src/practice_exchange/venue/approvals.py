@@ -1,4 +1,4 @@
-"""What each wallet lets the venue's contracts take, contract by contract, as the chain knows it; orders are held against it."""
+"""Token approvals of each wallet, contract by contract, as on the chain; orders are checked against them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Approvals:
         return f"{token}/{operator}".lower() in self.state.operators.get(owner.lower(), ())
 
     def grant_all(self, owner: str) -> None:
-        """Give every approval that the venue's client asks for."""
+        """Grant every approval that the venue's client asks for."""
         for approval in APPROVALS:
             if approval.standard == "ERC20":
                 self.approve(owner, approval.spender, UNLIMITED_MICRO)
@@ -66,7 +66,7 @@ class Approvals:
             self._cancel(engine, owner, spender, Side.BUY)
 
     def set_operator(self, owner: str, token: str, operator: str, approved: bool) -> None:
-        """Let an operator move shares, or no longer; offers that relied on it are cancelled."""
+        """Set whether an operator may move shares; offers that relied on it are cancelled."""
         operators = self.state.operators.setdefault(owner.lower(), set())
         pair = f"{token}/{operator}".lower()
         if approved:
@@ -82,8 +82,8 @@ class Approvals:
         approved = given != NONE_GIVEN if side is Side.BUY else self.is_operator(owner, SHARES, exchange)
         return None if approved else allowance_too_small(0, 0, 0, amount_micro)
 
-    def told(self, owner: str, asset: str, exchange: str) -> int:
-        """The allowance that ``/balance-allowance`` tells for an asset (COLLATERAL or a token id) and a contract."""
+    def usable_micro(self, owner: str, asset: str, exchange: str) -> int:
+        """The allowance that ``/balance-allowance`` shows for an asset (COLLATERAL or a token id) and a contract."""
         account = self._venue_engine.engine.account(owner)
         held = account.collateral if asset == COLLATERAL else account.shares.get(asset)
         limit = UNLIMITED_MICRO if held is None or held.allowance_micro is None else held.allowance_micro
@@ -100,7 +100,7 @@ class Approvals:
         self.state = msgspec.msgpack.decode(kept, type=ApprovalsState)
 
     def _cancel(self, engine: Exchange, owner: str, exchange: str, side: Side) -> None:
-        """Take back the resting orders that this contract can no longer settle."""
+        """Cancel the resting orders that this contract can no longer settle."""
         for order in engine.open_orders(owner):
             if order.status is OrderState.LIVE and order.side is side and self._settles(order, exchange):
                 engine.end_uncovered(order, self._venue_engine.now_ms)

@@ -1,4 +1,4 @@
-"""The venue's memory of balances, which can be older than the truth: what a client is told of its money, and refused for."""
+"""The venue's cached balances, which may be stale: what a client is shown, and what its orders are checked against."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class BalanceCache:
         self._state = BalanceState(lag_s, now_s, kept)
 
     def thaw(self) -> None:
-        """Tell the truth again."""
+        """Show true balances again."""
         self._state = None
 
     @property

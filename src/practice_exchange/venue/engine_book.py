@@ -1,4 +1,4 @@
-"""A world's book whose orders are in the matching engine: the world's traders deal with it as with any other book."""
+"""A market's book whose orders are in the matching engine; the world's traders use it like any other book."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from practice_exchange.world.state import MarketState
 
 
 class Counterparty(Protocol):
-    """Who brings what the world's traders do into the engine."""
+    """What passes the actions of the world's traders to the engine."""
 
     def requote(self, market: MarketState, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None: ...
 
@@ -43,12 +43,12 @@ class EngineBook(UnifiedBook, dict=True):
         return self._venue_engine.take(self._market, is_buy, size_micro, limit_micro)
 
     def show(self, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
-        """Take over the engine's levels, best first."""
+        """Copy the engine's levels, best first."""
         self.bid_prices, self.bid_sizes = [price for price, _ in reversed(bids)], [size for _, size in reversed(bids)]
         self.ask_prices, self.ask_sizes = [price for price, _ in reversed(asks)], [size for _, size in reversed(asks)]
 
     def change(self, ladder: int, price_micro: int, size_micro: int) -> None:
-        """Take over one level: of the first outcome's bids (ladder 0), or of the second's, which are offers of the first."""
+        """Copy one level: of the first outcome's bids (ladder 0), or of the second's, which are offers of the first."""
         if ladder == 0:
             prices, sizes = self.bid_prices, self.bid_sizes
             place = bisect_left(prices, price_micro)

@@ -1,4 +1,4 @@
-"""What the Data API says of a token beside the numbers of an account: its market, its event, its price now."""
+"""Market facts for the Data API: a token's market, event and present price."""
 
 from __future__ import annotations
 

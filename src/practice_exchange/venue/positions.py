@@ -82,7 +82,7 @@ class Positions:
                 self.follow(record)
 
     def follow(self, record: Record) -> None:
-        """Take over one more record."""
+        """Apply one more record."""
         if record.kind is Kind.CONVERSION:
             self._convert(record)
             return

@@ -1,4 +1,4 @@
-"""What happened to each account's money and shares, in order: trades once they are mined, and everything done on the chain."""
+"""The activity of each account, in order: trades once they are mined, and everything done on the chain."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Record(msgspec.Struct, frozen=True, gc=False):
 
 
 class Records:
-    """Every record by account, oldest first. ``tell`` is called with each one as it is written."""
+    """Every record by account, oldest first. ``listeners`` are called with each one as it is added."""
 
     def __init__(self, outsiders: Iterable[str], transaction_hash: Callable[[int], str]) -> None:
         """``outsiders`` are accounts whose trades are of no interest: the world's own traders."""
@@ -65,8 +65,8 @@ class Records:
         for listener in self.listeners:
             listener(record)
 
-    def hear(self, events: Sequence[Event]) -> None:
-        """Write down the trades that were mined: only then are they on the chain, where the venue reads them."""
+    def on_events(self, events: Sequence[Event]) -> None:
+        """Record the trades that were mined: only then are they on the chain, where the venue reads them."""
         for event in events:
             if not isinstance(event, TradeEvent) or event.status is not TradeStatus.MINED:
                 continue

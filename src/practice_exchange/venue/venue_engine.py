@@ -1,4 +1,4 @@
-"""The trading floor: the practice world's markets inside the matching engine, where its traders meet real orders.
+"""The venue's engine: the practice world's markets inside the matching engine, where its traders meet users' orders.
 
 One book per market, the engine's. A market enters the engine when the first order for it comes; from then on the levels
 of the world's makers are orders of one house account, put up anew whenever the makers quote, and the world's takers
@@ -48,7 +48,7 @@ ENDED_MAX = 50_000
 
 
 class VenueEngineState(msgspec.Struct):
-    """What a checkpoint keeps of a floor. ``gone`` are markets that the world has dropped, but not who traded them."""
+    """What a checkpoint keeps of the venue's engine. ``gone`` are markets that the world has dropped, but not who traded them."""
 
     engine: bytes
     trades_of: dict[str, list[int]]
@@ -65,9 +65,9 @@ class VenueEngine:
         self.house, self.crowd = _address(f"{world.seed}/house"), _address(f"{world.seed}/crowd")
         # Every trade of a user by the accounts in it, oldest first.
         self.trades_of: dict[str, list[int]] = {}
-        # Told everything that happened, in order, once the books show it.
+        # Called with everything that happened, in order, once the books show it.
         self.listeners: list[Callable[[Sequence[Event]], None]] = []
-        # Told that the world has moved by itself, once the engine's markets have followed.
+        # Called after the world has moved by itself, once the engine's markets have followed.
         self.watchers: list[Callable[[], None]] = []
         self._world = world
         self._clock = now_ms
@@ -92,7 +92,7 @@ class VenueEngine:
         return bool(self._markets)
 
     def advance(self) -> None:
-        """Let happen what is due, and follow each market's life: new ticks, suspension, close, resolution."""
+        """Process what is due, and follow each market's lifecycle: new ticks, suspension, close, resolution."""
         self.engine.advance(self.now_ms)
         if self._followed != self._world.revision:
             self._followed = self._world.revision
@@ -100,10 +100,10 @@ class VenueEngine:
                 self._follow(market)
             for watcher in self.watchers:
                 watcher()
-        self._hear()
+        self._publish()
 
     def enter(self, market: MarketState) -> None:
-        """Bring a market into the engine, with its makers' levels; one that is in already stays as it is."""
+        """List a market in the engine, with its makers' levels, unless it is listed already."""
         if market.condition_id in self._markets or len(market.token_ids) != 2 or market.tick_micro not in TICKS_MICRO:
             return
         self.engine.list_market(_spec(market, self._group(market), self.now_ms))
@@ -112,20 +112,20 @@ class VenueEngine:
         self._markets[market.condition_id], market.book = market, book
         book.quote(shown.bid_prices, shown.bid_sizes, shown.ask_prices, shown.ask_sizes)
         self._follow(market)
-        self._hear()
+        self._publish()
 
     def place(self, request: OrderRequest) -> Placed | Rejection:
-        """Give a user's order to the engine. The venue's 50 ms pass in the exchange's time, not in the caller's."""
+        """Place a user's order. The venue's 50 ms pass in the exchange's time, not in the caller's."""
         answer = self.engine.place(request, self.now_ms)
         if isinstance(answer, Placed) and answer.waits:
             self._last_ms = max(self._last_ms, answer.due_ms)
             self.engine.advance(self._last_ms)
-            return self._hear()[request.order_id]
-        self._hear()
+            return self._publish()[request.order_id]
+        self._publish()
         return answer
 
-    def tidy(self) -> None:
-        """Let go of orders and trades that ended long ago, and of the oldest where many have: a checkpoint holds them all."""
+    def prune(self) -> None:
+        """Drop orders and trades that ended long ago, and the oldest where many have: a checkpoint holds them all."""
         # What the world's traders have done among themselves, nobody can ask for.
         self.engine.forget_trading_among((self.house, self.crowd))
         self.engine.prune(self.now_ms - KEPT_MS, self.ended_max)
@@ -144,7 +144,7 @@ class VenueEngine:
         return VenueEngineState(save(self.engine), self.trades_of, self._count, self._last_ms, gone)
 
     def load_state(self, kept: VenueEngineState) -> None:
-        """Go on from what was kept, in the world of the same checkpoint. Raises SnapshotUnusable."""
+        """Restore dumped state, in the world of the same checkpoint. Raises SnapshotUnusable."""
         self.engine.continue_from(load(kept.engine))
         self.trades_of, self._count, self._last_ms = kept.trades_of, kept.count, kept.last_ms
         gone = {market.condition_id: market for market in kept.gone}
@@ -173,7 +173,7 @@ class VenueEngine:
                 self._act(market, self.house, token_index, price, size, OrderType.GTC)
                 for token_index, price, size in levels
             ]
-        self._hear()
+        self._publish()
 
     def take(self, market: MarketState, is_buy: bool, size_micro: int, limit_micro: int) -> Take:
         """Match a taker of the world: it buys the first outcome, or the second, which is selling the first."""
@@ -182,7 +182,7 @@ class VenueEngine:
         tick = market.tick_micro
         limit = min((limit_micro if is_buy else MICRO - limit_micro) // tick * tick, MICRO - tick)
         if limit < tick or self.engine.market(market.condition_id).state.stage is not MarketStage.OPEN:
-            self._hear()
+            self._publish()
             return Take(0, 0, 0)
         order = self._act(market, self.crowd, 0 if is_buy else 1, limit, size_micro, OrderType.FAK)
         notional = last = 0
@@ -191,7 +191,7 @@ class VenueEngine:
             assert trade is not None
             last = trade.price_micro if is_buy else MICRO - trade.price_micro
             notional += trade.size_micro * last // MICRO
-        self._hear()
+        self._publish()
         return Take(order.matched_micro, notional, last)
 
     def _take_down(self, condition_id: str, now_ms: int) -> None:
@@ -203,7 +203,7 @@ class VenueEngine:
     def _act(
         self, market: MarketState, account_id: str, token_index: int, price: int, size: int, order_type: OrderType
     ) -> Order:
-        """Put an order of the world past the checks that only users face: it matches, and rests if it may."""
+        """Place an order of the world's traders without the checks that users face."""
         now_ms = self.now_ms
         self._count += 1
         order_id = "0x" + hashlib.sha256(f"{self._world.seed}/{account_id}/{self._count}".encode()).hexdigest()
@@ -236,7 +236,7 @@ class VenueEngine:
         return event.negative_risk_market_id if event is not None and market.negative_risk else ""
 
     def _follow(self, market: MarketState) -> None:
-        """Take over what the world did to a market outside its book."""
+        """Apply to the engine what the world changed in a market outside its book."""
         condition_id, now_ms = market.condition_id, self.now_ms
         state = self.engine.market(condition_id).state
         if state.stage is MarketStage.RESOLVED:
@@ -259,8 +259,8 @@ class VenueEngine:
         if state.tick_micro != market.tick_micro and state.stage is not MarketStage.RESOLVED:
             self.engine.change_tick(market.condition_id, market.tick_micro, self.now_ms)
 
-    def _hear(self) -> dict[str, Placed | Rejection]:
-        """Write down what happened: trades, prints, the books as they are now; return the answers of delays that ended."""
+    def _publish(self) -> dict[str, Placed | Rejection]:
+        """Drain the engine's events: record trades, update the books, call the listeners; return the answers of ended delays."""
         answers: dict[str, Placed | Rejection] = {}
         touched: dict[str, list[LevelChanged]] = {}
         events = self.engine.drain_events()
@@ -269,7 +269,7 @@ class VenueEngine:
                 touched.setdefault(event.condition_id, []).append(event)
             elif isinstance(event, TradeEvent):
                 if event.status is TradeStatus.MATCHED:
-                    self._note(event.trade)
+                    self._record_trade(event.trade)
             elif isinstance(event, DelayOver):
                 answers[event.order_id] = event.answer
         for condition_id, changes in touched.items():
@@ -279,8 +279,8 @@ class VenueEngine:
                 listener(events)
         return answers
 
-    def _note(self, trade: Trade) -> None:
-        """Keep a trade for those in it; one of a user's making is also printed, as those of the world print themselves."""
+    def _record_trade(self, trade: Trade) -> None:
+        """Index a trade by its accounts; one that a user's order took part in is also printed."""
         for account_id in dict.fromkeys((trade.account_id, *(maker.account_id for maker in trade.makers))):
             if account_id not in (self.house, self.crowd):
                 self.trades_of.setdefault(account_id, []).append(trade.trade_id)

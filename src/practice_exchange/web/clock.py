@@ -1,4 +1,4 @@
-"""The practice exchange's time as clients are told it: smooth between two steps of the world, and never back."""
+"""The exchange's time as clients see it: continuous between two steps of the world, and monotonic."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class WorldClock:
         self.speed = speed
         self._anchor_ms = now_ms
         self._anchor_s: float | None = None
-        # No time beyond this is told before the next checkpoint, so that a crash cannot make time run back.
+        # No time beyond this is reported before the next checkpoint, so that a crash cannot make time run back.
         self.promise_ms = sys.maxsize
         # While set, both clocks stand: one request happens at one moment, now and when it is repeated after a crash.
         self._held_ms: int | None = None
@@ -39,7 +39,7 @@ class WorldClock:
         return time.time() if self._held_ms is None else self._held_s
 
     def hold(self, now_ms: int | None = None, machine_s: float | None = None) -> None:
-        """Let both clocks stand, here or at these moments, until ``release``."""
+        """Stop both clocks, here or at these times, until ``release``."""
         machine_s = self.machine_s() if machine_s is None else machine_s
         self._held_ms, self._held_s = self.now_ms() if now_ms is None else now_ms, machine_s
 
@@ -47,12 +47,12 @@ class WorldClock:
         self._held_ms = None
 
     def stand(self, until_ms: int) -> int:
-        """Stop at the end of a step that begins; returns that moment, which is never before a told one."""
+        """Stop at the end of a step that begins; returns that time, which is never before a reported one."""
         self._anchor_ms, self._anchor_s = max(until_ms, self._anchor_ms), None
         return self._anchor_ms
 
-    def go(self) -> None:
-        """Go on from where it stands, unless time moves by steps alone."""
+    def resume(self) -> None:
+        """Run again from where it stopped, unless time moves by steps alone."""
         self._anchor_s = time.monotonic() if self.speed > 0 else None
 
     def promise(self, from_ms: int, reach_s: float) -> int:

@@ -1,4 +1,4 @@
-"""The controls of the practice exchange under ``/practice``: its time, and the state of its parts."""
+"""The controls under ``/practice`` for time and status."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Controls:
         self._now_ms = now_ms
         self._states: dict[str, Callable[[], object]] = {}
 
-    def tell(self, name: str, state: Callable[[], object]) -> None:
-        """Let the status say what ``state`` returns, under this name."""
+    def add_status(self, name: str, state: Callable[[], object]) -> None:
+        """Add a field to the status: what ``state`` returns."""
         self._states[name] = state
 
     # Time
@@ -51,8 +51,8 @@ class Controls:
 
     def time_answer(self) -> Answer:
         now_ms = self._now_ms()
-        told = {"now_ms": now_ms, "now": rfc3339(now_ms), "speed": self.speed, "frozen": self.speed == 0}
-        return json_answer(told | {"source": self._world.source})
+        content = {"now_ms": now_ms, "now": rfc3339(now_ms), "speed": self.speed, "frozen": self.speed == 0}
+        return json_answer(content | {"source": self._world.source})
 
     def advance(self, request: Request) -> Answer:
         """Let time pass at once."""

@@ -1,4 +1,4 @@
-"""Query strings as the catalogue reads them: repeated keys, numbers, switches and moments, and 422 for nonsense."""
+"""Parses query strings: repeated keys, numbers, switches and timestamps; answers 422 for anything malformed."""
 
 from __future__ import annotations
 

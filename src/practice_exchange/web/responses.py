@@ -1,4 +1,4 @@
-"""What a route gives back, and the errors of both APIs in their own words."""
+"""Responses of handlers, and the errors of both APIs in the venue's words."""
 
 from __future__ import annotations
 

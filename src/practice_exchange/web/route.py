@@ -1,4 +1,4 @@
-"""What one row of the route table says, and the request that its handler gets; every layer above reads these rows."""
+"""The shape of a row of the route table, the request that handlers get, and the index that finds a route."""
 
 from __future__ import annotations
 

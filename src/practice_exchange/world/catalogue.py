@@ -1,4 +1,4 @@
-"""Writes one event of the practice world from its seed and number: words, markets, hidden truths, makers."""
+"""Generates one event of the practice world from its seed and number: texts, markets, hidden outcomes, makers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the practice world asks: one recipe for each kind of event, from which the catalogue writes believable ones."""
+"""Templates of the practice world's events, one for each kind, from which the catalogue makes plausible ones."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def record_volume(volume: Volume, now_ms: int, amount_micro: int) -> None:
 
 
 def roll_volume(volume: Volume, hour: int) -> None:
-    """Bring the buckets up to an hour: the newest hour and day are last."""
+    """Advance the buckets to an hour: the newest hour and day are last."""
     if not volume.by_hour:
         volume.by_hour, volume.by_day = [0] * HOURS_KEPT, [0] * DAYS_KEPT
         volume.hour = hour

@@ -1,4 +1,4 @@
-"""The practice exchange's card index: events and markets by every name that the wire may ask for."""
+"""Lookup tables of events and markets by id, slug, condition and token."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The hidden truth of an event and how it becomes known: an exact martingale that arrives at the outcome at the end."""
+"""The hidden probability of an event's outcomes: an exact martingale that reaches the outcome at the end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a market after its end: it stops taking orders, is proposed, perhaps disputed, resolved and closed."""
+"""The lifecycle of a market after its end: closed to orders, proposed, perhaps disputed, resolved; by itself or by hand."""
 
 from __future__ import annotations
 

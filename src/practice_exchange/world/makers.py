@@ -1,4 +1,4 @@
-"""The makers of a new market: how wide, how deep and how evenly they quote, from the money that they bring."""
+"""The makers of a new market: how wide, how deep and how evenly they quote, depending on their capital."""
 
 from __future__ import annotations
 

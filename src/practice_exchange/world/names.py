@@ -1,4 +1,4 @@
-"""The vocabulary of the practice world: categories with their fees, tags, and invented names to fill templates with."""
+"""Vocabulary of the practice world: categories with their fees, tags, and invented names for templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads recorded catalogue objects into the practice world's state, so that filters, prices and rules know them."""
+"""Converts recorded catalogue objects to the world's state, so that filters, prices and rules can use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the practice world remembers, as plain structs: this is what a checkpoint holds and what the wire is made from."""
+"""The state of the practice world as plain structs: what checkpoints hold and what responses are made from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Times as the venue writes them: every moment of the practice world is an integer count of milliseconds since 1970."""
+"""Timestamps as the venue writes them; inside, every time is an integer of milliseconds since 1970."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def visit(market: MarketState, probability: float, elapsed_ms: int, now_ms: int,
     if _noise_trade(market, elapsed_ms, now_ms, rng):
         changed = True
     if changed:
-        # In the trading floor the exchange's own time may be a moment ahead of the visit.
+        # The engine's own time may be slightly ahead of the visit.
         market.changed_ms = max(market.changed_ms, now_ms)
         market.revision += 1
         record_price(market, now_ms // 1000, book.midpoint_micro)
@@ -87,7 +87,7 @@ def _sizes(shape: list[int], chance: float) -> list[int]:
 
 
 def _informed_trade(market: MarketState, fair_micro: int, now_ms: int) -> None:
-    """Who knows more takes every quote that is wrong by more than a tick."""
+    """Informed traders take every quote that is wrong by more than a tick."""
     is_buy = bool(market.book.ask_prices) and market.book.ask_prices[-1] < fair_micro
     margin = -market.tick_micro if is_buy else market.tick_micro
     take = market.book.take(is_buy, MICRO * MICRO, fair_micro + margin)

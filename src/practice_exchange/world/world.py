@@ -162,7 +162,7 @@ class World:
         yield
 
     def _advance(self, event: EventState, from_ms: int, to_ms: int) -> None:
-        """Let traders visit an event and its life go on, then note when it is due again."""
+        """Run an event's traders and lifecycle, then schedule its next visit."""
         rng = self._streams[event.number]
         if event.last_ms < event.end_ms:
             if event.end_ms <= to_ms:

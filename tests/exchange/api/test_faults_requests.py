@@ -264,7 +264,7 @@ def test_every_kind_is_told_with_what_it_imitates_and_its_bounds() -> None:
                 assert parameter["lowest"] <= parameter["default"] <= parameter["highest"]
 
 
-@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.strikes])
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.is_single_use])
 def test_every_kind_that_strikes_is_used_up_by_its_request(name: str) -> None:
     venue = Venue()
     order_fault(venue, name, "/clob/data/orders")

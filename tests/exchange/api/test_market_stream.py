@@ -278,7 +278,7 @@ async def test_subscriptions_grow_and_shrink(server: PracticeServer, client: Str
     assert await client.rest() == []
     trader.placed(market, 2, 10)
     assert await client.rest() == []
-    assert trader.trading.streams.market._boards == {}
+    assert trader.trading.streams.market._broadcasters == {}
 
 
 @pytest.mark.fidelity(

@@ -190,7 +190,7 @@ async def test_a_client_that_never_reads_is_cut_off_and_others_are_not() -> None
 async def test_a_long_step_waits_for_those_who_read_and_not_for_others() -> None:
     async with open_exchange() as server:
         streams = trading_of(server).streams
-        streams.calm_bytes, streams.unread_max_bytes = 50_000, 4_000_000
+        streams.backlog_low_bytes, streams.unread_max_bytes = 50_000, 4_000_000
         assert isinstance(server.world, World)
         markets = [market for market in server.world.register.markets.values() if not market.closed]
         tokens = [token_id for market in markets for token_id in market.token_ids]
@@ -215,9 +215,9 @@ async def test_who_leaves_is_forgotten(server: PracticeServer) -> None:
         await market.subscribe(*tokens_of(server), custom_feature_enabled=True)
         await user.say(trader.login())
         await user.rest()
-        assert len(streams._open) == 2 and streams.market._boards and streams.user._readers
+        assert len(streams._open) == 2 and streams.market._broadcasters and streams.user._readers
     await eventually(lambda: not streams._open)
-    assert not streams.market._boards and not streams.user._readers
+    assert not streams.market._broadcasters and not streams.user._readers
     assert not streams.market._custom and not streams.faults._sockets
 
 

@@ -87,7 +87,7 @@ def test_of_many_orders_that_ended_the_oldest_are_let_go_and_their_ids_stay_take
         venue_engine.engine.cancel(USER, request.order_id, venue_engine.now_ms)
         venue_engine.advance()
     assert isinstance(venue_engine.place(requests[-1]), Placed)
-    venue_engine.tidy()
+    venue_engine.prune()
     known = [request.order_id for request in requests if venue_engine.engine.order(request.order_id) is not None]
     assert known == [request.order_id for request in requests[-11:]], "ten that ended and the one that rests"
     again = venue_engine.place(requests[0])
@@ -111,7 +111,7 @@ def test_what_the_worlds_traders_did_among_themselves_is_let_go_and_what_users_d
     mine = {number for numbers in venue_engine.trades_of.values() for number in numbers}
     assert mine and set(core.trades) > mine, "users and the world's traders have traded, and the latter with each other"
     before = {market.condition_id: shown(market) for market in markets}
-    venue_engine.tidy()
+    venue_engine.prune()
     assert set(core.trades) >= mine
     assert all(trade_id in mine or trade_id not in core.settled for trade_id in core.trades)
     assert {core.orders[order_id].account_id for order_id in core.closed} == {USER}

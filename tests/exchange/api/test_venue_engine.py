@@ -152,7 +152,7 @@ def test_days_of_trading_beside_the_world_keep_every_dollar() -> None:
     shown = sum(len(market.book.bid_prices) + len(market.book.ask_prices) for market in markets)
     assert len(core.orders) < len(orders) + shown + 2 * len(core.trades), "quotes that are gone are kept"
     user.step(days=31)
-    user.venue_engine.tidy()
+    user.venue_engine.prune()
     assert not [
         order for order in core.orders.values() if order.closed_ms and order.closed_ms < user.world.now_ms - 30 * DAY_MS
     ]

@@ -68,8 +68,8 @@ def test_weather_is_drawn_from_a_seed(user: Installation, server: PracticeServer
     done = user.run("practice", "faults", "set", "--seed", "7", "--rate", "0.02", "--kinds", "429,500", port)
     assert done.returncode == 0, done.stderr
     assert "0.02" in done.stdout and "429, 500" in done.stdout
-    weather = server.exchange.faults.weather
-    assert weather is not None and (weather.order.seed, weather.order.rate) == (7, 0.02)
+    random_faults = server.exchange.faults.random_faults
+    assert random_faults is not None and (random_faults.order.seed, random_faults.order.rate) == (7, 0.02)
     answer = json.loads(user.run("practice", "faults", "list", "--json", port).stdout)
     assert answer["weather"] == {"seed": 7, "rate": 0.02, "path": "*", "kinds": ["429", "500"], "requests": 0}
 
@@ -101,7 +101,7 @@ def test_nonsense_is_refused_with_what_would_do(
 ) -> None:
     done = user.run("practice", "faults", "set", *arguments, f"--port={server.port}")
     assert done.returncode == 2 and said in done.stderr and not done.stdout
-    assert server.exchange.faults.waiting() == [] and server.exchange.faults.weather is None
+    assert server.exchange.faults.waiting() == [] and server.exchange.faults.random_faults is None
 
 
 @pytest.mark.parametrize("command", [("list",), ("kinds",), ("set", "429"), ("clear",)])
