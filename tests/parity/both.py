@@ -111,13 +111,19 @@ class Both:
             (answer,) = [event.answer for event in self.engine.drain_events() if isinstance(event, DelayOver)]
         return (answer.code, answer.text) if isinstance(answer, Rejection) else None
 
+    async def holdings(self) -> risk.Holdings:
+        """The portfolio's cash, and as many shares of any token as there are dollars to be rich."""
+        portfolio = await self.context.store.portfolio(self.portfolio_id)
+        cash_micro, reserved_micro = portfolio.cash_micro, portfolio.reserved_micro
+        return risk.Holdings(self.portfolio_id, portfolio.status, cash_micro, reserved_micro, RICH_MICRO)
+
     async def on_paper(self, intent: OrderIntent) -> Said:
         """The same on paper, which is asked first: it changes nothing at the exchange."""
         assert self.context.resting is not None
         await self.context.resting.restore([])
         rules = TradingRules(MARKET, (YES, NO), True, 10_000, 5 * MICRO)
         portfolio = await self.context.store.portfolio(self.portfolio_id)
-        order = risk.check(intent, portfolio, RICH_MICRO, rules)
+        order = risk.check(intent, rules, await self.holdings())
         assert isinstance(order, ApprovedOrder), order
         answer = await self.context.venue_of(portfolio).submit(order)
         return (answer.code, answer.reason) if isinstance(answer, Rejected) else None

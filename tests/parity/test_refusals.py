@@ -246,12 +246,11 @@ def test_what_paper_cannot_earn_is_listed_with_its_reason() -> None:
 async def test_what_the_risk_gate_refuses_never_reaches_paper() -> None:
     """The exchange looks at the money behind an order; on paper the gate before it does."""
     both = await Both().open()
-    portfolio = await both.context.store.portfolio(both.portfolio_id)
     rules = (await both.data.rules([MARKET]))[MARKET]
     dear = both.intent(Side.BUY, GTC, 540_000, size_micro=10 * RICH_MICRO)
     sale = both.intent(Side.SELL, GTC, 540_000, size_micro=10 * RICH_MICRO)
     for intent, code in ((dear, "insufficient_cash"), (sale, "insufficient_shares")):
         real = both.at_the_exchange(intent)
         assert real is not None and real[0] == "not_enough_balance"
-        gate = risk.check(intent, portfolio, RICH_MICRO, rules)
+        gate = risk.check(intent, rules, await both.holdings())
         assert isinstance(gate, Refused) and gate.code == code

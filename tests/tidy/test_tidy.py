@@ -148,8 +148,7 @@ def test_only_the_risk_gate_approves_orders() -> None:
         for path in python_files("src")
         if "ApprovedOrder" in {call.split(".")[-1] for call in calls_and_imports(ast.parse(path.read_text("utf-8")))}
     ]
-    # A store that reads an approved order back from its row makes the value again; nothing else does.
-    assert [maker for maker in makers if "/adapters/" not in maker] == ["src/prescient/domain/risk.py"]
+    assert makers == ["src/prescient/domain/risk.py"]
 
 
 @pytest.mark.parametrize("path", python_files("tests"), ids=name_of)

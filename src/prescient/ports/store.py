@@ -27,6 +27,7 @@ from prescient.domain.order_state import Fact
 from prescient.domain.portfolio import Mark, NewPortfolio, Portfolio, PortfolioStatus, Position, Snapshot
 from prescient.domain.records import Claim, Collected, MarketSnapshot
 from prescient.domain.resting import RestingOrder
+from prescient.domain.risk import Check
 from prescient.domain.signal import Decision, Signal
 from prescient.ports.market_data import EventPage
 
@@ -166,12 +167,14 @@ class Signals(Protocol):
 class Orders(Protocol):
     """Orders from the intent to the last fill: committed before the wire, booked whole or not at all after it."""
 
-    async def save_refusal(self, intent: OrderIntent, refused: Refused, now: datetime) -> None:
-        """Keep what risk refused; a signal that has an order keeps the one it has. Raises PortfolioNotFound."""
-        ...
+    async def approve(self, intent: OrderIntent, check: Check, now: datetime) -> ApprovedOrder | Refused:
+        """Check and reserve in one: ``check`` judges the portfolio as it stands under its lock, for any intent.
 
-    async def reserve(self, order: ApprovedOrder, transfers: Sequence[Transfer], now: datetime) -> bool:
-        """Commit the order's row and its reservation before anything is sent; False if this signal has an order already."""
+        The verdict is committed before anything is sent: the order's row with its reservation, or its refusal. A signal
+        that has an order or a refusal keeps it, and this is "already_ordered". ``check`` may be called more than once.
+        Raises PortfolioNotFound.
+        """
+        ...
 
     async def book(self, booking: Booking, now: datetime) -> None:
         """Commit what is told of an order, and the status that follows from all its facts.

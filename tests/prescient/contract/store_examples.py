@@ -12,9 +12,9 @@ from polymarket_kit.values import MICRO, multiply_up
 from prescient.domain.booking import Booking
 from prescient.domain.cycle import CycleRequest
 from prescient.domain.ledger import fills as fill_transfers
-from prescient.domain.ledger import release, reservation, settlement
+from prescient.domain.ledger import release, settlement
 from prescient.domain.market import Event, Market, OrderBook, Outcome
-from prescient.domain.order import Accepted, ApprovedOrder, Fill, OrderIntent, OrderStatus, Trade
+from prescient.domain.order import Accepted, ApprovedOrder, Fill, OrderIntent, OrderStatus, Refused, Trade
 from prescient.domain.order_state import answered
 from prescient.domain.portfolio import NewPortfolio, Portfolio, Position
 from prescient.domain.signal import Signal
@@ -169,9 +169,17 @@ async def reserved(
     """Save the signal and reserve its order."""
     await store.save_signals([of])
     order = ApprovedOrder(intent_of(of), hold_micro, shares_micro)
-    hold = reservation(of.portfolio_id, order.intent.order_id, hold_micro, time)
-    assert await store.reserve(order, hold, time)
+    assert await judged(store, order, time) is order
     return order
+
+
+async def judged(
+    store: Store, verdict: ApprovedOrder | Refused, time: datetime = NOW, intent: OrderIntent | None = None
+) -> ApprovedOrder | Refused:
+    """Let a gate that has made up its mind answer the store; ``intent`` is what was refused."""
+    asked = verdict.intent if isinstance(verdict, ApprovedOrder) else intent
+    assert asked is not None
+    return await store.approve(asked, lambda _: verdict, time)
 
 
 def empty_position(of: Signal) -> Position:

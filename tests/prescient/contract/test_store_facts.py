@@ -21,6 +21,7 @@ from tests.prescient.contract.store_examples import (
     filled,
     funded,
     intent_of,
+    judged,
     later,
     reserved,
     signal,
@@ -53,8 +54,8 @@ async def test_a_refusal_is_known_by_its_facts(store: Store) -> None:
     made = signal(1, one.portfolio_id)
     await store.save_signals([made])
     intent = intent_of(made)
-    await store.save_refusal(intent, Refused("below_minimum", "too small"), NOW)
-    await store.save_refusal(intent, Refused("insufficient_cash", "said again"), later(seconds=1))
+    await judged(store, Refused("below_minimum", "too small"), intent=intent)
+    await judged(store, Refused("insufficient_cash", "said again"), later(seconds=1), intent)
     assert await store.facts(intent.order_id) == by_time(*refused(intent, "below_minimum", NOW))
 
 

@@ -17,12 +17,13 @@ from polymarket_kit.model import Side
 from prescient.adapters.memory import MemoryStore
 from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
-from prescient.domain.ledger import balances, release, reservation
+from prescient.domain.ledger import balances, release
 from prescient.domain.order import ApprovedOrder, Rejected
 from prescient.domain.order_state import answered
 from prescient.domain.portfolio import Mark
+from prescient.domain.risk import ALREADY_ORDERED
 from prescient.domain.signal import Signal
-from tests.prescient.contract.store_examples import USD, fill, filled, funded, intent_of, later, settled, signal
+from tests.prescient.contract.store_examples import USD, fill, filled, funded, intent_of, judged, later, settled, signal
 
 TOKENS = st.sampled_from(["yes", "no", "other"])
 MONEY = st.integers(1, 60 * USD)
@@ -41,6 +42,8 @@ class Purse:
     held: int = 0
     shares: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     marks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    # What open SELL orders may still take.
+    aside: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     trades: int = 0
 
 
@@ -82,14 +85,15 @@ class Trading(RuleBasedStateMachine):
         answer(self.store.save_signals([made]))
         held = money if side is Side.BUY else 0
         order = ApprovedOrder(intent_of(made), held, money - held)
-        moves = reservation(portfolio_id, order.intent.order_id, held, later(seconds=self.count))
-        if held > purse.cash - purse.held:
+        free = max(purse.shares[token] - purse.aside[token], 0)
+        if held > purse.cash - purse.held or money - held > free:
             with pytest.raises(InvariantBroken):
-                answer(self.store.reserve(order, moves, later(seconds=self.count)))
+                answer(judged(self.store, order, later(seconds=self.count)))
             return None
-        assert answer(self.store.reserve(order, moves, later(seconds=self.count)))
-        assert not answer(self.store.reserve(order, moves, later(seconds=self.count)))
+        assert answer(judged(self.store, order, later(seconds=self.count))) == order
+        assert answer(judged(self.store, order, later(seconds=self.count))) == ALREADY_ORDERED
         purse.held += held
+        purse.aside[token] += money - held
         return order, made
 
     @rule(target=done, given=consumes(orders), sizes=st.lists(SIZES, max_size=3), price=PRICES, fee=FEES)
@@ -112,6 +116,7 @@ class Trading(RuleBasedStateMachine):
             booking = Booking(order.intent.order_id, closed, tuple(moves), None, None, made.signal_id)
             answer(self.store.book(booking, later()))
             purse.held -= order.reserved_cash_micro
+            purse.aside[made.token_id] -= order.reserved_shares_micro
             return booking
         booking = filled(order, made, matched, claimed)
         free = purse.cash - purse.held + order.reserved_cash_micro
@@ -123,6 +128,7 @@ class Trading(RuleBasedStateMachine):
             return None
         answer(self.store.book(booking, later()))
         purse.held -= order.reserved_cash_micro
+        purse.aside[made.token_id] -= order.reserved_shares_micro
         purse.cash += (-cost if buys else cost) - fees
         mark, held = purse.marks[made.token_id], purse.shares[made.token_id]
         purse.marks[made.token_id] = mark + cost + fees if buys else mark * (held - size) // held

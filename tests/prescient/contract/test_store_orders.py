@@ -11,9 +11,10 @@ import pytest
 from polymarket_kit.model import Side
 from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
-from prescient.domain.ledger import release, reservation
+from prescient.domain.ledger import release
 from prescient.domain.order import ApprovedOrder, Consumption, OrderStatus, Refused, Rejected, Unknown
 from prescient.domain.order_state import answered
+from prescient.domain.risk import ALREADY_ORDERED
 from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import (
     NOW,
@@ -25,6 +26,7 @@ from tests.prescient.contract.store_examples import (
     filled,
     funded,
     intent_of,
+    judged,
     later,
     reserved,
     signal,
@@ -45,7 +47,7 @@ async def test_an_order_out_of_bounds_is_not_reserved(store: Store, changes: dic
     before = await trace(store, one.portfolio_id)
     order = ApprovedOrder(replace(intent_of(made), **changes), USD, 0)
     with pytest.raises(InvariantBroken):
-        await store.reserve(order, reservation(one.portfolio_id, order.intent.order_id, USD, NOW), NOW)
+        await judged(store, order)
     assert await trace(store, one.portfolio_id) == before
 
 
@@ -63,6 +65,7 @@ async def test_a_reservation_sets_cash_aside_and_the_order_is_open(store: Store)
 
 async def test_open_orders_come_oldest_first_and_whole(store: Store) -> None:
     one, two = await funded(store, "One"), await funded(store, "Two")
+    await bought(store, signal(8, one.portfolio_id), fill(500_000, USD))
     third = await reserved(store, signal(3, two.portfolio_id), 3, time=later(seconds=1))
     first = await reserved(store, signal(9, one.portfolio_id), 1, time=later(seconds=2))
     second = await reserved(store, signal(1, one.portfolio_id, side=Side.SELL), 0, 5, time=later(seconds=3))
@@ -73,11 +76,12 @@ async def test_a_signal_has_one_order(store: Store) -> None:
     one = await funded(store)
     order = await reserved(store, signal(1, one.portfolio_id), 10 * USD)
     before = await trace(store, one.portfolio_id)
-    hold = reservation(one.portfolio_id, order.intent.order_id, 10 * USD, NOW)
-    assert not await store.reserve(order, hold, NOW)
+    assert await judged(store, order) == ALREADY_ORDERED
     other = replace(order, intent=replace(order.intent, order_id="order:other"))
-    hold = reservation(one.portfolio_id, "order:other", 10 * USD, NOW)
-    assert not await store.reserve(other, hold, NOW)
+    assert await judged(store, other) == ALREADY_ORDERED
+    # Whatever the gate says now: the signal keeps the order it has.
+    refused = Refused("insufficient_cash", "too dear")
+    assert await judged(store, refused, intent=order.intent) == ALREADY_ORDERED
     assert await trace(store, one.portfolio_id) == before
 
 
@@ -87,9 +91,8 @@ async def test_of_many_reservations_of_one_signal_at_once_one_wins(house: House)
     made = signal(1, one.portfolio_id)
     await stores[0].save_signals([made])
     order = ApprovedOrder(intent_of(made), 10 * USD, 0)
-    hold = reservation(one.portfolio_id, order.intent.order_id, 10 * USD, NOW)
-    answers = await asyncio.gather(*(stores[n % 2].reserve(order, hold, NOW) for n in range(6)))
-    assert sorted(answers) == [False] * 5 + [True]
+    answers = await asyncio.gather(*(judged(stores[n % 2], order) for n in range(6)))
+    assert answers.count(order) == 1 and answers.count(ALREADY_ORDERED) == 5
     assert (await stores[1].portfolio(one.portfolio_id)).reserved_micro == 10 * USD
 
 
@@ -101,7 +104,7 @@ async def test_an_order_id_belongs_to_one_signal(store: Store) -> None:
     before = await trace(store, one.portfolio_id)
     stolen = ApprovedOrder(replace(intent_of(other), order_id=order.intent.order_id), 0, 0)
     with pytest.raises(InvariantBroken):
-        await store.reserve(stolen, [], NOW)
+        await judged(store, stolen)
     assert await trace(store, one.portfolio_id) == before
 
 
@@ -113,28 +116,11 @@ async def test_overspending_reservations_are_refused_whole(store: Store) -> None
     before = await trace(store, one.portfolio_id)
     order = ApprovedOrder(intent_of(made), 40 * USD + 1, 0)
     with pytest.raises(InvariantBroken):
-        await store.reserve(order, reservation(one.portfolio_id, order.intent.order_id, 40 * USD + 1, NOW), NOW)
+        await judged(store, order)
     assert await trace(store, one.portfolio_id) == before
-    exact = reservation(one.portfolio_id, order.intent.order_id, 40 * USD, NOW)
-    assert await store.reserve(replace(order, reserved_cash_micro=40 * USD), exact, NOW)
+    exact = replace(order, reserved_cash_micro=40 * USD)
+    assert await judged(store, exact) == exact
     assert (await store.portfolio(one.portfolio_id)).available_micro == 0
-
-
-async def test_many_reservations_at_once_never_overspend(house: House) -> None:
-    stores = [await house.open() for _ in range(2)]
-    one = await funded(stores[0], cash_micro=100 * USD)
-    made = [signal(n, one.portfolio_id) for n in range(8)]
-    await stores[0].save_signals(made)
-
-    async def hold(number: int) -> bool:
-        order = ApprovedOrder(intent_of(made[number]), 30 * USD, 0)
-        moves = reservation(one.portfolio_id, order.intent.order_id, 30 * USD, NOW)
-        return await stores[number % 2].reserve(order, moves, NOW)
-
-    answers = await asyncio.gather(*(hold(number) for number in range(8)), return_exceptions=True)
-    assert sum(answer is True for answer in answers) == 3
-    assert sum(isinstance(answer, InvariantBroken) for answer in answers) == 5
-    assert (await stores[0].portfolio(one.portfolio_id)).available_micro == 10 * USD
 
 
 async def test_a_purchase_books_money_shares_position_and_trade(store: Store) -> None:
@@ -228,7 +214,7 @@ async def test_an_order_that_was_never_reserved_is_not_booked(store: Store) -> N
     one = await funded(store)
     made, refused = signal(1, one.portfolio_id), signal(2, one.portfolio_id)
     await store.save_signals([made, refused])
-    await store.save_refusal(intent_of(refused), Refused("below_minimum", "too small"), NOW)
+    await judged(store, Refused("below_minimum", "too small"), intent=intent_of(refused))
     before = await trace(store, one.portfolio_id)
     for of in (made, refused):
         booking = filled(ApprovedOrder(intent_of(of), 0, 0), of, [fill(500_000, 10 * USD)])
@@ -270,13 +256,12 @@ async def test_more_shares_than_held_are_not_sold(store: Store) -> None:
 
 async def test_another_portfolios_shares_cannot_be_sold(store: Store) -> None:
     one, two = await funded(store, "One"), await funded(store, "Two")
-    position = await bought(store, signal(1, one.portfolio_id), fill(500_000, 10 * USD))
+    await bought(store, signal(1, one.portfolio_id), fill(500_000, 10 * USD))
     made = signal(2, two.portfolio_id, side=Side.SELL)
-    order = await reserved(store, made, 0, 10 * USD)
-    stolen = replace(position, portfolio_id=two.portfolio_id)
+    await store.save_signals([made])
     before = await trace(store, two.portfolio_id)
     with pytest.raises(InvariantBroken):
-        await store.book(filled(order, made, [fill(600_000, 10 * USD)], stolen), NOW)
+        await judged(store, ApprovedOrder(intent_of(made), 0, 10 * USD))
     assert await trace(store, two.portfolio_id) == before
 
 
@@ -303,16 +288,13 @@ async def test_a_booking_touches_its_own_portfolio_only(store: Store) -> None:
 
 async def test_a_transfer_id_is_booked_once(store: Store) -> None:
     one = await funded(store)
-    first, second = signal(1, one.portfolio_id), signal(2, one.portfolio_id)
+    first = signal(1, one.portfolio_id)
     order = await reserved(store, first, 10 * USD)
-    await store.save_signals([second])
     before = await trace(store, one.portfolio_id)
-    replayed = reservation(one.portfolio_id, order.intent.order_id, 10 * USD, NOW)
+    replayed = release(one.portfolio_id, order.intent.order_id, USD, NOW)
+    again = filled(order, first, [fill(500_000, USD)])
     with pytest.raises(InvariantBroken):
-        await store.reserve(ApprovedOrder(intent_of(second), 10 * USD, 0), replayed, NOW)
-    fresh = reservation(one.portfolio_id, "order:fresh", 10 * USD, NOW)
-    with pytest.raises(InvariantBroken):
-        await store.reserve(ApprovedOrder(intent_of(second), 20 * USD, 0), [*fresh, *fresh], NOW)
+        await store.book(replace(again, transfers=(*again.transfers, *replayed)), NOW)
     assert await trace(store, one.portfolio_id) == before
 
 

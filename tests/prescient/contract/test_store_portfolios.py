@@ -11,7 +11,6 @@ import pytest
 
 from polymarket_kit.errors import InvalidRequest
 from prescient.domain.errors import ConflictError, PortfolioNotActive, PortfolioNotFound
-from prescient.domain.ledger import reservation
 from prescient.domain.order import ApprovedOrder
 from prescient.domain.portfolio import Mark, NewPortfolio, PortfolioStatus
 from prescient.ports.store import Store
@@ -24,6 +23,7 @@ from tests.prescient.contract.store_examples import (
     fill,
     funded,
     intent_of,
+    judged,
     later,
     signal,
     trace,
@@ -165,7 +165,7 @@ async def test_an_unknown_portfolio_is_refused_everywhere(store: Store, portfoli
 async def test_money_of_an_unknown_portfolio_cannot_move(store: Store) -> None:
     ghost = signal(1, 999)
     with pytest.raises(PortfolioNotFound):
-        await store.reserve(ApprovedOrder(intent_of(ghost), USD, 0), reservation(999, "o", USD, NOW), NOW)
+        await judged(store, ApprovedOrder(intent_of(ghost), USD, 0))
     with pytest.raises(PortfolioNotFound):
         await store.settle(999, [], empty_position(ghost), NOW)
     assert await store.open_orders() == []

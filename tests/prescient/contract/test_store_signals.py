@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound
-from prescient.domain.ledger import reservation
 from prescient.domain.order import ApprovedOrder, Refused
+from prescient.domain.risk import ALREADY_ORDERED
 from prescient.ports.store import Store
-from tests.prescient.contract.store_examples import NOW, USD, funded, intent_of, later, reserved, signal, trace
+from tests.prescient.contract.store_examples import USD, funded, intent_of, judged, later, reserved, signal, trace
 
 
 async def test_signals_read_back_in_the_order_they_were_saved(store: Store) -> None:
@@ -55,7 +55,7 @@ async def test_signals_and_refusals_of_an_unknown_portfolio_are_refused(store: S
     with pytest.raises(PortfolioNotFound):
         await store.save_signals([signal(1, one.portfolio_id), signal(2, 999)])
     with pytest.raises(PortfolioNotFound):
-        await store.save_refusal(intent_of(signal(2, 999)), Refused("x", "y"), NOW)
+        await judged(store, Refused("x", "y"), intent=intent_of(signal(2, 999)))
     assert await store.signals() == []
 
 
@@ -64,7 +64,7 @@ async def test_a_refusal_may_be_of_a_price_out_of_bounds(store: Store) -> None:
     made = signal(1, one.portfolio_id)
     await store.save_signals([made])
     intent = replace(intent_of(made), limit_price_micro=1_500_000)
-    await store.save_refusal(intent, Refused("price_out_of_bounds", "above one dollar"), NOW)
+    await judged(store, Refused("price_out_of_bounds", "above one dollar"), intent=intent)
     assert await store.signals(pending_only=True) == []
 
 
@@ -73,7 +73,7 @@ async def test_a_signal_is_pending_until_it_has_an_order_or_a_refusal(store: Sto
     made = [signal(n, one.portfolio_id) for n in (1, 2, 3)]
     await store.save_signals(made)
     await reserved(store, made[0], USD)
-    await store.save_refusal(intent_of(made[1]), Refused("insufficient_cash", "too dear", "trade_size_usd", "1"), NOW)
+    await judged(store, Refused("insufficient_cash", "too dear", "trade_size_usd", "1"), intent=intent_of(made[1]))
     assert await store.signals(cycle_id="cycle-1", pending_only=True) == [made[2]]
     assert len(await store.signals(cycle_id="cycle-1")) == 3
 
@@ -83,10 +83,10 @@ async def test_a_refused_signal_gets_no_order_afterwards(store: Store) -> None:
     made = signal(1, one.portfolio_id)
     await store.save_signals([made])
     refused = Refused("insufficient_cash", "too dear")
-    await store.save_refusal(intent_of(made), refused, NOW)
-    await store.save_refusal(intent_of(made), refused, later(seconds=1))
+    assert await judged(store, refused, intent=intent_of(made)) == refused
+    assert await judged(store, refused, later(seconds=1), intent_of(made)) == ALREADY_ORDERED
     order = ApprovedOrder(intent_of(made), USD, 0)
     before = await trace(store, one.portfolio_id)
-    assert not await store.reserve(order, reservation(one.portfolio_id, order.intent.order_id, USD, NOW), NOW)
+    assert await judged(store, order) == ALREADY_ORDERED
     assert await trace(store, one.portfolio_id) == before
     assert await store.open_orders() == []

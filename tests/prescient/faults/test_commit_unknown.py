@@ -11,10 +11,10 @@ import pytest
 from prescient.adapters.postgres.store.store import PostgresStore, open_store
 from prescient.domain.cycle import CycleStatus
 from prescient.domain.errors import ConflictError, InvariantBroken, StoreUnavailable
-from prescient.domain.ledger import reservation
 from prescient.domain.order import ApprovedOrder
 from prescient.domain.portfolio import NewPortfolio
 from prescient.domain.records import Claim
+from prescient.domain.risk import ALREADY_ORDERED
 from prescient.ports.store import Store
 from tests.prescient.contract.store_examples import (
     NOW,
@@ -25,6 +25,7 @@ from tests.prescient.contract.store_examples import (
     filled,
     funded,
     intent_of,
+    judged,
     reserved,
     settled,
     signal,
@@ -67,14 +68,13 @@ async def reserving(direct: Store) -> Operation:
     made = signal(1, one.portfolio_id)
     await direct.save_signals([made])
     order = ApprovedOrder(intent_of(made), 10 * USD, 0)
-    moves = reservation(one.portfolio_id, order.intent.order_id, 10 * USD, NOW)
 
     async def effects() -> int:
         count, left = divmod((await direct.portfolio(one.portfolio_id)).reserved_micro, 10 * USD)
         assert (len(await direct.open_orders()), left) == (count, 0)
         return count
 
-    return Operation(lambda store: store.reserve(order, moves, NOW), effects, False)
+    return Operation(lambda store: judged(store, order), effects, ALREADY_ORDERED)
 
 
 async def booking(direct: Store) -> Operation:

@@ -106,7 +106,7 @@ async def fails_and_heals(
 POINTS = {
     "collect": ("save_events", 1, False),
     "decide, signals saved": ("save_signals", 1, True),
-    "execute, reserved and not booked": ("reserve", 3, True),
+    "execute, reserved and not booked": ("approve", 3, True),
     "execute, answered and not booked": ("book", 2, False),
     "execute, booked": ("book", 2, True),
     "mark": ("save_marks", 1, False),

@@ -13,8 +13,6 @@ import pytest
 from polymarket_kit.errors import InvalidRequest
 from prescient.adapters.postgres.store.store import PostgresStore, open_store
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound
-from prescient.domain.ledger import reservation
-from prescient.domain.order import ApprovedOrder
 from prescient.domain.portfolio import NewPortfolio
 from tests.prescient.contract.store_examples import (
     NOW,
@@ -24,7 +22,6 @@ from tests.prescient.contract.store_examples import (
     fill,
     filled,
     funded,
-    intent_of,
     later,
     reserved,
     settled,
@@ -160,23 +157,6 @@ async def test_of_two_bookings_of_one_order_at_once_one_counts(store: PostgresSt
     assert sum(isinstance(outcome, InvariantBroken) for outcome in outcomes) == 3
     assert len(await store.trades(one.portfolio_id, 10)) == 1
     assert (await store.portfolio(one.portfolio_id)).cash_micro == 995 * USD
-
-
-async def test_reservations_side_by_side_never_hold_more_than_there_is(store: PostgresStore) -> None:
-    one = await funded(store, cash_micro=100 * USD)
-
-    async def reserve(number: int) -> bool:
-        made = signal(number, one.portfolio_id)
-        order = ApprovedOrder(intent_of(made), 30 * USD, 0)
-        hold = reservation(one.portfolio_id, order.intent.order_id, 30 * USD, NOW)
-        return await store.reserve(order, hold, NOW)
-
-    outcomes = await asyncio.gather(*(reserve(number) for number in range(8)), return_exceptions=True)
-    assert sum(outcome is True for outcome in outcomes) == 3
-    assert sum(isinstance(outcome, InvariantBroken) for outcome in outcomes) == 5
-    after = await store.portfolio(one.portfolio_id)
-    assert (after.cash_micro, after.reserved_micro) == (100 * USD, 90 * USD)
-    assert len(await store.open_orders()) == 3
 
 
 async def test_a_position_computed_from_an_old_reading_is_refused_whole(store: PostgresStore) -> None:

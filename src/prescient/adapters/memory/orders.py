@@ -15,12 +15,13 @@ from prescient.adapters.memory.tables import (
     Tables,
     checked_deltas,
     refuse_moved,
+    set_aside,
     write_position,
     write_transfers,
 )
 from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
-from prescient.domain.ledger import SHARES, Transfer
+from prescient.domain.ledger import SHARES, reservation
 from prescient.domain.order import (
     TERMINAL_STATUSES,
     ApprovedOrder,
@@ -34,6 +35,7 @@ from prescient.domain.order import (
 from prescient.domain.order_state import Fact, approved, booked_state
 from prescient.domain.order_state import refused as refused_facts
 from prescient.domain.resting import RestingOrder
+from prescient.domain.risk import ALREADY_ORDERED, Check, Holdings, refuse_overdrawn
 from prescient.domain.signal import Signal
 
 
@@ -80,29 +82,30 @@ class SignalMethods(StoreBase):
 class OrderMethods(StoreBase):
     """The part of ``Store`` about orders: reserved before the wire, booked once after it."""
 
-    async def save_refusal(self, intent: OrderIntent, refused: Refused, now: datetime) -> None:
+    async def approve(self, intent: OrderIntent, check: Check, now: datetime) -> ApprovedOrder | Refused:
+        # Nothing is awaited in here, so nobody comes between what is read and what is reserved.
         tables = self._tables
-        tables.row(intent.portfolio_id)
-        if intent.order_id in tables.orders or _has_order(tables, intent):
-            return
-        row = OrderRow(intent, None, OrderStatus.REFUSED, now, now, refused.reason, refused)
-        row.facts += refused_facts(intent, refused.code, now)
-        _insert(tables, row)
-
-    async def reserve(self, order: ApprovedOrder, transfers: Sequence[Transfer], now: datetime) -> bool:
-        tables = self._tables
-        intent = order.intent
         row = tables.row(intent.portfolio_id)
         if _has_order(tables, intent):
-            return False
+            return ALREADY_ORDERED
+        holdings = _holdings(tables, row, intent.token_id)
+        verdict = check(holdings)
+        if isinstance(verdict, ApprovedOrder):
+            refuse_overdrawn(verdict, intent, holdings)
         if intent.order_id in tables.orders:
             raise InvariantBroken(f"order {intent.order_id} exists already for another signal; nothing was reserved")
-        check_order(order)
+        if isinstance(verdict, Refused):
+            facts = list(refused_facts(intent, verdict.code, now))
+            _insert(tables, OrderRow(intent, None, OrderStatus.REFUSED, now, now, verdict.reason, verdict, facts=facts))
+            return verdict
+        check_order(verdict)
+        transfers = reservation(intent.portfolio_id, intent.order_id, verdict.reserved_cash_micro, now)
+        assert sum(transfer.amount_micro for transfer in transfers) == verdict.reserved_cash_micro
         deltas = checked_deltas(tables, row, transfers)
         write_transfers(tables, row, transfers, deltas, now)
-        _insert(tables, OrderRow(intent, order, OrderStatus.APPROVED, now, now, facts=list(approved(order, now))))
+        _insert(tables, OrderRow(intent, verdict, OrderStatus.APPROVED, now, now, facts=list(approved(verdict, now))))
         tables.open_orders[intent.order_id] = None
-        return True
+        return verdict
 
     async def book(self, booking: Booking, now: datetime) -> None:
         tables = self._tables
@@ -177,6 +180,19 @@ def _dump_state(tables: Tables, taken: Consumption, time: datetime) -> None:
     known = tables.consumption.get(key)
     if known is None or known[0] <= time:
         tables.consumption[key] = time, replace(taken, levels=dict(taken.levels))
+
+
+def _holdings(tables: Tables, row: PortfolioRow, token_id: str) -> Holdings:
+    position = row.positions.get(token_id)
+    return Holdings(
+        portfolio_id=row.portfolio.portfolio_id,
+        status=row.portfolio.status,
+        cash_micro=row.portfolio.cash_micro,
+        reserved_micro=row.portfolio.reserved_micro,
+        held_micro=position.size_micro if position else 0,
+        set_aside_micro=sum(set_aside(tables, row.portfolio.portfolio_id, token_id)),
+        open_positions=len(row.open_tokens),
+    )
 
 
 def _has_order(tables: Tables, intent: OrderIntent) -> bool:

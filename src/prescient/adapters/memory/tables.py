@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
+from polymarket_kit.model import Side
 from prescient.domain.cycle import CycleReport
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound, PositionMoved, StoreUnavailable
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD, Transfer
@@ -183,6 +184,21 @@ def write_transfers(
         reserved_micro=row.portfolio.reserved_micro + reserved_change,
         updated_at=now,
     )
+
+
+def set_aside(tables: Tables, portfolio_id: int, token_id: str) -> tuple[int, int]:
+    """The shares of a token that a portfolio's open SELL orders may still take: (of resting ones, of those on their way)."""
+    resting = on_its_way = 0
+    for order_id in tables.open_orders:
+        order = tables.orders[order_id]
+        intent = order.intent
+        if (intent.portfolio_id, intent.token_id, intent.side) != (portfolio_id, token_id, Side.SELL):
+            continue
+        if order.resting is not None:
+            resting += order.resting.left_micro
+        elif order.approved is not None:
+            on_its_way += order.approved.reserved_shares_micro
+    return resting, on_its_way
 
 
 def refuse_moved(row: PortfolioRow, before: Position | None) -> None:

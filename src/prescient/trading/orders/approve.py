@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from polymarket_kit.model import OrderType, Side
 from polymarket_kit.rules import MARKET_MAKER_STEP_MICRO
 from polymarket_kit.values import parse_micro
 from prescient.domain import risk
-from prescient.domain.ledger import reservation
 from prescient.domain.market import TradingRules
 from prescient.domain.order import ApprovedOrder, OrderIntent, Refused
 from prescient.domain.rules import floor_to, worst_price
@@ -29,19 +29,11 @@ async def approve(
 
 
 async def approve_intent(context: TradingContext, intent: OrderIntent, rules: TradingRules) -> ApprovedOrder | Refused:
-    """Pass one order through the risk gate and commit its row and reservation."""
-    # Read again for each order: the one before has reserved its part of the cash.
-    portfolio = await context.store.portfolio(intent.portfolio_id)
-    free_micro = await free_shares(context, intent.portfolio_id, intent.token_id) if intent.side is Side.SELL else 0
-    approved = risk.check(intent, portfolio, free_micro, rules)
-    if isinstance(approved, Refused):
-        await context.store.save_refusal(intent, approved, context.clock.now())
-        return approved
-    now = context.clock.now()
-    hold = reservation(intent.portfolio_id, intent.order_id, approved.reserved_cash_micro, now)
-    if not await context.store.reserve(approved, hold, now):
-        return Refused("already_ordered", "this signal has an order already")
-    return approved
+    """Pass one order through the risk gate, which judges it under the lock that reserves: a race lost is a refusal.
+
+    For orders of cycles, of people and of loops alike. Raises PortfolioNotFound.
+    """
+    return await context.store.approve(intent, partial(risk.check, intent, rules), context.clock.now())
 
 
 async def free_shares(context: TradingContext, portfolio_id: int, token_id: str, *, unanswered: bool = False) -> int:

@@ -6,7 +6,8 @@ integers of micro-units; multiplying by 0.000001 is exact, where dividing would 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -20,13 +21,15 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Weaker than FOR UPDATE by one thing only: rows that merely refer to the portfolio may be written beside it.
 LOCK = "SELECT 1 FROM portfolios WHERE portfolio_id = $1 FOR NO KEY UPDATE"
 
-APPEND = """
+# With the numbers of its nine parameters left open, so that it can be a part of a larger statement.
+APPEND_FROM = """
 INSERT INTO ledger (transfer_id, portfolio_id, group_id, kind, asset, debit, credit, amount, timestamp)
 SELECT transfer_id, portfolio_id, group_id, kind, asset, debit, credit, amount * 0.000001, timestamp
-  FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::bigint[],
-              $9::timestamptz[])
+  FROM unnest(${}::text[], ${}::bigint[], ${}::text[], ${}::text[], ${}::text[], ${}::text[], ${}::text[],
+              ${}::bigint[], ${}::timestamptz[])
        AS given (transfer_id, portfolio_id, group_id, kind, asset, debit, credit, amount, timestamp)
 """
+APPEND = APPEND_FROM.format(*range(1, 10))
 
 # Replace a position, bring the portfolio's sums along by what changed, and tell how many shares the ledger has.
 WRITE_POSITION = """
@@ -91,22 +94,33 @@ async def append_transfers(connection: Raw, portfolio_id: int, transfers: Sequen
     """
     if not transfers:
         return
+    with ledger_errors(portfolio_id):
+        await connection.execute(APPEND, *transfer_columns(portfolio_id, transfers))
+
+
+def transfer_columns(portfolio_id: int, transfers: Sequence[Transfer]) -> tuple[list[object], ...]:
+    """Return the nine parameters of ``APPEND``. Raises InvariantBroken for another portfolio's transfer."""
     for transfer in transfers:
         if transfer.portfolio_id != portfolio_id:
             raise InvariantBroken(f"transfer {transfer.transfer_id} belongs to portfolio {transfer.portfolio_id}")
+    return (
+        [transfer.transfer_id for transfer in transfers],
+        [transfer.portfolio_id for transfer in transfers],
+        [transfer.group_id for transfer in transfers],
+        [transfer.kind for transfer in transfers],
+        [transfer.asset for transfer in transfers],
+        [transfer.debit for transfer in transfers],
+        [transfer.credit for transfer in transfers],
+        [transfer.amount_micro for transfer in transfers],
+        [transfer.time for transfer in transfers],
+    )
+
+
+@contextmanager
+def ledger_errors(portfolio_id: int) -> Iterator[None]:
+    """Turn what the ledger's tables refuse into InvariantBroken."""
     try:
-        await connection.execute(
-            APPEND,
-            [transfer.transfer_id for transfer in transfers],
-            [transfer.portfolio_id for transfer in transfers],
-            [transfer.group_id for transfer in transfers],
-            [transfer.kind for transfer in transfers],
-            [transfer.asset for transfer in transfers],
-            [transfer.debit for transfer in transfers],
-            [transfer.credit for transfer in transfers],
-            [transfer.amount_micro for transfer in transfers],
-            [transfer.time for transfer in transfers],
-        )
+        yield
     except asyncpg.UniqueViolationError as error:
         raise InvariantBroken(f"{error.detail or error} It was booked already; nothing was booked again.") from error
     except asyncpg.CheckViolationError as error:

@@ -16,6 +16,7 @@ from prescient.adapters.postgres.store import tables
 from prescient.domain.cycle import CycleReport
 from prescient.domain.order import ApprovedOrder, Fill, OrderIntent, Trade
 from prescient.domain.portfolio import Portfolio, PortfolioStatus, Position, Snapshot
+from prescient.domain.risk import approved_before
 from prescient.domain.signal import Signal
 
 _p = tables.portfolios.c
@@ -203,7 +204,7 @@ def order_of(row: Sequence[Any], reserved_cash_micro: int, reserved_shares_micro
     """Return the approved order that a row was made from: the gate's verdict is read, not given, here."""
     fields = list(row)
     fields[5:7] = Side(fields[5]), OrderType(fields[6])
-    return ApprovedOrder(OrderIntent(*fields), reserved_cash_micro, reserved_shares_micro)
+    return approved_before(OrderIntent(*fields), reserved_cash_micro, reserved_shares_micro)
 
 
 def trade_of(row: Sequence[Any], fills: Sequence[Fill]) -> Trade:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prescient.adapters.postgres.connection import Database
 from prescient.adapters.postgres.lock_session import LockSession
+from prescient.adapters.postgres.store.approving import ApprovalMethods
 from prescient.adapters.postgres.store.catalogue import CatalogueMethods
 from prescient.adapters.postgres.store.cycles import CycleMethods
 from prescient.adapters.postgres.store.decisions import DecisionMethods
@@ -24,6 +25,7 @@ class PostgresStore(
     CatalogueMethods,
     DecisionMethods,
     SignalMethods,
+    ApprovalMethods,
     OrderMethods,
     FactMethods,
     RestingMethods,

@@ -1,22 +1,20 @@
-"""Orders and trades in PostgreSQL: the intent is committed before the wire, the answer whole or not at all after it."""
+"""Orders and trades in PostgreSQL: the intent is committed before the wire (see ``approving``), the answer whole or not at all."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
 
 import asyncpg
 import msgspec
 from sqlalchemy import bindparam, select
 
-from prescient.adapters.postgres.connection import Raw, compiled, database_errors, json_text
+from prescient.adapters.postgres.connection import Raw, compiled, json_text
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.facts import columns_of, fact_of, given
 from prescient.adapters.postgres.store.money import (
     STANDING,
     append_transfers,
-    lock_portfolio,
     refuse_moved,
     write_position,
 )
@@ -24,40 +22,19 @@ from prescient.adapters.postgres.store.resting import keep_place
 from prescient.adapters.postgres.store.rows import ORDER, TRADE, order_of, trade_of
 from prescient.adapters.postgres.store.tables import consumption, fills, orders, trades
 from prescient.domain.booking import Booking
-from prescient.domain.errors import InvariantBroken, PortfolioNotFound
-from prescient.domain.ledger import Transfer
+from prescient.domain.errors import InvariantBroken
 from prescient.domain.order import (
     TERMINAL_STATUSES,
     ApprovedOrder,
     Consumption,
     Fill,
-    OrderIntent,
     OrderStatus,
-    Refused,
     Trade,
 )
-from prescient.domain.order_state import approved, booked_state
-from prescient.domain.order_state import refused as refused_facts
+from prescient.domain.order_state import booked_state
 
 FACT_ROWS = list[tuple[str, datetime, str]]
 FINAL = sorted(status.value for status in TERMINAL_STATUSES)
-
-# A conflict on the order's or the signal's id inserts nothing, no fact either, and returns no row.
-PLACE = f"""
-WITH placed AS (
-INSERT INTO orders (order_id, portfolio_id, signal_id, condition_id, token_id, side, order_type, limit_price, amount,
-                    size, group_id, status, reserved_cash, reserved_shares, reason, refusal_code, refusal_limit,
-                    refusal_number, created_at, updated_at, post_only, expiration_s)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8::bigint * 0.000001, $9::bigint * 0.000001, $10::bigint * 0.000001, $11, $12,
-        $13::bigint * 0.000001, $14::bigint * 0.000001, $15, $16, $17, $18, $19, $19, $20, $21)
-ON CONFLICT DO NOTHING
-RETURNING order_id
-), told AS (
-INSERT INTO order_facts (order_id, fact_id, kind, at, data)
-SELECT order_id, fact_id, kind, at, data::jsonb FROM placed, {given(22)}
-)
-SELECT order_id FROM placed
-"""  # noqa: S608 # our own text
 
 LOCK_BY_ORDER = """
 SELECT portfolio_id FROM orders JOIN portfolios USING (portfolio_id) WHERE order_id = $1
@@ -111,36 +88,7 @@ ON CONFLICT (token_id, side) DO UPDATE SET levels = excluded.levels, updated_at 
 
 
 class OrderMethods(StoreBase):
-    """The part of ``Store`` about orders: reserved before the wire, booked once after it."""
-
-    async def save_refusal(self, intent: OrderIntent, refused: Refused, now: datetime) -> None:
-        """Keep what risk refused; a signal that has an order keeps the one it has. Raises PortfolioNotFound."""
-
-        async with self._database.bulk() as connection:
-            try:
-                with database_errors():
-                    await _place(connection, ApprovedOrder(intent, 0, 0), OrderStatus.REFUSED, refused, now)
-            except InvariantBroken as error:
-                if isinstance(error.__cause__, asyncpg.ForeignKeyViolationError):
-                    raise PortfolioNotFound(intent.portfolio_id) from error
-                raise
-
-    async def reserve(self, order: ApprovedOrder, transfers: Sequence[Transfer], now: datetime) -> bool:
-        """Commit the order's row and its reservation; False if this signal has an order already.
-
-        Raises PortfolioNotFound, and InvariantBroken for cash below zero or an order id of another signal.
-        """
-        portfolio_id = order.intent.portfolio_id
-
-        async def folders(connection: Raw) -> bool:
-            await lock_portfolio(connection, portfolio_id)
-            if not await _place(connection, order, OrderStatus.APPROVED, None, now):
-                await _refuse_other_signal(connection, order.intent)
-                return False
-            await append_transfers(connection, portfolio_id, transfers)
-            return True
-
-        return await self._database.transact_raw(folders)
+    """The part of ``Store`` about orders: booked once after the wire."""
 
     async def book(self, booking: Booking, now: datetime) -> None:
         """Commit an answered order, whole or not at all.
@@ -205,45 +153,6 @@ class OrderMethods(StoreBase):
         async with self._database.reading() as connection:
             rows = await connection.execute(statement.order_by(fills.c.trade_id, fills.c.number))
             return [Fill(*row) for row in rows]
-
-
-async def _place(
-    connection: Raw, order: ApprovedOrder, status: OrderStatus, refused: Refused | None, now: datetime
-) -> bool:
-    intent = order.intent
-    facts = approved(order, now) if refused is None else refused_facts(intent, refused.code, now)
-    placed = await connection.fetchval(
-        PLACE,
-        intent.order_id,
-        intent.portfolio_id,
-        intent.signal_id,
-        intent.condition_id,
-        intent.token_id,
-        intent.side.value,
-        intent.order_type.value,
-        intent.limit_price_micro,
-        intent.amount_micro,
-        intent.size_micro,
-        intent.group_id,
-        status.value,
-        order.reserved_cash_micro,
-        order.reserved_shares_micro,
-        refused.reason if refused else "",
-        refused.code if refused else "",
-        refused.limit if refused else "",
-        refused.number if refused else "",
-        now,
-        intent.post_only,
-        intent.expiration_s,
-        *columns_of(facts),
-    )
-    return placed is not None
-
-
-async def _refuse_other_signal(connection: Raw, intent: OrderIntent) -> None:
-    has_order = "SELECT 1 FROM orders WHERE signal_id = $1 AND signal_id <> ''"
-    if await connection.fetchval(has_order, intent.signal_id) is None:
-        raise InvariantBroken(f"order {intent.order_id} exists already for another signal; nothing was reserved")
 
 
 async def _answer(connection: Raw, booking: Booking, now: datetime) -> tuple[int, OrderStatus]:
