@@ -7,7 +7,7 @@ from collections.abc import Callable
 from polymarket_kit.values import MICRO
 from practice_exchange.data.params import Params
 from practice_exchange.data.select import DIRECTIONS, SIDES, Held, Selector, dollars, newest_first, percent, read_filter
-from practice_exchange.venue.market_lookup import NO_OUTCOME, Facts
+from practice_exchange.venue.market_lookup import NO_OUTCOME, Facts, MarketLookup
 from practice_exchange.venue.records import Kind, Record
 from practice_exchange.web.responses import Answer, json_answer
 from practice_exchange.web.route import Request
@@ -20,7 +20,6 @@ ACTIVITY_MAX, ACTIVITY_OFFSET_MAX = 500, 5_000
 TITLE_MAX = 100
 # The venue's kinds of activity; of some of them there is none here.
 ACTIVITY_KINDS = (*(kind.value for kind in Kind), "REWARD", "YIELD", "MAKER_REBATE", "TAKER_REBATE", "REFERRAL_REWARD")
-CASH_KINDS = (Kind.DEPOSIT, Kind.WITHDRAWAL)
 POSITION_ORDERS: dict[str, Callable[[Held], float | str]] = {
     "CURRENT": lambda held: held.value_micro,
     "INITIAL": lambda held: held.position.cost_micro,
@@ -113,20 +112,12 @@ class DataRoutes:
         side, order = params.word("side", SIDES), params.word("sortBy", tuple(ACTIVITY_ORDERS), "TIMESTAMP")
         falling = params.word("sortDirection", DIRECTIONS, "DESC") == "DESC"
         limit, offset = params.whole("limit", 100, ACTIVITY_MAX), params.offset(ACTIVITY_OFFSET_MAX)
-        start_ms, end_ms = select.window(params, unbounded=not falling)
-        found = [
-            record
-            for record in select.records.of(user)
-            if (not kinds or record.kind.value in kinds)
-            and not (without_cash and record.kind in CASH_KINDS)
-            and (not side or record.side == side)
-            and start_ms <= record.time_ms <= end_ms
-            and wanted.admits(record.condition_id, select.facts.of_condition(record.condition_id))
-        ]
+        window = select.window(params, unbounded=not falling)
+        found = select.activity(user, wanted, kinds, without_cash, side, window)
         if falling:
             found = newest_first(found)
         found.sort(key=ACTIVITY_ORDERS[order], reverse=falling)
-        return json_answer([self._activity_row(record) for record in found[offset : offset + limit]])
+        return json_answer([activity_row(record, select.facts) for record in found[offset : offset + limit]])
 
     def value(self, request: Request) -> Answer:
         """What an account's positions are worth."""
@@ -135,32 +126,12 @@ class DataRoutes:
         total = sum(held.value_micro for held in self._select.held(user, wanted))
         return json_answer([{"user": user.lower(), "value": dollars(total)}])
 
-    def _activity_row(self, record: Record) -> dict[str, object]:
-        """A row of activity; where it is about no one outcome, its index is 999 and its texts are empty."""
-        facts = self._select.facts
-        of = facts.of_token(record.token_id) if record.token_id else facts.of_condition(record.condition_id)
-        row: dict[str, object] = {
-            "proxyWallet": record.account_id.lower(),
-            "timestamp": record.time_ms // SECOND_MS,
-            "conditionId": record.condition_id,
-            "type": record.kind.value,
-            "size": dollars(record.size_micro),
-            "usdcSize": dollars(record.usdc_micro),
-            "transactionHash": record.transaction_hash,
-            "price": dollars(record.price_micro),
-            "asset": record.token_id,
-            "side": record.side,
-            "outcomeIndex": of.outcome_index if of is not None and record.token_id else NO_OUTCOME,
-            "outcome": of.outcome if of is not None and record.token_id else "",
-        }
-        return row | _market_texts(of) | NOBODY
-
 
 # Nobody here has a profile.
 NOBODY = dict.fromkeys(("name", "pseudonym", "bio", "profileImage", "profileImageOptimized"), "")
 
 
-def _market_texts(facts: Facts | None) -> dict[str, object]:
+def market_texts(facts: Facts | None) -> dict[str, object]:
     if facts is None:
         return {"title": "", "slug": "", "icon": "", "eventSlug": ""}
     market = facts.market
@@ -175,6 +146,26 @@ def _outcome_texts(facts: Facts) -> dict[str, object]:
         "oppositeAsset": facts.opposite_token,
         "endDate": facts.end_date,
     }
+
+
+def activity_row(record: Record, facts: MarketLookup) -> dict[str, object]:
+    """A row of activity; where it is about no one outcome, its index is 999 and its texts are empty."""
+    of = facts.of_token(record.token_id) if record.token_id else facts.of_condition(record.condition_id)
+    row: dict[str, object] = {
+        "proxyWallet": record.account_id.lower(),
+        "timestamp": record.time_ms // SECOND_MS,
+        "conditionId": record.condition_id,
+        "type": record.kind.value,
+        "size": dollars(record.size_micro),
+        "usdcSize": dollars(record.usdc_micro),
+        "transactionHash": record.transaction_hash,
+        "price": dollars(record.price_micro),
+        "asset": record.token_id,
+        "side": record.side,
+        "outcomeIndex": of.outcome_index if of is not None and record.token_id else NO_OUTCOME,
+        "outcome": of.outcome if of is not None and record.token_id else "",
+    }
+    return row | market_texts(of) | NOBODY
 
 
 def position_row(held: Held) -> dict[str, object]:
@@ -199,7 +190,7 @@ def position_row(held: Held) -> dict[str, object]:
         "redeemable": facts.resolved,
         "mergeable": held.mergeable,
     }
-    return row | _market_texts(facts) | _outcome_texts(facts) | {"negativeRisk": facts.market.negative_risk}
+    return row | market_texts(facts) | _outcome_texts(facts) | {"negativeRisk": facts.market.negative_risk}
 
 
 def closed_row(held: Held) -> dict[str, object]:
@@ -215,7 +206,7 @@ def closed_row(held: Held) -> dict[str, object]:
         "curPrice": dollars(facts.price_micro),
         "timestamp": position.last_ms // SECOND_MS,
     }
-    return row | _market_texts(facts) | _outcome_texts(facts)
+    return row | market_texts(facts) | _outcome_texts(facts)
 
 
 def trade_row(record: Record, facts: Facts) -> dict[str, object]:
@@ -232,4 +223,4 @@ def trade_row(record: Record, facts: Facts) -> dict[str, object]:
         "outcomeIndex": facts.outcome_index,
         "transactionHash": record.transaction_hash,
     }
-    return row | _market_texts(facts) | NOBODY
+    return row | market_texts(facts) | NOBODY

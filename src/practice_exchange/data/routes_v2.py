@@ -10,7 +10,7 @@ from typing import TypeVar
 from polymarket_kit.values import MICRO
 from practice_exchange.clob.price_history import FIDELITY_MIN, INTERVALS_S, grid
 from practice_exchange.data.params import Params
-from practice_exchange.data.routes import ACTIVITY_KINDS, CASH_KINDS
+from practice_exchange.data.routes import ACTIVITY_KINDS, activity_row, market_texts, trade_row
 from practice_exchange.data.select import (
     DIRECTIONS,
     SIDES,
@@ -24,8 +24,6 @@ from practice_exchange.data.select import (
     read_filter,
 )
 from practice_exchange.venue.approvals import Approvals, approval_rows
-from practice_exchange.venue.market_lookup import NO_OUTCOME, Facts
-from practice_exchange.venue.records import Record
 from practice_exchange.web.responses import Answer, json_answer
 from practice_exchange.web.route import Request
 from practice_exchange.world.state import MarketState
@@ -36,6 +34,17 @@ PAGE_LENGTH, PAGE_MAX = 100, 1_000
 TITLE_MAX = 200
 STATUSES = ("OPEN", "REDEEMABLE", "REDEEMABLE_LOST", "MERGEABLE", "CLOSED")
 KINDS = (*ACTIVITY_KINDS, "MIGRATION", "TIP")
+NEWER_KEYS = {
+    "proxyWallet": "proxy_wallet",
+    "conditionId": "condition_id",
+    "usdcSize": "usdc_size",
+    "transactionHash": "transaction_hash",
+    "asset": "token_id",
+    "outcomeIndex": "outcome_index",
+    "eventSlug": "event_slug",
+    "profileImage": "profile_image",
+    "profileImageOptimized": "profile_image_optimized",
+}
 ORDERS: dict[str, Callable[[Held], int]] = {
     "CURRENT_VALUE": lambda held: held.value_micro,
     "PRICE": lambda held: held.facts.price_micro,
@@ -99,7 +108,9 @@ class NewerDataRoutes:
         wanted = read_filter(params, "condition_id", "event_id")
         found = select.records.of(user) if user else select.public_trades(wanted)
         rows = select.trades(found, params, wanted, newer=True)
-        return json_answer(_page(params, rows, lambda each: _trade_row(each, select.facts.of_token(each.token_id))))
+        return json_answer(
+            _page(params, rows, lambda each: _renamed(trade_row(each, select.facts.of_token(each.token_id))))
+        )
 
     def activity(self, request: Request) -> Answer:
         """Activity in the newer form."""
@@ -108,17 +119,15 @@ class NewerDataRoutes:
         wanted, kinds = read_filter(params, "condition_id", "event_id"), params.words("type", KINDS)
         without_cash = params.switch("exclude_deposits_withdrawals", True)
         side, falling = params.word("side", SIDES), params.word("sort_direction", DIRECTIONS, "DESC") == "DESC"
-        start_ms, end_ms = select.window(params, unbounded=not falling)
-        found = [
-            record
-            for record in select.records.of(user)
-            if (not kinds or record.kind.value in kinds)
-            and not (without_cash and record.kind in CASH_KINDS)
-            and (not side or record.side == side)
-            and start_ms <= record.time_ms <= end_ms
-            and wanted.admits(record.condition_id, select.facts.of_condition(record.condition_id))
-        ]
-        return json_answer(_page(params, newest_first(found) if falling else found, self._activity_row))
+        window = select.window(params, unbounded=not falling)
+        found = select.activity(user, wanted, kinds, without_cash, side, window)
+        return json_answer(
+            _page(
+                params,
+                newest_first(found) if falling else found,
+                lambda record: _renamed(activity_row(record, select.facts)) | {"is_combo": False},
+            )
+        )
 
     def value(self, request: Request) -> Answer:
         """Worth in the newer form."""
@@ -134,28 +143,10 @@ class NewerDataRoutes:
         content = {"address": user.lower(), "chain_id": self._chain_id, "checked_at": rfc3339(self._select.now_ms)}
         return json_answer({"data": content | {"contracts": approval_rows(self._approvals, user)}})
 
-    def _activity_row(self, record: Record) -> dict[str, object]:
-        facts = self._select.facts
-        of = facts.of_token(record.token_id) if record.token_id else facts.of_condition(record.condition_id)
-        row: dict[str, object] = {
-            "proxy_wallet": record.account_id.lower(),
-            "timestamp": record.time_ms // SECOND_MS,
-            "condition_id": record.condition_id,
-            "type": record.kind.value,
-            "size": dollars(record.size_micro),
-            "usdc_size": dollars(record.usdc_micro),
-            "transaction_hash": record.transaction_hash,
-            "price": dollars(record.price_micro),
-            "token_id": record.token_id,
-            "side": record.side,
-            "outcome_index": of.outcome_index if of is not None and record.token_id else NO_OUTCOME,
-            "outcome": of.outcome if of is not None and record.token_id else "",
-            "is_combo": False,
-        }
-        return row | _market_texts(of) | NOBODY
 
-
-NOBODY = dict.fromkeys(("name", "pseudonym", "bio", "profile_image", "profile_image_optimized"), "")
+def _renamed(row: dict[str, object]) -> dict[str, object]:
+    """A row of the older form with the names of the newer one."""
+    return {NEWER_KEYS.get(name, name): value for name, value in row.items()}
 
 
 def _has_status(held: Held, status: str) -> bool:
@@ -166,13 +157,6 @@ def _has_status(held: Held, status: str) -> bool:
     if status == "REDEEMABLE_LOST":
         return held.facts.resolved and held.facts.price_micro == 0
     return held.mergeable if status == "MERGEABLE" else True
-
-
-def _market_texts(facts: Facts | None) -> dict[str, object]:
-    if facts is None:
-        return {"title": "", "slug": "", "icon": "", "event_slug": ""}
-    market = facts.market
-    return {"title": market.question, "slug": market.slug, "icon": "", "event_slug": facts.event_slug}
 
 
 def _position_row(held: Held) -> dict[str, object]:
@@ -214,23 +198,7 @@ def _position_row(held: Held) -> dict[str, object]:
         "name": "",
         "profile_image": "",
     }
-    return row | _market_texts(facts)
-
-
-def _trade_row(record: Record, facts: Facts) -> dict[str, object]:
-    row: dict[str, object] = {
-        "proxy_wallet": record.account_id.lower(),
-        "token_id": record.token_id,
-        "condition_id": record.condition_id,
-        "side": record.side,
-        "size": dollars(record.size_micro),
-        "price": dollars(record.price_micro),
-        "timestamp": record.time_ms // SECOND_MS,
-        "transaction_hash": record.transaction_hash,
-        "outcome": facts.outcome,
-        "outcome_index": facts.outcome_index,
-    }
-    return row | _market_texts(facts) | NOBODY
+    return row | _renamed(market_texts(facts))
 
 
 def _page(params: Params, found: Sequence[T], render: Callable[[T], object]) -> object:

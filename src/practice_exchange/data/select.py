@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from polymarket_kit.values import MICRO
@@ -14,7 +14,7 @@ from practice_exchange.venue.records import Kind, Record, Records
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import DAY_MS, SECOND_MS
 
-# Without a start only this much of the past is told.
+# Without a start only this much of the past is shown.
 WINDOW_MS = 3 * 365 * DAY_MS
 SIDES = ("BUY", "SELL")
 UNITS = ("CASH", "TOKENS")
@@ -64,6 +64,9 @@ def read_filter(params: Params, condition_name: str, event_name: str) -> Filter:
     return Filter(frozenset(conditions), frozenset(events))
 
 
+CASH_KINDS = (Kind.DEPOSIT, Kind.WITHDRAWAL)
+
+
 class Selector:
     """Finds positions and records as either form of the API asks for them."""
 
@@ -96,7 +99,7 @@ class Selector:
         return found
 
     def window(self, params: Params, *, unbounded: bool = False) -> tuple[int, int]:
-        """From when to when rows are told, in ms, both included. Raises WireError (400)."""
+        """The time window of the rows asked for, in ms, both ends included. Raises WireError (400)."""
         start_s, end_s = params.whole("start", 0), params.whole("end", 0)
         start_ms = start_s * SECOND_MS
         if not start_s and not unbounded:
@@ -123,6 +126,27 @@ class Selector:
             ):
                 found.append(record)
         return newest_first(found)
+
+    def activity(
+        self,
+        user: str,
+        wanted: Filter,
+        kinds: Sequence[str],
+        without_cash: bool,
+        side: str,
+        window: tuple[int, int],
+    ) -> list[Record]:
+        """An account's records of these kinds (all if none is named) within a window of ms, oldest first."""
+        start_ms, end_ms = window
+        return [
+            record
+            for record in self.records.of(user)
+            if (not kinds or record.kind.value in kinds)
+            and not (without_cash and record.kind in CASH_KINDS)
+            and (not side or record.side == side)
+            and start_ms <= record.time_ms <= end_ms
+            and wanted.admits(record.condition_id, self.facts.of_condition(record.condition_id))
+        ]
 
     def public_trades(self, wanted: Filter) -> list[Record]:
         """Everybody's trades: those of users, and what the world's own traders printed last in each market."""
