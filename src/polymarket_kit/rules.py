@@ -53,6 +53,8 @@ SIZE_STEP_MICRO = 10_000
 MARKET_MAKER_STEP_MICRO = 10_000
 MARKET_TAKER_DECIMALS_MAX = 4
 MARKET_TAKER_STEP_MICRO = 10 ** (6 - MARKET_TAKER_DECIMALS_MAX)
+# How long a marketable order waits in a market with a taker delay (crypto; since 2026-09-04, 50 ms before that).
+TAKER_DELAY_MS = 150
 # The least that a BUY may be for which meets another order at once.
 MARKETABLE_MINIMUM_MICRO = MICRO
 # A GTD order names its end at least this far ahead, and leaves the book this much before it.

@@ -104,7 +104,7 @@ class MarketChanged(msgspec.Struct, frozen=True, gc=False):
 
 
 class DelayOver(msgspec.Struct, frozen=True, gc=False):
-    """A delayed order has acted: what the answer to its posting is now (held back for 50 ms, or for the user channel)."""
+    """A delayed order has acted: what the answer to its posting is now (held back for the taker delay, or for the user channel)."""
 
     order_id: str
     answer: Placed | Rejection

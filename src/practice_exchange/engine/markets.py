@@ -21,7 +21,7 @@ GRIDS = {
 class MarketSpec(msgspec.Struct, frozen=True):
     """A market as listed. ``token_ids[0]`` is the first outcome; ``event_id`` groups negative-risk markets, else empty.
 
-    ``seconds_delay`` is the sports delay, ``taker_delay`` says whether marketable orders wait out the 50 ms.
+    ``seconds_delay`` is the sports delay, ``taker_delay`` says whether marketable orders wait out the taker delay.
     ``game_start_ms`` above zero clears the book at that moment.
     """
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from polymarket_kit.model import OrderType, Side
-from polymarket_kit.rules import EXPIRATION_AHEAD_S, EXPIRES_EARLY_S, MARKETABLE_MINIMUM_MICRO
+from polymarket_kit.rules import EXPIRATION_AHEAD_S, EXPIRES_EARLY_S, MARKETABLE_MINIMUM_MICRO, TAKER_DELAY_MS
 
 # Prices are kept in points of a hundredth of a cent, the finest tick: 1..9,999. All six ticks are whole points.
 POINTS = 10_000
@@ -92,7 +92,7 @@ class Placed(msgspec.Struct, frozen=True, gc=False):
     """The exchange took the order. ``status`` is LIVE, MATCHED (filled, wholly or in part), DELAYED or UNMATCHED.
 
     ``making_micro`` and ``taking_micro`` are what matched now, without fees. ``due_ms`` is when a delayed one acts;
-    ``waits`` says that the answer over HTTP is held back until then (50 ms) instead of saying "delayed" at once.
+    ``waits`` says that the answer over HTTP is held back until then (``TAKER_DELAY_MS``) instead of saying "delayed" at once.
     """
 
     order_id: str
@@ -132,7 +132,7 @@ class Mode(StrEnum):
 class ExchangeRules(msgspec.Struct, frozen=True):
     """The venue's numbers (order rules of its documentation). Times in milliseconds, money in micro-dollars."""
 
-    taker_delay_ms: int = 50
+    taker_delay_ms: int = TAKER_DELAY_MS
     expires_early_ms: int = EXPIRES_EARLY_S * 1000
     expiration_ahead_ms: int = EXPIRATION_AHEAD_S * 1000
     post_only_window_ms: int = 120_000

@@ -115,7 +115,7 @@ class VenueEngine:
         self._publish()
 
     def place(self, request: OrderRequest) -> Placed | Rejection:
-        """Place a user's order. The venue's 50 ms pass in the exchange's time, not in the caller's."""
+        """Place a user's order. The venue's taker delay passes in the exchange's time, not in the caller's."""
         answer = self.engine.place(request, self.now_ms)
         if isinstance(answer, Placed) and answer.waits:
             self._last_ms = max(self._last_ms, answer.due_ms)

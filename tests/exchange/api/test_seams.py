@@ -24,11 +24,11 @@ def best_ask_cents(market: MarketState) -> int:
 
 
 @pytest.mark.fidelity(
-    "The call that posts an order to a market with a taker delay takes 50 ms longer",
+    "The call that posts an order to a market with a taker delay takes 150 ms longer",
     area="Matching",
     evidence="specification",
-    source="changelog of 2026-08-17",
-    seam="the 50 ms pass in the exchange's time, the answer comes at once",
+    source="changelog of 2026-09-04, by several notes that quote it",
+    seam="the 150 ms pass in the exchange's time, the answer comes at once",
 )
 def test_the_taker_delay_passes_in_the_exchanges_time_alone() -> None:
     user = User(300)
@@ -39,7 +39,7 @@ def test_the_taker_delay_passes_in_the_exchanges_time_alone() -> None:
     )
     before_ms = user.venue_engine.now_ms
     user.place(market, market.book.best_ask_micro, 10)
-    assert user.venue_engine.now_ms == before_ms + 50
+    assert user.venue_engine.now_ms == before_ms + 150
 
 
 @pytest.mark.fidelity(

@@ -48,27 +48,27 @@ def test_many_cancelled_gtd_orders_leave_nothing_behind() -> None:
 
 
 @pytest.mark.fidelity(
-    "In markets with a taker delay marketable orders wait 50 ms, and the call with them",
+    "In markets with a taker delay marketable orders wait 150 ms, and the call with them",
     area="Matching",
     evidence="specification",
-    source="changelog of 2026-08-17",
+    source="changelog of 2026-09-04, by several notes that quote it",
 )
 def test_the_taker_delay_holds_marketable_orders_only() -> None:
     harness = EngineHarness(taker_delay=True)
     harness.fund("ann", "bob")
     assert harness.sell("ann", "0.50", 10).status is OrderState.LIVE
     placed = harness.buy("bob", "0.50", 10)
-    assert placed == Placed(placed.order_id, OrderState.DELAYED, due_ms=NOW_MS + 50, waits=True)
+    assert placed == Placed(placed.order_id, OrderState.DELAYED, due_ms=NOW_MS + 150, waits=True)
     assert harness.dollars("bob").active_micro == 5 * MICRO
     report = harness.exchange.cancel("bob", placed.order_id, harness.now_ms)
     assert report == CancelReport((), ((placed.order_id, "order match delayed due to market conditions"),))
     harness.events()
-    harness.wait(49)
+    harness.wait(149)
     assert harness.state(placed) is OrderState.DELAYED and harness.events() == []
     harness.wait(1)
     assert harness.state(placed) is OrderState.MATCHED
     [over] = [event for event in harness.events() if isinstance(event, DelayOver)]
-    assert isinstance(over.answer, Placed) and over.time_ms == NOW_MS + 50
+    assert isinstance(over.answer, Placed) and over.time_ms == NOW_MS + 150
     assert (over.answer.status, over.answer.making_micro) == (OrderState.MATCHED, 5 * MICRO)
     check_books(harness.exchange)
 

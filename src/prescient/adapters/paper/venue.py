@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from polymarket_kit.model import OrderType
 from polymarket_kit.rejections import MARKET_CLOSED, MARKET_NOT_FOUND, NOT_READY, Rejection
-from polymarket_kit.rules import killed, refuse_at_book
+from polymarket_kit.rules import TAKER_DELAY_MS, killed, refuse_at_book
 from polymarket_kit.values import micro_to_text
 from prescient.adapters.paper.resting import PaperResting
 from prescient.adapters.paper.taken import Taken
@@ -28,8 +28,6 @@ from prescient.ports.clock import Clock
 from prescient.ports.market_data import MarketData, MarketStream
 from prescient.ports.store import Store
 
-# The venue holds marketable orders of flagged markets for 50 ms (since 2026-08-17) and cannot be asked to cancel them.
-TAKER_DELAY_S = 0.05
 ON_REQUEST = "canceled on request"
 # By the standard library: where nobody wants the details they cost nothing and print nothing.
 detail = logging.getLogger("prescient.adapters.paper")
@@ -111,7 +109,7 @@ class PaperVenue:
             return _rejected(refusal)
         if limited and self.resting is not None:
             await self.resting.follow(rules)
-        delay_s = rules.seconds_delay + (TAKER_DELAY_S if rules.taker_delay_enabled else 0.0)
+        delay_s = rules.seconds_delay + (TAKER_DELAY_MS / 1000 if rules.taker_delay_enabled else 0.0)
         answer = await self._arrive(order, rules, delay_s)
         if answer is not None:
             return answer
