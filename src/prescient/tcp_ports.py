@@ -1,4 +1,4 @@
-"""Looks at loopback ports: which are taken and by whom, and whether a service answers on one."""
+"""Checks loopback ports: which are taken and by whom, and whether a service answers on one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def taken_ports(wanted: Mapping[str, int]) -> dict[str, int]:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether a server could listen on this loopback port now."""
+    """Return whether a server could listen on this loopback port now."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         if sys.platform != "win32":
             # As servers do it: connections that linger from a former server are no obstacle.
@@ -33,10 +33,10 @@ def is_free(port: int) -> bool:
 
 
 def holder_of(port: int) -> str:
-    """Say in words which process has a port, as far as the system tells."""
+    """Describe which process has a port, as far as the system tells."""
     try:
         users = [item for item in psutil.net_connections(kind="tcp") if item.laddr and item.laddr.port == port]
-        # Who listens, before who merely talks from it.
+        # The listener first, before processes that are only connected from it.
         users.sort(key=lambda item: item.status != psutil.CONN_LISTEN)
         known = next((item.pid for item in users if item.pid), None)
         if known is not None:

@@ -1,4 +1,4 @@
-"""The one file that knows every class: it reads the mode and hands the core its ports. Classes load when they are wanted.
+"""Composes the system: the one module that knows every adapter, and imports each when it is needed.
 
 | row | Clock | MarketData | Venue | Store |
 |---|---|---|---|---|
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 POLYMARKET_GAMMA_URL = "https://gamma-api.polymarket.com"
 POLYMARKET_CLOB_URL = "https://clob.polymarket.com"
 POLYMARKET_STREAM_URL = "wss://ws-subscriptions-clob.polymarket.com/ws/market"
-# A source of markets that is a recording: nothing happens there, so nothing is told.
+# A recorded source of markets: nothing changes there, so it has no stream.
 CATALOGUE = "catalogue-"
 # The practice world whose database has the runbook's name.
 FIRST_SEED = 7
@@ -152,7 +152,7 @@ def _queue_model(settings: Settings) -> QueueModel:
 
 
 def local_cycle_steps(context: TradingContext) -> CycleSteps:
-    """The six verbs, run in this process."""
+    """Return the cycle's steps, run in this process."""
     from prescient.trading.local_steps import LocalCycleSteps
 
     return LocalCycleSteps(context)
@@ -160,7 +160,7 @@ def local_cycle_steps(context: TradingContext) -> CycleSteps:
 
 @asynccontextmanager
 async def open_remote_cycle_steps(settings: Settings) -> AsyncIterator[CycleSteps]:
-    """The six verbs, asked from the services that run them."""
+    """Yield the cycle's steps, requested from the services that run them."""
     from prescient.adapters.http_steps import HttpCycleSteps
 
     cycle_steps = HttpCycleSteps(_step_service_urls(settings))
@@ -172,7 +172,7 @@ async def open_remote_cycle_steps(settings: Settings) -> AsyncIterator[CycleStep
 
 @asynccontextmanager
 async def open_health(settings: Settings) -> AsyncIterator[Callable[[], Awaitable[dict[str, ComponentHealth]]]]:
-    """Ask the four services beside the controller for their state, each truly over HTTP."""
+    """Yield a function that asks the four step services for their state over HTTP."""
     from prescient.adapters.http_health import HttpHealth
 
     urls = _step_service_urls(settings)
@@ -196,23 +196,23 @@ def strategies(settings: Settings) -> dict[str, Strategy]:
 
 
 def gamma_url(settings: Settings) -> str:
-    """Where the catalogue is asked for."""
+    """Return the base URL of the catalogue."""
     return settings.gamma_url or source_info(settings).gamma_url
 
 
 def clob_url(settings: Settings) -> str:
-    """Where books and rules are asked for."""
+    """Return the base URL of books and rules."""
     return settings.clob_url or source_info(settings).clob_url
 
 
 def stream_url(settings: Settings) -> str:
-    """Where books and trades are heard as they happen."""
+    """Return the URL of the market stream."""
     return settings.stream_url or source_info(settings).stream_url
 
 
 @asynccontextmanager
 async def open_stream(settings: Settings, clock: Clock) -> AsyncIterator[MarketStream]:
-    """The source's market stream, with a REST side of its own as the witness: one with a memory could not testify.
+    """Open the source's market stream, verified against a REST client of its own: a cached one could not verify it.
 
     Sockets live in our time whatever the world's clock says.
     """

@@ -1,3 +1,3 @@
-"""Floor 4: the five services over HTTP. ``create_app`` makes one of them, ``serve_apps`` runs several on one loop."""
+"""The five services over HTTP. ``create_app`` makes one of them, ``serve_apps`` runs several on one loop."""
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The door that every request passes first: whose Host, from which site, how large; and what every answer carries.
+"""Middleware that every request passes first: checks Host, origin and size, and adds security headers to every answer.
 
-Pure ASGI, in front of routing and parsing. With one ``AccessPolicy`` wiring decides it for all five services.
+Pure ASGI, in front of routing and parsing. One ``AccessPolicy`` configures it for all five services.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """Who may come in. ``ports`` are all of ours; ``token`` is None while loopback needs none.
+    """Which requests are accepted. ``ports`` are those of all services; ``token`` is None while loopback needs none.
 
     A body must arrive within ``body_receive_s`` seconds.
     """
@@ -81,7 +81,7 @@ TOO_LARGE = Refusal(413, "body_too_large", f"The body is larger than {BODY_BYTES
 TOO_SLOW = Refusal(408, "body_too_slow", "The body did not arrive in time. Send it again.")
 
 
-def judge_visitor(policy: AccessPolicy, headers: Headers, path: str) -> Refusal | None:
+def check_visitor(policy: AccessPolicy, headers: Headers, path: str) -> Refusal | None:
     """Refuse a Host that is not ours (DNS rebinding), and a missing token where one is needed."""
     hosts = headers.getlist("host")
     if len(hosts) != 1 or not policy.knows(hosts[0]):
@@ -93,7 +93,7 @@ def judge_visitor(policy: AccessPolicy, headers: Headers, path: str) -> Refusal 
     return None if hmac.compare_digest(given.encode(), expected.encode()) else NO_TOKEN
 
 
-def judge_change(policy: AccessPolicy, headers: Headers) -> Refusal | None:
+def check_change(policy: AccessPolicy, headers: Headers) -> Refusal | None:
     """Refuse a change that another site, a prefetch or a prerender asks for (Fetch Metadata; curl sends none of it)."""
     sites = headers.getlist("sec-fetch-site")
     if any(site.strip().lower() not in ("none", "same-origin") for site in sites):
@@ -113,7 +113,7 @@ def _own_origin(policy: AccessPolicy, origin: str) -> bool:
 
 
 class AccessMiddleware:
-    """ASGI middleware, outermost: judges, reads the body up to its bound, and lets no exception out."""
+    """The outermost ASGI middleware: checks the request, reads the body up to its limit, and lets no exception out."""
 
     def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
         self._app = app
@@ -124,7 +124,7 @@ class AccessMiddleware:
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
-            # No service speaks websocket; what is not known is not let in.
+            # No service speaks websocket, and unknown kinds of connections are refused.
             await send({"type": "websocket.close", "code": 1008})
             return
         answer = _Answer(send)
@@ -140,9 +140,9 @@ class AccessMiddleware:
 
     def _judge(self, scope: Scope) -> Refusal | None:
         headers = Headers(scope=scope)
-        refusal = judge_visitor(self._policy, headers, scope["path"])
+        refusal = check_visitor(self._policy, headers, scope["path"])
         if refusal is None and scope["method"] not in SAFE_METHODS:
-            refusal = judge_change(self._policy, headers)
+            refusal = check_change(self._policy, headers)
         return refusal
 
     async def _answered(self, scope: Scope, receive: Receive, answer: _Answer) -> None:
@@ -158,7 +158,7 @@ class AccessMiddleware:
 
 
 class _Answer:
-    """``send`` with the security headers added, that knows whether an answer has begun."""
+    """Wraps ``send``: adds the security headers and records whether an answer has begun."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -202,7 +202,7 @@ async def _read_chunks(receive: Receive) -> tuple[bytes, Refusal | None]:
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
-    """Hand the body on in one piece; after it, whatever else the connection says."""
+    """Pass the body on in one piece, then whatever else the connection sends."""
     first: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Message:

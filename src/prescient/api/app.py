@@ -79,7 +79,7 @@ def create_app(
     app.state.access = access
     app.state.info = info
     app.state.running = Running()
-    app.state.health_of = health_of or _nobody_asked
+    app.state.health_of = health_of or _all_unknown
     routers = (*ROUTERS[name], *SHARED)
     app.state.routes = [route for router in routers for route in router.routes]
     for router in routers:
@@ -104,7 +104,7 @@ def _lifespan(
             raise
         lasting = Running()
         for hook in background:
-            lasting.keep(hook())
+            lasting.run_background(hook())
         yield
         await app.state.running.drain()
         await lasting.cancel()
@@ -113,14 +113,14 @@ def _lifespan(
 
 
 def _operation_id(route: APIRoute) -> str:
-    """Unique within a service, and readable in generated clients."""
+    """Return an operation id that is unique within a service and readable in generated clients."""
     (method,) = sorted(route.methods or ())
     words = [part.strip("{}") for part in route.path_format.split("/") if part]
     return "_".join([method.lower(), *words]).replace("-", "_")
 
 
-async def _nobody_asked() -> dict[str, ComponentHealth]:
-    """Without anybody to ask, nothing is said to be online."""
+async def _all_unknown() -> dict[str, ComponentHealth]:
+    """Report every service as offline, for a controller that was not told where they are."""
     return {
         name: ComponentHealth(False, "", "this controller was not told where the service is") for name in COMPONENTS
     }

@@ -1,4 +1,4 @@
-"""The Main controller (port 8004): runs the line, says who is online, what came of it, and why it did not trade."""
+"""The Main controller (port 8004): runs cycles, shows the state of the services, the results, and why it did not trade."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class ExplainAnswer(Answer):
 @router.get("/trading/status", responses=documented())
 @reads
 async def status(request: Request, context: TheContext) -> StatusAnswer:
-    """Whether the four other services answer, each truly asked."""
+    """Whether the four other services answer; each is asked over HTTP."""
     health_of: HealthOf = request.app.state.health_of
     found = await health_of()
     components = {
@@ -162,7 +162,7 @@ async def status(request: Request, context: TheContext) -> StatusAnswer:
 async def run_cycle(
     request: Request, response: Response, query: Annotated[CycleFields, Query()], key: Key = None
 ) -> CycleAnswer:
-    """Run all seven steps for all active portfolios; markets are fetched once, each portfolio trades on its own."""
+    """Run all seven steps for all active portfolios; markets are fetched once, each portfolio trades separately."""
     return await _run(request, response, query, (), key)
 
 
@@ -176,7 +176,7 @@ async def run_cycle_by_post(
     form: CycleFields | None = None,
     key: Key = None,
 ) -> CycleAnswer:
-    """Run all seven steps for all active portfolios; the parameters stand in the URL or in the body."""
+    """Run all seven steps for all active portfolios; the parameters are in the URL or in the body."""
     return await _run(request, response, either(query, form), (), key)
 
 
@@ -198,7 +198,7 @@ async def run_portfolio_cycle_by_post(
     form: PortfolioCycleForm | None = None,
     key: Key = None,
 ) -> CycleAnswer:
-    """Run all seven steps for one portfolio; the parameters stand in the URL or in the body."""
+    """Run all seven steps for one portfolio; the parameters are in the URL or in the body."""
     given = either(query, form)
     if given.portfolio_id is None:
         raise InvalidRequest("portfolio_id", "is required.")
@@ -223,7 +223,7 @@ async def show_cycle(context: TheContext, cycle_id: Annotated[Id, Path()]) -> Cy
 @router.get("/trading/explain", responses=documented(404))
 @reads
 async def explain_trading(context: TheContext, query: Annotated[ExplainQuery, Query()]) -> ExplainAnswer:
-    """Why did it (not) trade? The filter, the number and the setting that decided."""
+    """Why it did (not) trade: the filter, the number and the setting that decided."""
     found = await explain(context, market=query.market, cycle_id=query.cycle_id, portfolio_id=query.portfolio_id)
     return ExplainAnswer(
         message=found.message,
@@ -247,7 +247,7 @@ async def _run(
     )
     work = start_cycle(context.store, request.app.state.cycle_steps, context.clock, cycle)
     try:
-        report = await running.whole(logged(cycle.cycle_id, work))
+        report = await running.run_shielded(logged(cycle.cycle_id, work))
     except PrescientError:
         if await _began(context, cycle.cycle_id):
             request.state.cycle_id = cycle.cycle_id
@@ -256,7 +256,7 @@ async def _run(
 
 
 async def _began(context: TradingContext, cycle_id: str) -> bool:
-    """Whether a cycle that failed has a row to look at, or was refused before it began."""
+    """Return whether a failed cycle was recorded, rather than refused before it began."""
     try:
         await context.store.cycle(cycle_id)
     except PrescientError:
@@ -265,7 +265,7 @@ async def _began(context: TradingContext, cycle_id: str) -> bool:
 
 
 def _own_or_replayed(report: CycleReport, cycle_id: str, response: Response) -> CycleReport:
-    """A cycle that the key ran before is answered again; while it still runs, the caller must wait for it."""
+    """Return the report; for a cycle that the key ran before, mark it as replayed. Raises CycleAlreadyRunning while it runs."""
     if report.cycle_id == cycle_id:
         return report
     if report.status is CycleStatus.RUNNING:

@@ -1,4 +1,4 @@
-"""A cycle's trace in the log: one line for each step and one for its end, so that a log alone tells what happened."""
+"""Logs a cycle: one line for each step and one for its end, so that the log alone shows what happened."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = structlog.get_logger(__name__)
 
 
 async def logged(cycle_id: str, work: Awaitable[CycleReport]) -> CycleReport:
-    """Wait for a cycle and log its steps; one that only answers again what ran before is not logged twice."""
+    """Wait for a cycle and log its steps; a replayed one is not logged twice."""
     log.debug("cycle begins", cycle_id=cycle_id)
     try:
         report = await work

@@ -1,4 +1,4 @@
-"""What the routes of a service work with: the context, the stages, and what the service knows of itself."""
+"""Dependencies of the routes: the trading context, the cycle steps, and facts about the installation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Hook = Callable[[], Coroutine[Any, Any, object]]
 
 @dataclass(frozen=True, slots=True)
 class ServiceInfo:
-    """What a service says of its installation. ``price_update_interval_s`` is shown, not set, here."""
+    """Facts about the installation. ``price_update_interval_s`` is only shown here, not set."""
 
     price_update_interval_s: int = 300
     version: str = __version__
@@ -44,24 +44,24 @@ async def _info(request: Request) -> ServiceInfo:
 
 
 TheContext = Annotated[TradingContext, Depends(_context)]
-TheStages = Annotated[CycleSteps, Depends(_cycle_steps)]
+TheCycleSteps = Annotated[CycleSteps, Depends(_cycle_steps)]
 TheInfo = Annotated[ServiceInfo, Depends(_info)]
 
 
 async def known_cycle(context: TradingContext, cycle_id: str, report: StepReport) -> None:
-    """After a step that found nothing under a cycle id: raise NotFoundError if there is no such cycle at all."""
+    """Check a cycle id after a step found nothing under it. Raises NotFoundError if there is no such cycle."""
     if report.count_in:
         return
     try:
         await context.store.cycle(cycle_id)
     except NotFoundError:
-        # A screen that ran by itself has an id of its own, without a cycle.
+        # A screen that was run alone has an id of its own, without a cycle.
         if not await context.store.screened(cycle_id):
             raise
 
 
 async def latest_screen(context: TradingContext) -> str:
-    """The cycle or single screen that last wrote screened markets. Raises NotFoundError if there was none."""
+    """Return the id of the cycle or single screen that last wrote screened markets. Raises NotFoundError without one."""
     cycle_id = await context.store.last_screened()
     if cycle_id is None:
         raise NotFoundError(

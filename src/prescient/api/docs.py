@@ -1,4 +1,4 @@
-"""The docs page of a service: Swagger's own files from the installed package, nothing from any other origin."""
+"""The docs page of a service: Swagger's files from the installed package, nothing from any other origin."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _openapi_body(app: FastAPI) -> bytes:
 
 
 def describe(app: FastAPI) -> None:
-    """Have the app describe itself in OpenAPI 3.0.3: the docs page's Swagger reads no later version."""
+    """Make the app's description OpenAPI 3.0.3, because the docs page's Swagger reads no later version."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -97,7 +97,7 @@ def describe(app: FastAPI) -> None:
 
 
 def with_summaries(schema: dict[str, Any]) -> dict[str, Any]:
-    """Head each operation by the first words of its own description, not by the name of a function."""
+    """Title each operation with the first words of its description, not with the name of a function."""
     for operations in schema.get("paths", {}).values():
         for operation in operations.values():
             operation["summary"] = re.split(r"[.;:](\s|$)", operation["description"], maxsplit=1)[0]

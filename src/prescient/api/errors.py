@@ -1,4 +1,4 @@
-"""Errors on their way out: one table from the domain's errors to HTTP, one body for all, and never the caller's input."""
+"""Maps errors to HTTP: one table for the domain's errors, one body for all, and never the caller's input."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ ALWAYS = (403, 413, 415, 421, 422, 500, 503)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The error answers of a route for OpenAPI: those that any route may give, and the ones named."""
+    """Return the error answers of a route for OpenAPI: the given statuses and those of every route."""
     known: dict[int | str, dict[str, Any]] = {
         status: {"model": Problem, "description": WHEN[status]} for status in sorted({*ALWAYS, *statuses})
     }
@@ -95,14 +95,14 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def problem(status: int, code: str, detail: str, **more: Any) -> Response:
-    """Make an error's answer. ASCII on the wire, so that no text in it can break the encoder."""
+    """Return an error's answer; ASCII on the wire, so that no text in it can break the encoder."""
     body = {"detail": detail, "code": code, **{name: value for name, value in more.items() if value is not None}}
     content = json.dumps(body, ensure_ascii=True, allow_nan=False).encode()
     return Response(content, status, RETRY.get(status), media_type="application/json")
 
 
 def status_of(error: PrescientError) -> int:
-    """The nearest entry of the table, going up the tree of errors."""
+    """Return the HTTP status of the nearest class in the table, going up the tree of errors."""
     return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
@@ -143,7 +143,7 @@ def _message_of(item: dict[str, Any]) -> str:
 
 
 async def answer_http_error(request: Request, error: Exception) -> Response:
-    """What the framework refuses by itself: unknown paths, wrong methods."""
+    """Answer what the framework itself refuses: unknown paths, wrong methods."""
     assert isinstance(error, HTTPException)
     code = HTTP_CODES.get(error.status_code, "refused")
     detail = error.detail
@@ -162,7 +162,7 @@ async def answer_http_error(request: Request, error: Exception) -> Response:
 def _methods_at(request: Request) -> list[str]:
     path: str = request.scope["path"]
     routes: list[APIRoute] = request.app.state.routes
-    # A path that is written out belongs to its own routes, though one with an id in its place would match as well.
+    # A literal path takes precedence over one with a parameter that would match as well.
     own = [route for route in routes if route.path_format == path]
     matching = own or [route for route in routes if route.path_regex.match(path)]
     found = {method for route in matching for method in route.methods or ()}
@@ -170,7 +170,7 @@ def _methods_at(request: Request) -> list[str]:
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Register the handlers. What is not foreseen at all is caught by the door."""
+    """Register the handlers. Any other exception is handled by the access middleware."""
     app.add_exception_handler(PrescientError, answer_domain_error)
     app.add_exception_handler(RequestValidationError, answer_validation_error)
     app.add_exception_handler(HTTPException, answer_http_error)

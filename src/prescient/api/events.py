@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from prescient.api.dependencies import TheContext, TheStages
+from prescient.api.dependencies import TheContext, TheCycleSteps
 from prescient.api.errors import documented
 from prescient.api.filters import EventFields
 from prescient.api.inputs import Form, Id, LimitText, ListLimit, ListLimitText, OffsetText
@@ -76,7 +76,9 @@ class EventsAnswer(Answer):
 
 @router.post("/events/export", responses=documented(502))
 @changes
-async def export_events(context: TheContext, cycle_steps: TheStages, form: ExportForm | None = None) -> ExportAnswer:
+async def export_events(
+    context: TheContext, cycle_steps: TheCycleSteps, form: ExportForm | None = None
+) -> ExportAnswer:
     """Step 1: fetch all active events of the venue with their markets and keep them in `events` and `markets`."""
     cycle_id = (form.cycle_id if form else None) or context.ids.new("cycle")
     report = await cycle_steps.collect(cycle_id)
@@ -95,16 +97,16 @@ async def export_events(context: TheContext, cycle_steps: TheStages, form: Expor
 @router.get("/events/filter", responses=documented())
 @changes
 async def filter_events(
-    context: TheContext, cycle_steps: TheStages, query: Annotated[FilterQuery, Query()]
+    context: TheContext, cycle_steps: TheCycleSteps, query: Annotated[FilterQuery, Query()]
 ) -> FilterAnswer:
-    """Step 2: the collected events above the floors, and why the others are dropped."""
+    """Step 2: the collected events above the minimums, and why the others are dropped."""
     return await _filter(context, cycle_steps, query.cycle_id, query.event_filter(), query.limit)
 
 
 @router.post("/events/filter", responses=documented())
 @changes
-async def filter_events_by_form(context: TheContext, cycle_steps: TheStages, form: FilterForm) -> FilterAnswer:
-    """Step 2, as the service that runs the line asks for it."""
+async def filter_events_by_form(context: TheContext, cycle_steps: TheCycleSteps, form: FilterForm) -> FilterAnswer:
+    """Step 2, as the controller requests it."""
     return await _filter(context, cycle_steps, form.cycle_id, form.event_filter(), form.limit)
 
 
@@ -148,7 +150,7 @@ async def _filter(
 
 
 def _count(events: list[Event], limits: EventFilter) -> tuple[StepReport, list[Event]]:
-    """Filter without recording anything: what a look at the filter alone needs."""
+    """Filter without recording anything, to show what the filter alone would drop."""
     report = StepReport(Step.FILTER, count_in=len(events), dropped=Counter())
     passing = []
     for event in events:

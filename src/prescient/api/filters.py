@@ -13,7 +13,7 @@ from prescient.domain.screening import EventFilter, MarketFilter
 QueryForm = TypeVar("QueryForm", bound=Form)
 BodyForm = TypeVar("BodyForm", bound=Form)
 
-# Ratios on the outside; the type of their fields reads them as micro-units.
+# Ratios in requests; the field types read them as micro-units.
 CONVICTION_MIN: Any = 0.5
 CONVICTION_MAX: Any = 0.6
 
@@ -39,7 +39,7 @@ class BandFields(Form):
         return self
 
     def band(self) -> MarketFilter:
-        """The band alone, which is all that the decision looks at: without floors on liquidity and volume."""
+        """Return the conviction band alone, which is all that the decision uses: without minimum liquidity and volume."""
         return MarketFilter(0, 0, self.min_market_conviction, self.max_market_conviction)
 
 
@@ -52,7 +52,7 @@ class CycleFields(EventFields, BandFields):
 
 
 def either(query: QueryForm, form: BodyForm | None) -> QueryForm | BodyForm:
-    """The parameters of a POST, which stand in the URL or in the body. Raises InvalidRequest if they stand in both."""
+    """Return the parameters of a POST from the URL or the body. Raises InvalidRequest if both have some."""
     if form is None:
         return query
     if query.model_fields_set:

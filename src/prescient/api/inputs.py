@@ -1,4 +1,4 @@
-"""What comes in over HTTP: strict JSON, and the bounded types that every parameter and field is made of.
+"""Input over HTTP: strict JSON, and the bounded types of every parameter and field.
 
 Numbers are read from their own text, never through a float; what is not finite, not plain or out of bounds is refused.
 """
@@ -81,7 +81,7 @@ def _decimal(text: str) -> Decimal | float:
 
 
 def _integer(text: str) -> int | float:
-    # A negative zero is nobody's amount: somebody's sign was lost on the way.
+    # Nobody means a negative zero: a sign or a digit was lost on the way.
     return int(text) if len(text) <= NUMBER_LENGTH_MAX and text != "-0" else float("nan")
 
 
@@ -117,7 +117,7 @@ def _micro(minimum: int, maximum: int) -> BeforeValidator:
         if len(text) > NUMBER_LENGTH_MAX or not NUMBER.fullmatch(text):
             refuse()
         try:
-            # What is below the smallest unit is nothing; the parser would refuse its exponent.
+            # An amount below the smallest unit is zero; the parser would refuse its exponent.
             micro = 0 if Decimal(text) < SMALLEST else parse_micro(text)
         except ValueError:
             refuse()
@@ -161,7 +161,7 @@ def plain_numbers(value: Any) -> Any:
 
 
 def _composed(value: Any) -> Any:
-    """One spelling for letters that can be written in two ways; nothing that cannot be printed."""
+    """Normalize Unicode, and refuse what cannot be printed."""
     if not isinstance(value, str):
         return value
     if not all(char.isprintable() or char in "\n\t" for char in value):

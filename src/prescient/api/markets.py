@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 from pydantic import Field
 
-from prescient.api.dependencies import TheContext, TheStages
+from prescient.api.dependencies import TheContext, TheCycleSteps
 from prescient.api.errors import documented
 from prescient.api.filters import CycleFields, either
 from prescient.api.inputs import DollarsMicro, Form, Id, LimitText, ListLimit, ListLimitText, OffsetText
@@ -81,16 +81,19 @@ class MarketSnapshotsAnswer(Answer):
 @router.get("/markets/export-filtered-markets-db", responses=documented(502))
 @changes
 async def screen_markets(
-    context: TheContext, cycle_steps: TheStages, query: Annotated[ScreenQuery, Query()]
+    context: TheContext, cycle_steps: TheCycleSteps, query: Annotated[ScreenQuery, Query()]
 ) -> ScreenAnswer:
-    """Step 3: the markets of the passing events that a strategy may look at, kept for the next step."""
+    """Step 3: the markets of the passing events that a strategy may trade, stored for the next step."""
     return await _screen(context, cycle_steps, query, query.cycle_id, query.limit)
 
 
 @router.post("/markets/export-filtered-markets-db", responses=documented(502))
 @changes
 async def screen_markets_by_form(
-    context: TheContext, cycle_steps: TheStages, query: Annotated[ScreenQuery, Query()], form: ScreenForm | None = None
+    context: TheContext,
+    cycle_steps: TheCycleSteps,
+    query: Annotated[ScreenQuery, Query()],
+    form: ScreenForm | None = None,
 ) -> ScreenAnswer:
     """Step 3, with the filters in the URL or in the body."""
     given = either(query, form)
@@ -142,7 +145,7 @@ async def show_books(
 async def show_snapshots(
     context: TheContext, market_id: Annotated[Id, Path()], query: Annotated[SnapshotsQuery, Query()]
 ) -> MarketSnapshotsAnswer:
-    """What was seen of the market's books at cycles and price updates."""
+    """The market's books as recorded at cycles and price updates."""
     market = await _known(context, market_id)
     rows = await context.store.snapshots_of_market(market.market_id, query.limit)
     return MarketSnapshotsAnswer(

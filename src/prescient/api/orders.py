@@ -1,4 +1,4 @@
-"""Orders by hand (port 8003): limit orders that rest, their cancel, and sets of shares that merge or convert."""
+"""Orders by hand (port 8003): place and cancel limit orders, merge and convert sets of shares."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ class SwappedAnswer(Answer):
 @router.post("/paper-trading/orders", responses=documented(404, 409, 502))
 @changes
 async def place(context: TheContext, form: OrderForm) -> PlacedAnswer:
-    """Place a limit order. What crosses matches at once, as a taker; the rest rests in the market's queue."""
+    """Place a limit order. What crosses the book matches at once, as a taker; the remainder rests in the market's queue."""
     placed = await place_limit(
         context,
         LimitForm(
@@ -168,7 +168,7 @@ async def place(context: TheContext, form: OrderForm) -> PlacedAnswer:
 @router.get("/paper-trading/orders", responses=documented(404))
 @reads
 async def orders(context: TheContext, query: Annotated[OrdersQuery, Query()]) -> OrdersAnswer:
-    """Orders that rest, with their place in the queue."""
+    """Resting orders, with their position in the queue."""
     if query.portfolio_id is not None:
         await context.store.portfolio(query.portfolio_id)
     kept = await context.store.resting_orders()
@@ -179,7 +179,7 @@ async def orders(context: TheContext, query: Annotated[OrdersQuery, Query()]) ->
 @router.delete("/paper-trading/orders/{order_id}", responses=documented(404, 409))
 @changes
 async def cancel(context: TheContext, order_id: OrderId) -> CanceledAnswer:
-    """Take a resting order off; what is reserved for it comes back."""
+    """Cancel a resting order; what is reserved for it is released."""
     update = await cancel_order(context, order_id)
     filled = micro_to_number(update.resting.filled_micro)
     return CanceledAnswer(order_id=order_id, status=update.status.value, filled=filled)
@@ -188,12 +188,12 @@ async def cancel(context: TheContext, order_id: OrderId) -> CanceledAnswer:
 @router.post("/paper-trading/merge", responses=documented(404, 409))
 @changes
 async def merge(context: TheContext, form: MergeForm) -> SwappedAnswer:
-    """Turn complete sets of a market into a dollar each. The price updater does it by itself as well."""
+    """Merge complete sets of a market into a dollar each. The price updater does this automatically too."""
     return SwappedAnswer.of(await merge_sets(context, form.portfolio_id, form.condition_id, form.size))
 
 
 @router.post("/paper-trading/convert", responses=documented(404, 409, 502))
 @changes
 async def convert(context: TheContext, form: ConvertForm) -> SwappedAnswer:
-    """Turn NO shares of some markets of a negative-risk event into YES of its others, and dollars for all but one."""
+    """Convert NO shares of some markets of a negative-risk event into YES of its others, and a dollar for all but one."""
     return SwappedAnswer.of(await convert_no_shares(context, form.portfolio_id, form.condition_ids, form.size))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from prescient.api.dependencies import TheContext, TheInfo, TheStages, known_cycle, latest_screen
+from prescient.api.dependencies import TheContext, TheCycleSteps, TheInfo, known_cycle, latest_screen
 from prescient.api.errors import documented
 from prescient.api.inputs import Form, Id, LimitText, PortfolioId, PortfolioIdText
 from prescient.api.portfolio_responses import PortfolioState, PositionAnswer, SnapshotAnswer, TradeAnswer
@@ -103,7 +103,7 @@ class SnapshotTaken(Answer):
 @router.get("/paper-trading/status", responses=documented())
 @reads
 async def status(context: TheContext, info: TheInfo) -> StatusAnswer:
-    """Whether the price updater really runs, and what is held."""
+    """Whether the price updater runs, and what is held."""
     beat = await context.store.heartbeat(price_updater.NAME)
     time, detail = beat if beat else (None, {})
     active = await context.store.portfolios(PortfolioStatus.ACTIVE)
@@ -159,7 +159,7 @@ async def trades_history(context: TheContext, query: Annotated[TradesQuery, Quer
 @router.get("/paper-trading/closed-positions", responses=documented(404))
 @reads
 async def closed_positions(context: TheContext, query: Annotated[TradesQuery, Query()]) -> ClosedPositionsAnswer:
-    """Positions that were paid out or sold, the latest first: what each brought in the end."""
+    """Positions that were paid out or sold, the latest first, with what each returned."""
     if query.portfolio_id is not None:
         await context.store.portfolio(query.portfolio_id)
     closed = [found for found in await context.store.positions(query.portfolio_id, open_only=False) if found.closed_at]
@@ -170,8 +170,8 @@ async def closed_positions(context: TheContext, query: Annotated[TradesQuery, Qu
 
 @router.post("/paper-trading/execute-signals", responses=documented(404, 502))
 @changes
-async def execute(context: TheContext, cycle_steps: TheStages, form: ExecuteForm) -> ExecuteAnswer:
-    """Step 5: trade the portfolio's signals that have no order yet. Asked again, it trades nothing twice."""
+async def execute(context: TheContext, cycle_steps: TheCycleSteps, form: ExecuteForm) -> ExecuteAnswer:
+    """Step 5: trade the portfolio's signals that have no order yet. Repeating it trades nothing twice."""
     await context.store.portfolio(form.portfolio_id)
     cycle_id = form.cycle_id or await latest_screen(context)
     if form.signal_ids is None:
@@ -190,8 +190,8 @@ async def execute(context: TheContext, cycle_steps: TheStages, form: ExecuteForm
 
 @router.post("/paper-trading/mark", responses=documented(404, 502))
 @changes
-async def mark(cycle_steps: TheStages, form: MarkForm) -> StageAnswer:
-    """Step 6 for one portfolio: settle what has resolved, value the rest at what a sale now would bring."""
+async def mark(cycle_steps: TheCycleSteps, form: MarkForm) -> StageAnswer:
+    """Step 6 for one portfolio: settle what has resolved, and value the rest at what a sale now would return."""
     return StageAnswer(report=StepAnswer.of(await cycle_steps.mark(form.portfolio_id)))
 
 
@@ -223,8 +223,8 @@ async def _update(context: TradingContext) -> UpdateAnswer:
 
 @router.post("/paper-trading/snapshot", responses=documented(404))
 @changes
-async def snapshot(context: TheContext, cycle_steps: TheStages, form: SnapshotForm) -> SnapshotTaken:
-    """Step 7: keep the portfolio's state of the day, once its books agree with themselves."""
+async def snapshot(context: TheContext, cycle_steps: TheCycleSteps, form: SnapshotForm) -> SnapshotTaken:
+    """Step 7: store the portfolio's state of the day, after checking that its accounts agree."""
     report = await cycle_steps.snapshot(form.cycle_id or "", form.portfolio_id)
     day = await context.store.history(form.portfolio_id, 1)
     return SnapshotTaken(

@@ -1,4 +1,4 @@
-"""The HTTP protocol of our servers: uvicorn's own, with a deadline for a connection that never finishes its request head."""
+"""The HTTP protocol of our servers: uvicorn's, with a deadline for a connection that never finishes its request head."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 class DeadlineProtocol(HttpToolsProtocol):
     """Closes a connection whose request head is not complete within ten seconds of its first byte, or of connecting.
 
-    Bodies have their own deadline at the door, idle kept-alive connections have uvicorn's.
+    Bodies have their own deadline in the access middleware, idle kept-alive connections have uvicorn's.
     """
 
     head_receive_s = 10.0

@@ -16,7 +16,7 @@ MICRO_SUFFIX, DOLLAR_SUFFIX = "_micro", "_usd"
 
 
 class Answer(BaseModel):
-    """An answer's fields; made only here, so nothing is validated twice."""
+    """Base of answers. They are made only by us, so nothing is validated again."""
 
     model_config = ConfigDict(frozen=True, serialize_by_alias=True)
 
@@ -63,7 +63,7 @@ def _amount(name: str, value: int) -> tuple[str, float]:
 
 
 class StageAnswer(Answer):
-    """The bare report of one step, for the service that runs the line."""
+    """The report of one step without its rows, for the controller."""
 
     report: StepAnswer
 

@@ -29,7 +29,7 @@ LOOPBACK_NAMES = frozenset({"localhost", LOOPBACK})
 
 
 class ServiceDidNotStart(PrescientError):
-    """A service gave up before it took its first request; the cause is chained."""
+    """A service failed before it took its first request; the cause is chained."""
 
     code = "service_did_not_start"
 
@@ -96,7 +96,7 @@ def _config(app: FastAPI) -> Config:
 
 
 def _bind_all(places: Sequence[tuple[str, int]]) -> list[list[socket.socket]]:
-    """Bind every place or none."""
+    """Bind every address or none."""
     bound: list[list[socket.socket]] = []
     try:
         for host, port in places:
@@ -116,7 +116,7 @@ def _bind_host(host: str, port: int) -> list[socket.socket]:
     if not _has_ipv6_loopback():
         return [first]
     try:
-        # Port 0 asks for any free port: the second address takes the one that the first was given.
+        # Port 0 means any free port: the second address takes the one that the first was given.
         return [first, _bind(socket.AF_INET6, "::1", port or first.getsockname()[1])]
     except BaseException:
         first.close()

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from polymarket_kit.values import micro_to_number
-from prescient.api.dependencies import TheContext, TheStages, known_cycle, latest_screen
+from prescient.api.dependencies import TheContext, TheCycleSteps, known_cycle, latest_screen
 from prescient.api.errors import documented
 from prescient.api.filters import BandFields
 from prescient.api.inputs import Form, Id, LimitText, ListLimit, PortfolioId, PortfolioIdText
@@ -136,8 +136,8 @@ class StrategiesAnswer(Answer):
 
 @router.post("/strategy/generate-signals", responses=documented(404, 502))
 @changes
-async def generate_signals(context: TheContext, cycle_steps: TheStages, form: DecideForm) -> DecideAnswer:
-    """Step 4: the portfolio's strategy looks at each screened market's fresh book and proposes, or says why not."""
+async def generate_signals(context: TheContext, cycle_steps: TheCycleSteps, form: DecideForm) -> DecideAnswer:
+    """Step 4: the portfolio's strategy reads each screened market's book and proposes orders, or says why not."""
     await context.store.portfolio(form.portfolio_id)
     cycle_id = form.cycle_id or await latest_screen(context)
     report = await cycle_steps.decide(cycle_id, form.portfolio_id, form.band())
@@ -175,13 +175,13 @@ async def list_signals(context: TheContext, query: Annotated[SignalsQuery, Query
 @router.get("/strategy/strategies", responses=documented())
 @reads
 async def list_strategies(context: TheContext) -> StrategiesAnswer:
-    """Every strategy with the parameters that a portfolio's `strategy_config` may hold for it."""
+    """Every strategy with the parameters that a portfolio's `strategy_config` may set for it."""
     answers = [StrategyAnswer.of(context.strategies[name]) for name in sorted(context.strategies)]
     return StrategiesAnswer(strategies=answers, count=len(answers))
 
 
 async def _pending(context: TheContext, signals: list[Signal]) -> set[str]:
-    """Those of these signals that have no order yet."""
+    """Return those of the signals that have no order yet."""
     if not signals:
         return set()
     asked = [signal.signal_id for signal in signals]

@@ -1,4 +1,4 @@
-"""The one kind of route: it says whether it changes something, and refuses every parameter and body it does not know."""
+"""The route class of all services: each route declares whether it changes something, and refuses unknown parameters."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from polymarket_kit.errors import InvalidRequest
-from prescient.api.access import AccessPolicy, judge_change
+from prescient.api.access import AccessPolicy, check_change
 from prescient.api.errors import problem
 from prescient.api.inputs import parse_json, safe_name
 
@@ -61,7 +61,7 @@ class StrictRoute(APIRoute):
 
         async def strictly(request: Request) -> Response:
             policy: AccessPolicy = request.app.state.access
-            refusal = judge_change(policy, request.headers) if self.changes_state else None
+            refusal = check_change(policy, request.headers) if self.changes_state else None
             if refusal is not None:
                 return problem(*refusal)
             _check_query(request, query_names)
@@ -85,7 +85,7 @@ class StrictRoute(APIRoute):
 
 
 def _query_names(dependant: Dependant) -> frozenset[str]:
-    """The names of all query parameters of a route, those inside a parameter model included."""
+    """Return the names of all query parameters of a route, those inside a parameter model included."""
     names: set[str] = set()
     for parameter in dependant.query_params:
         model = _model_of(parameter.field_info.annotation)

@@ -85,12 +85,12 @@ def list_orders(
         )
         for item in answer["orders"]
     ]
-    print_table("Resting orders", COLUMNS, rows, empty="Nothing rests. Place an order: prescient order place --help")
+    print_table("Resting orders", COLUMNS, rows, empty="No resting orders. Place an order: prescient order place --help")
 
 
 @app.command()
 def cancel(order_id: Annotated[str, typer.Argument(help="As `order list` shows it.")], as_json: AsJson = False) -> None:
-    """Take a resting order off; what is reserved for it comes back."""
+    """Cancel a resting order; what is reserved for it is released."""
     _show(running_services().ask("DELETE", SERVICE, f"{ORDERS}/{order_id}"), as_json, "Canceled")
 
 

@@ -135,7 +135,7 @@ def _show(answer: Any, port: int | None, as_json: bool) -> None:
     columns = ("kind", "path", "left", "parameters")
     kinds = {kind["name"]: kind for kind in _ask("GET", f"{PATH}/catalogue", port)["kinds"]}
     rows = [_row(fault, kinds.get(fault["kind"])) for fault in answer["faults"]]
-    print_table("Faults", columns, rows, empty="None waits and none holds.")
+    print_table("Faults", columns, rows, empty="No faults are set.")
     weather = answer["weather"]
     if weather is not None:
         shown = {**weather, "kinds": ", ".join(weather["kinds"])}

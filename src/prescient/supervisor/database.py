@@ -1,4 +1,4 @@
-"""Keeps the embedded database running for the supervisor: started beside the other processes, brought back, stopped last."""
+"""Keeps the embedded database running for the supervisor: started first, restarted when it ends, stopped last."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from polymarket_kit.errors import PrescientError
 from prescient.supervisor.home import ProcessMark
 from prescient.supervisor.restarts import Restarts
 
-LOOK_INTERVAL_S = 1.0
+CHECK_INTERVAL_S = 1.0
 INTERRUPT_AFTER_S = 2.0
 RECOVERING_CODE = "database_start_timed_out"
 
@@ -33,7 +33,7 @@ class Server(Protocol):
 
 
 class DatabaseProcess:
-    """Runs the blocking calls in a thread, so that the supervisor hears signals and starts other processes meanwhile."""
+    """Runs the blocking calls in a thread, so that the supervisor handles signals and starts other processes meanwhile."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -42,21 +42,21 @@ class DatabaseProcess:
         self._error = ""
         self._recovering = False
         self._start_again_at_s: float | None = None
-        self._next_look_s = 0.0
+        self._next_check_s = 0.0
         self.ready = False
         self.mark: ProcessMark | None = None
         self.given_up = ""
 
     def start(self) -> None:
-        """Begin to start it; ``look`` tells when it is ready."""
+        """Begin to start it; ``check`` sets ``ready`` once it is."""
         self.ready = False
         self._error = ""
         self._start_again_at_s = None
         self._thread = threading.Thread(target=self._start, name="database", daemon=True)
         self._thread.start()
 
-    def look(self) -> str:
-        """See how it stands, and start it again when it died. Returns a line to say, mostly empty."""
+    def check(self) -> str:
+        """Check its state and restart it when it died. Returns a line to print, mostly empty."""
         now_s = time.monotonic()
         if self.given_up or (self._thread is not None and self._thread.is_alive()):
             return ""
@@ -71,16 +71,16 @@ class DatabaseProcess:
             self.ready = True
             process_id = self.process_id()
             self.mark = ProcessMark.of(process_id) if process_id is not None else None
-            self._next_look_s = now_s + LOOK_INTERVAL_S
-        if now_s < self._next_look_s:
+            self._next_check_s = now_s + CHECK_INTERVAL_S
+        if now_s < self._next_check_s:
             return ""
-        self._next_look_s = now_s + LOOK_INTERVAL_S
+        self._next_check_s = now_s + CHECK_INTERVAL_S
         if self._server.status().state == "stopped":
             return self._died("it ended by itself", now_s)
         return ""
 
     def state(self) -> str:
-        """How it stands, in a word for people."""
+        """Return its state in words for people."""
         return "given up" if self.given_up else "running" if self.ready else "starting"
 
     @property
@@ -95,7 +95,7 @@ class DatabaseProcess:
         self._server.rotate_log()
 
     def stop(self) -> str:
-        """Stop it in order, also in the middle of its start. Returns a line to say when that failed."""
+        """Stop it cleanly, also in the middle of its start. Returns a line to print when that failed."""
         if self._thread is not None and self._thread.is_alive():
             self._interrupt_start(self._thread)
         try:
@@ -118,7 +118,7 @@ class DatabaseProcess:
     def _died(self, why: str, now_s: float) -> str:
         was_ready, self.ready, self._error, self.mark = self.ready, False, "", None
         if self._recovering:
-            # It was left running to finish; starting again is waiting on.
+            # It was left running to finish; starting it again means waiting further.
             self._recovering = False
             self._start_again_at_s = now_s
             return why

@@ -1,4 +1,4 @@
-"""One home, one supervisor: the lock that decides it, and the file that tells others who runs and where."""
+"""One home, one supervisor: the lock that ensures it, and the file that tells other commands what runs where."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAME_START_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class ProcessMark:
-    """A process that can be told from a later one with the same number."""
+    """Identifies a process, also against a later one with the same id."""
 
     pid: int
     create_time_s: float
@@ -95,7 +95,7 @@ class Home:
         self._lock = filelock.FileLock(folder / LOCK_FILE, thread_local=False)
 
     def try_lock(self, patience_s: float = 0.0) -> bool:
-        """Take the home for this process; False while another has it. Raises OSError when it cannot be written."""
+        """Lock the home for this process; return False while another holds it. Raises OSError when it cannot be written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             self._lock.acquire(timeout=patience_s, poll_interval=0.05)
@@ -127,11 +127,11 @@ class Home:
         self._write(STATE_FILE, state.to_json())
 
     def keep_choice(self, choice: Choice) -> None:
-        """Remember what this run was started with, beyond its end."""
+        """Store what this run was started with, for commands after its end."""
         self._write(LAST_RUN_FILE, json.dumps(asdict(choice)))
 
     def choice(self) -> Choice | None:
-        """What the present run was started with, or else the last one; None if there was none."""
+        """Return what the present or else the last run was started with, None if there was none."""
         state = self.running()
         if state is not None and state.choice is not None:
             return state.choice

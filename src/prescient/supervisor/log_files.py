@@ -1,4 +1,4 @@
-"""The log files of our processes: private, appended to, and put aside when they have grown."""
+"""The log files of our processes: private, appended to, and rotated by size."""
 
 from __future__ import annotations
 

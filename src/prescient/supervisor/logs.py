@@ -82,5 +82,5 @@ def _value(value: object) -> str:
 
 
 def _plain(value: object) -> str:
-    """Nothing in a value may begin a new line of the log or steer a terminal."""
+    """Escape what could begin a new line of the log or control a terminal."""
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value))

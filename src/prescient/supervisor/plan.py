@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PLAN_VARIABLE = "PRESCIENT_PLAN"
-# Set for every child: it then reads its standard input as the line on which its supervisor lives.
+# Set for every child process: its standard input is then the supervisor's pipe, whose end means the supervisor's.
 SUPERVISED_VARIABLE = "PRESCIENT_SUPERVISED"
 
 
@@ -116,10 +116,10 @@ def system_children(service_ports: Mapping[str, int], practice_port: int | None)
 
 
 def child_command(role: str) -> tuple[str, ...]:
-    """How one of our own processes is started."""
+    """Return the command that starts one of our own processes."""
     return (*module_command("prescient.supervisor.supervised_entry"), role)
 
 
 def module_command(module: str) -> tuple[str, ...]:
-    """How one of our modules is started. ``-P`` keeps files of the current folder from passing for modules."""
+    """Return the command that runs a module. ``-P`` keeps files in the current folder from being imported as modules."""
     return (sys.executable, "-P", "-m", module)

@@ -1,4 +1,4 @@
-"""One supervised process: started with a life line, watched, started again when it dies, ended in order."""
+"""One supervised process: started with a pipe on its standard input, watched, restarted when it dies, stopped cleanly."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NO_WINDOW: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
 
 
 class SupervisedProcess:
-    """Its standard input is its life line: a line on it says go, its end says that the supervisor is gone."""
+    """Its standard input is a pipe from the supervisor: a line on it means go, its end that the supervisor is gone."""
 
     def __init__(self, plan: ChildPlan, logs: Path, environment: dict[str, str]) -> None:
         self.plan = plan
@@ -45,7 +45,7 @@ class SupervisedProcess:
         return self._child is not None and self._child.poll() is None
 
     def start(self) -> None:
-        """Start the process; it loads its modules and waits for ``go``."""
+        """Start the process; it imports its modules and waits for ``go``."""
         stdout, stderr = (open_log(path) for path in self._log_paths)
         with stdout, stderr:
             self._child = subprocess.Popen(
@@ -54,7 +54,7 @@ class SupervisedProcess:
                 stdout=stdout,
                 stderr=stderr,
                 env=self._environment,
-                # A group of its own: Ctrl-C at the terminal reaches the supervisor alone, which then stops us in order.
+                # A group of its own: Ctrl-C at the terminal reaches the supervisor alone, which then stops it cleanly.
                 start_new_session=sys.platform != "win32",
                 creationflags=NEW_GROUP | NO_WINDOW,
             )
@@ -76,11 +76,11 @@ class SupervisedProcess:
             self._child.stdin.write(GO)
             self._child.stdin.flush()
         except (BrokenPipeError, OSError):
-            # It has died already; the next look finds that out and says so.
+            # It has died already; the next check reports that.
             return
 
-    def look(self) -> str:
-        """See whether it lives and start it again when its time has come. Returns a line to say, mostly empty."""
+    def check(self) -> str:
+        """Check that it runs, and restart it when that is due. Returns a line to print, mostly empty."""
         now_s = time.monotonic()
         if self._start_again_at_s is not None:
             return self._start_again() if now_s >= self._start_again_at_s else ""
@@ -99,7 +99,7 @@ class SupervisedProcess:
         try:
             self.start()
         except OSError as error:
-            # No memory or no more processes for the moment: one more death, with its back-off.
+            # No memory or no more processes at the moment: this counts as one more death.
             return self._died(f"before it began ({error.strerror})", time.monotonic())
         self.go()
         return ""
@@ -117,7 +117,7 @@ class SupervisedProcess:
         return f"The {self.plan.name} process ended {how}; starting it again in {delay_s:g} s."
 
     def is_ready(self) -> bool:
-        """Tell whether it runs and every address of it answers."""
+        """Return whether it runs and all its addresses answer."""
         return (
             self.is_running
             and self._told_to_go
@@ -130,7 +130,7 @@ class SupervisedProcess:
         if self._child is None or self._child.poll() is not None:
             return
         if sys.platform == "win32":
-            # There is no polite signal; the end of the life line means the same.
+            # There is no polite signal; the end of the pipe means the same.
             self._close_parent_pipe()
         else:
             self._child.terminate()
@@ -166,7 +166,7 @@ class SupervisedProcess:
         try:
             self._child.stdin.close()
         except OSError:
-            # What was still in its buffer had no reader any more.
+            # What was still in its buffer has no reader any more.
             return
 
 

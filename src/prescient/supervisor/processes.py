@@ -1,4 +1,4 @@
-"""What each of our processes does, composed from wiring and the entry points: services and worker."""
+"""What each of our processes runs, composed from wiring and the entry points: services and worker."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-ProcessRole = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+ProcessMain = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 
 
 def run_services(settings: Settings, names: Sequence[str], *, first_portfolio: bool = False) -> int:
@@ -43,7 +43,7 @@ def run_worker(settings: Settings) -> int:
     return _run(settings, partial(_work, settings))
 
 
-# What a role will import once it works; loaded beforehand while it waits for the database.
+# What a process will import once it works; loaded beforehand while it waits for the database.
 MODULES = {
     "api": (
         "prescient.api.app",
@@ -56,7 +56,7 @@ MODULES = {
 
 
 def load(role: str) -> None:
-    """Import what a role needs."""
+    """Import what a process needs."""
     for module in MODULES[role]:
         importlib.import_module(module)
     wiring.load_context_modules()
@@ -66,7 +66,7 @@ async def _serve(settings: Settings, names: tuple[str, ...], first_portfolio: bo
     from prescient.api.serve import serve_apps
     from prescient.trading.admin import ensure_first_portfolio
 
-    # A controller among its four neighbours calls them directly; one that is alone asks them over HTTP.
+    # A controller in one process with the four others calls them directly; one that is alone asks them over HTTP.
     together = set(SERVICE_NAMES) <= set(names)
     async with AsyncExitStack() as stack:
         context = await stack.enter_async_context(wiring.open_context(settings))
@@ -143,14 +143,14 @@ async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
             await working
 
 
-def _run(settings: Settings, role: ProcessRole) -> int:
-    """Set up logs, event loop and signals for a role and run it until it ends. Returns 0; raises what ends it early."""
+def _run(settings: Settings, process_main: ProcessMain) -> int:
+    """Set up logs, event loop and signals and run a process until it ends. Returns 0; raises what ends it early."""
     set_up_logs(settings.log_level)
 
     async def main() -> None:
         stop = asyncio.Event()
         _listen(stop)
-        await role(stop)
+        await process_main(stop)
 
     with asyncio.Runner(loop_factory=_loop_factory()) as runner, contextlib.suppress(KeyboardInterrupt):
         runner.run(main())

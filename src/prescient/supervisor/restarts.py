@@ -1,4 +1,4 @@
-"""When a process that died is started again, and when it is given up: arithmetic without a clock of its own."""
+"""Decides when a process that died is restarted and when it is given up; it has no clock of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WINDOW_S = 60.0
 
 
 class Restarts:
-    """Doubles the wait with each death; who dies five times in a minute is given up, who lives a minute starts afresh."""
+    """Doubles the pause with each death; gives up after five deaths in a minute, and starts over after a minute without one."""
 
     def __init__(self) -> None:
         self._deaths: deque[float] = deque()

@@ -1,4 +1,4 @@
-"""What the supervisor tells the person who started it: what runs where, and what to do next."""
+"""What the supervisor prints for the person who started it: what runs where, and what to do next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prescient.supervisor.plan import Plan
 
 
 def command_name() -> str:
-    """How this person can type our command: by its name if the shell finds it, else with its folder."""
+    """Return the command as it can be typed here: by its name if the shell finds it, else with its folder."""
     own = Path(sys.executable).with_name("prescient.exe" if sys.platform == "win32" else "prescient")
     found = shutil.which("prescient")
     if found is not None and Path(found).resolve() == own.resolve():
@@ -25,7 +25,7 @@ def command_name() -> str:
 
 
 def greeting(plan: Plan, home: Home, seconds: float) -> str:
-    """The page printed when everything answers; with colours on a terminal, plain text elsewhere."""
+    """Return what is printed once everything answers; with colours on a terminal, plain text elsewhere."""
     command = command_name()
     places = [(SERVICE_TITLES[name], f"http://localhost:{port}/docs") for name, port in plan.service_ports.items()]
     if plan.practice_port is not None:
@@ -47,7 +47,7 @@ def greeting(plan: Plan, home: Home, seconds: float) -> str:
 
 
 def already_running(folder: Path, state: RunState | None) -> str:
-    """What a second `prescient up` on one home says before it leaves."""
+    """Return what a second `prescient up` on the same home prints before it ends."""
     if state is None:
         return f"Prescient already runs on {folder}. Stop it first: {command_name()} down"
     lines = [f"Prescient already runs on {folder}: process {state.supervisor.pid}, {state.phase}."]
@@ -62,7 +62,7 @@ def _columns(rows: list[tuple[str, str]]) -> list[str]:
 
 
 def _coloured(headline: str, places: list[tuple[str, str]], next_steps: list[tuple[str, str]]) -> str:
-    # Loaded for a person at a terminal only: a system that runs headless does not pay for it.
+    # Imported only at a terminal: a system that runs headless does not pay for it.
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

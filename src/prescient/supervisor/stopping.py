@@ -69,7 +69,7 @@ def _children(state: RunState | None) -> list[ProcessMark]:
 
 
 def _clear_up(home: Home, state: RunState | None, database_port: int, database_name: str) -> tuple[bool, str]:
-    """Nobody is in charge: end what a killed supervisor may have left behind, the database included."""
+    """End what a killed supervisor may have left behind, the database included."""
     left = [mark for mark in _children(state) if mark.process() is not None]
     end_leftovers(left, LEFTOVERS_TIMEOUT_S)
     if not (home.folder / "postgres").exists():

@@ -1,4 +1,4 @@
-"""How the supervisor's children begin: hold on to the life line, load, wait for go, then do one role's work."""
+"""How the supervisor's child processes start: watch the parent's pipe, import, wait for go, then run."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class ParentPipe:
         self._descriptor = descriptor
         self._go = threading.Event()
 
-    def hold(self) -> None:
-        """Watch the line from now on; when it ends, this process ends in order, and by force if it does not heed that."""
-        threading.Thread(target=self._watch, name="life-line", daemon=True).start()
+    def watch(self) -> None:
+        """Watch the pipe from now on; when it ends, this process is asked to stop, and killed if it does not."""
+        threading.Thread(target=self._watch, name="parent-pipe", daemon=True).start()
 
     def wait_for_go(self) -> None:
         self._go.wait()
@@ -39,7 +39,7 @@ class ParentPipe:
         force = threading.Timer(LAST_GRACE_S, os._exit, args=(1,))
         force.daemon = True
         force.start()
-        # In its own main thread, as if it had been asked from outside; on Windows only the interrupt is caught.
+        # In the main thread, as if the signal came from outside; on Windows only the interrupt is caught.
         if sys.platform == "win32":
             signal.raise_signal(signal.SIGINT)
         else:
@@ -47,17 +47,17 @@ class ParentPipe:
 
 
 def watch_parent() -> ParentPipe | None:
-    """Take up the life line if a supervisor started this process."""
+    """Watch the parent's pipe if a supervisor started this process."""
     if os.environ.pop(SUPERVISED_VARIABLE, "") != "1":
         return None
-    line = ParentPipe()
-    line.hold()
-    return line
+    pipe = ParentPipe()
+    pipe.watch()
+    return pipe
 
 
 def main(role: str) -> int:
-    """Do one role's work under a supervisor (or alone, for who runs this module by hand); returns the exit code."""
-    line = watch_parent()
+    """Run the services or the worker under a supervisor (or alone, if started by hand); return the exit code."""
+    pipe = watch_parent()
     # While the database is still starting, everything heavy is loaded already.
     from prescient.service_table import SERVICE_NAMES
     from prescient.settings import Settings
@@ -65,8 +65,8 @@ def main(role: str) -> int:
 
     settings = Settings()
     processes.load(role)
-    if line is not None:
-        line.wait_for_go()
+    if pipe is not None:
+        pipe.wait_for_go()
     try:
         if role == "api":
             return processes.run_services(settings, SERVICE_NAMES, first_portfolio=True)

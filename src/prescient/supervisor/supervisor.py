@@ -1,6 +1,6 @@
 """`prescient up`: starts the database and the processes of a plan, keeps them running, stops them in order.
 
-A light process on purpose: no event loop, no settings library, no HTTP library; it lives as long as the system.
+A light process on purpose, because it lives as long as the system: no event loop, settings library or HTTP library.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from prescient.tcp_ports import taken_message, taken_ports
 TICK_S = 0.1
 STARTING_TICK_S = 0.02
 READY_TIMEOUT_S = 120.0
-# Others take the lock for an instant when they look whether anybody has it.
+# Others hold the lock for an instant when they check whether it is free.
 LOCK_PATIENCE_S = 0.5
 ROTATE_INTERVAL_S = 30.0
 LEFTOVERS_TIMEOUT_S = 5.0
@@ -39,7 +39,7 @@ class Supervisor:
         self._plan = plan
         self._home = Home(plan.home_path)
         self._database = database
-        self._tell = say
+        self._print = say
         self._stop_wanted = ""
         self._phase = "starting"
         self._started_s = time.monotonic()
@@ -67,7 +67,7 @@ class Supervisor:
 
     def _say(self, text: str) -> None:
         """Tell the person who started us, and whoever reads the log later."""
-        self._tell(text)
+        self._print(text)
         if not self._home.logs.is_dir():
             return
         moment = datetime.now(UTC).isoformat(timespec="seconds")
@@ -95,14 +95,14 @@ class Supervisor:
                 self._write_state()
                 failure = self._keep_running()
         finally:
-            # Whatever happened above, nothing that we started stays behind.
+            # Whatever happened above, nothing that we started keeps running.
             stopped_well = self._stop()
         if failure:
             self._say(failure)
         return ExitCode.FAILURE if failure or not stopped_well else ExitCode.OK
 
     def _clear_leftovers(self) -> None:
-        """After a supervisor that was killed its children end by themselves; whoever does not is ended here."""
+        """End what a killed supervisor left behind: its child processes should end by themselves."""
         state = self._home.read_state()
         if state is not None:
             marks = [child.process for child in state.children.values() if child.process is not None]
@@ -132,7 +132,7 @@ class Supervisor:
         deadline_s = time.monotonic() + READY_TIMEOUT_S
         ready: set[str] = set()
         while not self._stop_wanted:
-            failure = self._look()
+            failure = self._check_all()
             if failure:
                 return f"{failure}\nPrescient did not start."
             self._tell_to_go(ready)
@@ -161,13 +161,13 @@ class Supervisor:
     def _database_ready(self) -> bool:
         return self._database is None or self._database.ready
 
-    def _look(self) -> str:
-        """Let everything be started again that died; returns the first thing that was given up."""
+    def _check_all(self) -> str:
+        """Restart what died; return a message about the first process that was given up, or nothing."""
         everything: list[DatabaseProcess | SupervisedProcess] = [*self._processes]
         if self._database is not None:
             everything.insert(0, self._database)
         for watched in everything:
-            line = watched.look()
+            line = watched.check()
             if watched.given_up and line:
                 return line
             if line:
@@ -178,9 +178,9 @@ class Supervisor:
     def _keep_running(self) -> str:
         next_rotation_s = time.monotonic() + ROTATE_INTERVAL_S
         while not self._stop_wanted:
-            given_up = self._look()
+            given_up = self._check_all()
             if given_up:
-                # The rest goes on: prices are still marked without a worker, and what failed is shown by `prescient status`.
+                # The rest keeps running: prices are marked without a worker too, and `prescient status` shows what failed.
                 self._say(given_up)
             if time.monotonic() >= next_rotation_s:
                 next_rotation_s += ROTATE_INTERVAL_S
@@ -198,7 +198,7 @@ class Supervisor:
             self._database.rotate_log()
 
     def _stop(self) -> bool:
-        """End everything in the opposite order of its start; returns whether all of it ended in order."""
+        """Stop everything in the opposite order of its start; return whether all of it stopped cleanly."""
         self._phase = "stopping"
         self._write_state()
         started_s = time.monotonic()
@@ -224,7 +224,7 @@ class Supervisor:
             self._open_docs()
 
     def _open_docs(self) -> None:
-        # Without a desktop a browser of the terminal would open, and hold us up until somebody leaves it.
+        # Without a desktop a text browser would open in the terminal and block the supervisor.
         if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             self._say("There is no desktop to open the docs pages on; their addresses are above.")
             return
@@ -275,12 +275,12 @@ def say(line: str) -> None:
 
 def run_plan(plan: Plan) -> int:
     """Run a plan in this process until it is asked to stop; returns the exit code."""
-    keeper = None
+    database = None
     if plan.database_port is not None:
         from prescient.wiring import embedded_server
 
-        keeper = DatabaseProcess(embedded_server(plan.home_path, plan.database_port, plan.database_name))
-    supervisor = Supervisor(plan, keeper, say)
+        database = DatabaseProcess(embedded_server(plan.home_path, plan.database_port, plan.database_name))
+    supervisor = Supervisor(plan, database, say)
     listen_to_signals(supervisor)
     return supervisor.run()
 

@@ -1,3 +1,3 @@
-"""Floor 4: the process that lets portfolios trade by themselves: it looks at schedules and asks the controller for cycles."""
+"""The worker process, which runs scheduled cycles through the controller, and the loops that work in the background."""
 
 from __future__ import annotations

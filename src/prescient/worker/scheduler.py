@@ -70,7 +70,7 @@ class Scheduler:
             seen.add(portfolio.portfolio_id)
             known = self._handled.get(portfolio.portfolio_id)
             if known is None or known.text != portfolio.schedule:
-                # Just seen or just changed: it begins with its next slot, not with one from before.
+                # New or changed: it begins with its next slot, not with a past one.
                 self._handled[portfolio.portfolio_id] = _Handled(portfolio.schedule, slot)
             elif slot > known.slot and monotonic_s >= known.next_try_s:
                 found.append(Due(portfolio.portfolio_id, slot))

@@ -1,4 +1,4 @@
-"""Schedules at the edge: the part that needs a cron library, shared by the API, the command line and the worker."""
+"""The part of schedules that needs a cron library, shared by the API and the worker."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from polymarket_kit.errors import InvalidRequest
 from prescient.domain.schedule import CURE, Schedule, latest_interval_slot, parse_schedule
 
-# 29 February comes round within eight years even at the turn of a century; what never comes is refused.
+# 29 February occurs within eight years even at the turn of a century; what never occurs is refused.
 CRON_YEARS_MAX = 9
 PROBE = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ def latest_slot(schedule: Schedule, now: datetime) -> datetime | None:
 
 
 def _previous(cron: str, now: datetime) -> datetime:
-    # Loaded late: most installations have no cron schedule, and the library brings others along.
+    # Imported here: most installations have no cron schedule, and the library loads others.
     from croniter import CroniterError, croniter
 
     try:

@@ -89,7 +89,7 @@ def ask_controller(controller_url: str) -> Ask:
             log.warning("controller away", error=type(error).__name__, **about)
             return Answer.LATER
         if status < 400:
-            # The same slot asked again gets its first run back, also one that broke off.
+            # A repeated slot gets the report of its first run, also of one that was interrupted.
             whole = body.get("status") == "completed"
             write = log.info if whole else log.warning
             event = "scheduled cycle completed" if whole else "scheduled cycle interrupted"

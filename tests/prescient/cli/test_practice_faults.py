@@ -43,7 +43,7 @@ def server() -> Iterator[PracticeServer]:
 def test_faults_are_set_listed_and_cleared(user: Installation, server: PracticeServer) -> None:
     port = f"--port={server.port}"
     done = user.run("practice", "faults", "list", port)
-    assert done.returncode == 0 and "None waits and none holds." in done.stdout
+    assert done.returncode == 0 and "No faults are set." in done.stdout
     done = user.run("practice", "faults", "set", "held", "seconds=20", "--path", "/clob/order", "--count", "3", port)
     assert done.returncode == 0, done.stderr
     assert [line.split() for line in done.stdout.splitlines()][-1] == ["held", "/clob/order", "3", "seconds=20"]

@@ -60,7 +60,7 @@ def kept(*failures: Exception) -> tuple[Server, DatabaseProcess]:
 
 
 def look_until(keeper: DatabaseProcess, said: list[str]) -> bool:
-    line = keeper.look()
+    line = keeper.check()
     if line:
         said.append(line)
     return keeper.ready or bool(keeper.given_up)

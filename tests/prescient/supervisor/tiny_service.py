@@ -1,4 +1,4 @@
-"""A supervised process as small as can be: answers /health on a port, ends with its life line or on SIGTERM."""
+"""A supervised process as small as can be: answers /health on a port, ends with its standard input or on SIGTERM."""
 
 from __future__ import annotations
 

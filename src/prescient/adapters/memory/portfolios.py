@@ -103,7 +103,7 @@ class PortfolioMethods(StoreBase):
 def _refuse_taken(tables: Tables, name: str, own_id: int | None) -> None:
     for portfolio_id, row in tables.portfolios.items():
         if row.portfolio.name == name and portfolio_id != own_id:
-            raise ConflictError(f"Portfolio {portfolio_id} bears this name already. Choose another name.")
+            raise ConflictError(f"Portfolio {portfolio_id} already has this name. Choose another name.")
 
 
 def _read(row: PortfolioRow) -> Portfolio:

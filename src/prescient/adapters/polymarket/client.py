@@ -1,4 +1,4 @@
-"""One question to the venue until it is answered: waits its turn, judges the answer, tries again a bounded number of times."""
+"""One request to the venue: rate-limited, checked, and retried a bounded number of times."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from prescient.ports.clock import Clock
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
-# Details go by the standard library: where nobody wants them they cost nothing and print nothing.
+# Details go to the standard library's logging, which costs nothing while they are off.
 detail = logging.getLogger(__name__)
 
-# Too early, too many requests, and request time-out are the client errors that pass by themselves.
+# The client errors that are temporary: request time-out, too early, too many requests.
 RETRIED_STATUSES = frozenset({408, 425, 429})
 ERROR_TEXT_MAX = 160
 
 
 class RequestRefused(VenueUnavailable):
-    """The venue understood and said no; asking again would not help."""
+    """The venue refused the request; repeating it would not help."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -72,7 +72,7 @@ class _Failure(Exception):
 
 
 class VenueClient:
-    """Asks questions over a transport. ``counts`` tells how often what happened."""
+    """Sends requests over a transport. ``counts`` says how often what happened."""
 
     def __init__(self, transport: HttpTransport, clock: Clock, jitter: Callable[[], float], retry: RetryPolicy) -> None:
         self._transport = transport
@@ -85,7 +85,7 @@ class VenueClient:
     async def fetch(self, question: VenueRequest, rate: Rate, read: Callable[[bytes], T]) -> T:
         """Return the answer as ``read`` decodes it.
 
-        Raises RequestRefused for a definite no, and VenueUnavailable when every attempt failed.
+        Raises RequestRefused for a definite refusal, and VenueUnavailable when every attempt failed.
         """
         bucket = self._bucket(question, rate)
 
@@ -165,7 +165,7 @@ class VenueClient:
             wait_s = float(text)
         except ValueError:
             wait_s = self._seconds_until(text)
-        # The comparison is written so that a NaN counts as nothing said.
+        # Written so that a NaN counts as no wait.
         return min(wait_s, self._retry.asked_most_s) if wait_s > 0 else 0.0
 
     def _seconds_until(self, date: str) -> float:
@@ -186,7 +186,7 @@ def _trace(question: VenueRequest, outcome: str, began_s: float) -> None:
 
 
 def _said(response: HttpResponse) -> str:
-    """Return the venue's own words, short and printable, or nothing."""
+    """Return the venue's own error text, short and printable, or nothing."""
     try:
         fields = msgspec.json.decode(response.body, type=dict[str, msgspec.Raw])
         text = msgspec.json.decode(fields["error"], type=str)

@@ -1,4 +1,4 @@
-"""Keeps our own requests below what the venue allows one address, so that it never has to slow us down."""
+"""Rate limits for our own requests, below what the venue allows one address."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ CLOB_OTHER = Rate(400, 400)
 
 
 class TokenBucket:
-    """Hands out places in time: who asks when the bucket is empty is told to sleep until its place comes."""
+    """A token bucket: a caller that finds it empty sleeps until its turn."""
 
     def __init__(self, rate: Rate, clock: Clock) -> None:
         self._interval_s = 1 / rate.per_second
@@ -34,7 +34,7 @@ class TokenBucket:
         self._next_s = clock.monotonic_s() - self._allowance_s
 
     async def acquire(self) -> None:
-        """Wait for a place. Places are given in the order of asking."""
+        """Wait for a token. Callers are served in order."""
         now_s = self._clock.monotonic_s()
         place_s = max(self._next_s, now_s - self._allowance_s)
         self._next_s = place_s + self._interval_s
@@ -42,5 +42,5 @@ class TokenBucket:
             await self._clock.sleep(place_s - now_s)
 
     def pause(self, seconds: float) -> None:
-        """Give out no place for a while, because the venue asked for that."""
+        """Let nobody through for a while, because the venue asked for that."""
         self._next_s = max(self._next_s, self._clock.monotonic_s() + seconds)

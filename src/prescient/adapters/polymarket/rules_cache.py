@@ -1,4 +1,4 @@
-"""Trading rules for a short while: one cycle asks for the same market several times within seconds."""
+"""A short-lived cache of trading rules: one cycle asks for the same market several times within seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests over real sockets. Everything that can go wrong on the way comes out as TransportFailed with its cause."""
+"""Requests over real sockets. Every failure on the way is raised as TransportFailed with its cause."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def is_loopback(url: str) -> bool:
 
 
 class AiohttpTransport:
-    """One session with a bounded number of kept connections; follows no redirect and reads no endless answer.
+    """One session with a bounded number of connections; follows no redirect and bounds the size of answers.
 
     On loopback it asks for no compression, which only costs there, and uses no proxy from the environment.
     """

@@ -20,7 +20,7 @@ from prescient.backoff import Backoff
 from prescient.domain.errors import StoreUnavailable
 
 CONNECT_TIMEOUT_S = 5.0
-# A connection cut without a word (a pulled cable) is given up after this; the server's own limits come first.
+# A connection that was cut silently (a pulled cable) is given up after this; the server's own limits come first.
 COMMAND_TIMEOUT_S = 60.0
 POOL_TIMEOUT_S = 30.0
 ATTEMPTS_MAX = 4
@@ -80,7 +80,7 @@ class Database:
             pool_size=kept,
             max_overflow=pool_size - kept,
             pool_timeout=POOL_TIMEOUT_S,
-            # The connection used last is warm, and the others may rest.
+            # The connection used last has warm caches; the others may idle.
             pool_use_lifo=True,
             json_serializer=json_text,
             json_deserializer=msgspec.json.decode,
@@ -90,7 +90,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Lend a connection on which each statement stands alone."""
+        """Yield an autocommit connection."""
         self._refuse_closed()
         with database_errors():
             async with self._reader.connect() as connection:
@@ -131,9 +131,9 @@ class Database:
 
     @asynccontextmanager
     async def bulk(self) -> AsyncIterator[Raw]:
-        """Lend the driver's own connection, for COPY and long results; no transaction is open.
+        """Yield the driver's own connection, for COPY and long results; no transaction is open.
 
-        Errors of the body pass as they are, for it may wait for other things than the database.
+        Errors of the body are not translated, because it may wait for other things than the database.
         """
         self._refuse_closed()
         async with self._lent() as driver:
@@ -141,7 +141,7 @@ class Database:
 
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[Raw]:
-        """Lend the driver's own connection, and throw it away when its transaction did not end in order.
+        """Yield the driver's own connection, and discard it when its transaction did not end cleanly.
 
         After a BEGIN that was cancelled or timed out, whatever the pool's next user commits would be a part of that
         first transaction, and be lost with it.

@@ -1,4 +1,4 @@
-"""What the driver raises becomes what the ports promise: the database is away, the books refuse, the request is wrong."""
+"""Translates the driver's errors into those of the ports: database unavailable, invariant broken, request invalid."""
 
 from __future__ import annotations
 

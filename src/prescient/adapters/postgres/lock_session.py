@@ -1,4 +1,4 @@
-"""One connection per process that holds its advisory locks: they end with the process, however it ends."""
+"""The connection that holds the advisory locks of one process: they end with the process, however it ends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import asyncpg
 from prescient.adapters.postgres.connection import Raw, connect, database_errors
 from prescient.domain.errors import StoreUnavailable
 
-# A holder that cannot reach the server for this long must take its lock for lost.
+# A holder that cannot reach the server for this long must assume that its lock is lost.
 PROBE_TIMEOUT_S = 5.0
 
 
@@ -23,7 +23,7 @@ def lock_key(name: str) -> int:
 class LockSession:
     """Takes and frees locks by name. The connection is opened by the first lock that is asked for.
 
-    Each taking has a number of its own, so that who lost a lock does not mistake a later taking for his.
+    Each acquisition has its own number, so that a holder who lost a lock does not take a later acquisition for its own.
     """
 
     def __init__(self, dsn: str, application: str) -> None:
@@ -37,7 +37,7 @@ class LockSession:
         self._closed = False
 
     async def take(self, name: str) -> int | None:
-        """Take a lock and return the taking's number, or None while anyone, ourselves included, holds it.
+        """Take a lock and return the acquisition's number, or None while anyone, this process included, holds it.
 
         Raises StoreUnavailable.
         """
@@ -58,7 +58,7 @@ class LockSession:
             await self.take(name)
 
     async def free(self, name: str, number: int | None = None) -> None:
-        """Free a lock that we hold, or only the taking of that number; what went with its connection is free already."""
+        """Free a lock that we hold, or only the acquisition of that number; a lock lost with its connection is free already."""
         async with self._one_at_a_time:
             if name not in self._held or (number is not None and self._held[name] != number):
                 return
@@ -70,7 +70,7 @@ class LockSession:
                 await _asked(connection, "SELECT pg_advisory_unlock($1)", lock_key(name))
 
     async def holds(self, name: str, number: int) -> bool:
-        """Whether we hold the taking of that number for sure: its connection answers now. Never raises."""
+        """Return whether we certainly hold that acquisition: its connection answers now. Never raises."""
         async with self._one_at_a_time:
             connection = self._connection
             if self._held.get(name) != number or connection is None or connection.is_closed():
@@ -79,7 +79,7 @@ class LockSession:
                 with database_errors():
                     await connection.fetchval("SELECT 1", timeout=PROBE_TIMEOUT_S)
             except StoreUnavailable:
-                # Whether the server let go of it cannot be known from here, so nobody may rely on it.
+                # Whether the server released it cannot be known here, so nobody may rely on it.
                 connection.terminate()
                 return False
             return True
@@ -101,14 +101,14 @@ class LockSession:
         if self._closed:
             raise StoreUnavailable("This store was closed.")
         if self._connection is None or self._connection.is_closed():
-            # What was held went with the old connection, and may be another's by now.
+            # What was held was lost with the old connection, and another process may hold it by now.
             self._held.clear()
             self._connection = await connect(self._dsn, self._application)
         return self._connection
 
 
 async def _asked(connection: Raw, statement: str, key: int) -> object:
-    """Change a lock. When the answer is lost the connection goes as well: it may hold a lock that nobody knows of."""
+    """Run a lock statement. When its answer is lost the connection is closed: it may hold a lock that nobody knows of."""
     try:
         return await connection.fetchval(statement, key)
     except asyncpg.PostgresError:

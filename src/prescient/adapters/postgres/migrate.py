@@ -68,13 +68,13 @@ async def _version(connection: Raw) -> str | None:
 
 
 async def _upgrade(dsn: str) -> bool:
-    # Imported here: Alembic is needed once in a release, and is slow and heavy to load.
+    # Imported here: Alembic is needed once in a release, and slow to import.
     from sqlalchemy import text
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
     async def creator() -> Raw:
-        # Whoever comes second waits for the first, however long that takes.
+        # The second process waits for the first, however long that takes.
         return await connect(dsn, "prescient migrate", statement_timeout="0", lock_timeout="0")
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)

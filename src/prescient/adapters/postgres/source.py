@@ -1,4 +1,4 @@
-"""One database, one source of markets: the first who opens it writes down which, and nobody else may mix another in."""
+"""One database, one source of markets: the first process that opens it records which, and others are refused."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OtherSource(PrescientError):
 
 
 async def claim_source(dsn: str, source: str) -> None:
-    """Write down the source of a migrated database that has none yet. Raises OtherSource, StoreUnavailable."""
+    """Record the source of a migrated database that has none yet. Raises OtherSource, StoreUnavailable."""
     with database_errors():
         connection = await connect(dsn, APPLICATION)
         try:

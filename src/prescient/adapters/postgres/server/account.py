@@ -1,4 +1,4 @@
-"""Under which account the embedded server runs: PostgreSQL refuses root, so root steps down to a service account."""
+"""The account the embedded server runs under: PostgreSQL refuses root, so root uses a service account."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def is_root() -> bool:
 
 
 def can_enter(folder: Path, account: Account) -> bool:
-    """Ask the operating system itself, as that account: mode bits alone do not tell of access lists."""
+    """Ask the operating system, as that account: mode bits alone do not show access lists."""
     command = [shutil.which("test") or "/usr/bin/test", "-x", str(folder)]
     try:
         answer = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the embedded server is told: its settings, its passwords and the SQL that makes role and database."""
+"""Configuration of the embedded server: its settings, its passwords and the SQL that creates role and database."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def server_settings(folders: ServerFolders, port: int) -> str:
         "max_wal_size": "512MB",
         "min_wal_size": "64MB",
         "wal_buffers": "4MB",
-        # A guest on somebody's machine: little memory, few processes.
+        # It shares somebody's machine: little memory, few processes.
         "shared_buffers": "32MB",
         "huge_pages": "off",
         "work_mem": "8MB",

@@ -1,4 +1,4 @@
-"""The PostgreSQL server that Prescient brings along: started, watched and stopped by the supervisor alone.
+"""The PostgreSQL server that comes with Prescient: started, watched and stopped by the supervisor alone.
 
 Below every table and query, beside no step of the line of data. See docs/decisions/0004-embedded-postgresql.md.
 """

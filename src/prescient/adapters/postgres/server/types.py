@@ -1,4 +1,4 @@
-"""What the embedded server tells its callers: how to connect, how it stands, and what went wrong with the cure."""
+"""What the embedded server returns and raises: how to connect, its status, and its errors with their cures."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ConnectionInfo:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedStatus:
-    """How the server of one home stands, read from the disk and the process table."""
+    """The state of the server of one home, read from the disk and the process table."""
 
     state: Literal["stopped", "starting", "running"]
     process_id: int | None

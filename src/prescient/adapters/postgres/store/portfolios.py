@@ -111,7 +111,7 @@ async def _refuse_taken(connection: AsyncConnection, name: str, own_id: int | No
     taken = select(portfolios.c.portfolio_id).where(portfolios.c.name == name)
     other_id = await connection.scalar(taken.where(portfolios.c.portfolio_id.is_distinct_from(literal(own_id))))
     if other_id is not None:
-        raise ConflictError(f"Portfolio {other_id} bears this name already. Choose another name.")
+        raise ConflictError(f"Portfolio {other_id} already has this name. Choose another name.")
 
 
 async def _unless_taken(connection: AsyncConnection, statement: Any) -> Any:
@@ -120,5 +120,5 @@ async def _unless_taken(connection: AsyncConnection, statement: Any) -> Any:
         return await connection.execute(statement)
     except Exception as error:
         if sqlstate_of(error) == UNIQUE_VIOLATION:
-            raise ConflictError("Another portfolio bears this name already. Choose another name.") from error
+            raise ConflictError("Another portfolio already has this name. Choose another name.") from error
         raise
