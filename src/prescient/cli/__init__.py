@@ -1,3 +1,3 @@
-"""Floor 4: the command line. It talks to the running services over HTTP; what is heavy loads inside the commands."""
+"""The command line. It talks to the running services over HTTP; heavy modules are imported inside the commands."""
 
 from __future__ import annotations

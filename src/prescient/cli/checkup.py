@@ -40,7 +40,7 @@ class Finding:
 
 
 def check_up(settings: Settings) -> list[Finding]:
-    """Run every check; one that breaks is itself a finding."""
+    """Run every check; one that raises is itself a finding."""
     home = Home(settings.home)
     state = home.running() if settings.home.exists() else None
     checks: list[Callable[[], Iterator[Finding]]] = [
@@ -122,7 +122,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
 
 async def _books(settings: Settings) -> Finding:
-    """Hold each balance against its ledger, which every trade has written."""
+    """Compare each balance with the sum of its ledger."""
     store = await wiring.open_store(settings, source=None)
     try:
         portfolios = await store.portfolios()
@@ -130,7 +130,7 @@ async def _books(settings: Settings) -> Finding:
         for portfolio in portfolios:
             off_micro = await balance_off_micro(store, portfolio)
             if off_micro:
-                # A trade may have been booked between the two readings: only what stays wrong is wrong.
+                # A trade may have been booked between the two reads: only a difference that persists counts.
                 off_micro = await balance_off_micro(store, await store.portfolio(portfolio.portfolio_id))
             if off_micro:
                 wrong[portfolio.portfolio_id] = off_micro

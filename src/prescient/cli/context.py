@@ -1,14 +1,27 @@
-"""What nearly every command begins with: the settings, and the services they point to."""
+"""What nearly every command starts with: the settings, the services they point to, and exit codes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from prescient.cli.exits import USAGE, CommandFailed
+from polymarket_kit.errors import ExitCode, PrescientError
 
 if TYPE_CHECKING:
     from prescient.cli.services import Services
     from prescient.settings import Settings
+
+FAILURE, USAGE = ExitCode.FAILURE, ExitCode.USAGE
+NOT_RUNNING, REFUSED = ExitCode.NOT_RUNNING, ExitCode.REFUSED
+
+
+class CommandFailed(PrescientError):
+    """A command ends here, with its own exit code."""
+
+    code = "command_failed"
+
+    def __init__(self, message: str, exit_code: ExitCode = FAILURE) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 def load_settings() -> Settings:
@@ -25,19 +38,19 @@ def load_settings() -> Settings:
 
 
 def settings_of_the_run() -> Settings:
-    """The settings with the venue and seed of what runs on this home, or ran last. Raises CommandFailed."""
+    """Return the settings with the venue and seed of what runs on this home, or ran last. Raises CommandFailed."""
     from prescient.supervisor.last_run import of_the_run
 
     return of_the_run(load_settings())
 
 
 def services_of(settings: Settings) -> Services:
-    """Where the services of this installation listen."""
+    """Return a client for the services of this installation."""
     from prescient.cli.services import Services
 
     return Services(settings.service_ports)
 
 
 def running_services() -> Services:
-    """The services, for commands that need nothing else."""
+    """Return the services, for commands that need nothing else."""
     return services_of(load_settings())

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polymarket_kit.errors import PrescientError
-from prescient.cli.context import running_services
-from prescient.cli.exits import FAILURE
+from prescient.cli.context import FAILURE, running_services
 from prescient.cli.output import moment, print_json, print_pairs, print_table, put
 from prescient.service_table import CYCLE_TIMEOUT_S
 
@@ -106,7 +105,7 @@ def show(
 
 
 class _Asking(threading.Thread):
-    """Asks for the cycle while the main thread shows how far it is."""
+    """Requests the cycle while the main thread shows its progress."""
 
     def __init__(self, services: Services, query: dict[str, Any], key: str) -> None:
         super().__init__(daemon=True)
@@ -131,17 +130,17 @@ class _Asking(threading.Thread):
             self._error = error
 
     def answer(self) -> dict[str, Any]:
-        """Return what came of it. Raises what the service answered."""
+        """Return the service's answer. Raises the error that it answered with."""
         if self._error is not None:
             raise self._error
         return self._answer
 
     def steps_done(self) -> list[dict[str, Any]]:
-        """The steps that our cycle has finished; empty as long as it is not found."""
+        """Return the steps that our cycle has finished; empty until it is found."""
         try:
             cycles = self._services.get("controller", "/trading/cycles", limit=5)["cycles"]
         except PrescientError:
-            # The bar is a courtesy; the request itself tells what is wrong.
+            # The bar is only for show; the request itself reports what is wrong.
             return []
         return next((list(item["steps"]) for item in cycles if item["idempotency_key"] == self._key), [])
 

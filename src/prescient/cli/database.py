@@ -72,7 +72,7 @@ def restore(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Bring a backup back. The system must be stopped; the present database is kept under another name."""
+    """Restore a backup. The system must be stopped; the present database is kept under another name."""
     from prescient.supervisor.backup import restore as bring_back
 
     done = bring_back(settings_of_the_run(), file.absolute(), any_source=any_source)

@@ -1,4 +1,4 @@
-"""`prescient doctor`: looks at everything a running system needs, and names the cure for what is missing."""
+"""`prescient doctor`: checks everything a running system needs, and says how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from prescient.cli.context import settings_of_the_run
-from prescient.cli.exits import FAILURE
+from prescient.cli.context import FAILURE, settings_of_the_run
 from prescient.cli.output import print_json, print_table
 
 

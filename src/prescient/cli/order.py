@@ -1,4 +1,4 @@
-"""`prescient order ...`: limit orders by hand, what rests, its cancel; and sets of shares that merge or convert."""
+"""`prescient order ...`: place, list and cancel limit orders; merge and convert sets of shares."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from prescient.cli.context import running_services
-from prescient.cli.exits import REFUSED, CommandFailed
+from prescient.cli.context import REFUSED, CommandFailed, running_services
 from prescient.cli.output import print_json, print_pairs, print_table
 from prescient.service_table import PAPER_TRADING
 
@@ -36,7 +35,7 @@ def place(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Place a limit order: what crosses matches at once, the rest rests."""
+    """Place a limit order: what crosses the book matches at once, the remainder rests."""
     body: dict[str, Any] = {
         "portfolio_id": portfolio,
         "market": market,
@@ -65,7 +64,7 @@ def place(
 def list_orders(
     portfolio: Annotated[int | None, typer.Option(help="Only this portfolio's.", min=1)] = None, as_json: AsJson = False
 ) -> None:
-    """List the orders that rest, with their place in the queue."""
+    """List the resting orders, with their position in the queue."""
     answer = running_services().get(SERVICE, ORDERS, portfolio_id=portfolio)
     if as_json:
         print_json(answer)
@@ -85,7 +84,9 @@ def list_orders(
         )
         for item in answer["orders"]
     ]
-    print_table("Resting orders", COLUMNS, rows, empty="No resting orders. Place an order: prescient order place --help")
+    print_table(
+        "Resting orders", COLUMNS, rows, empty="No resting orders. Place an order: prescient order place --help"
+    )
 
 
 @app.command()
@@ -101,7 +102,7 @@ def merge(
     size: SetSize = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn complete sets of a market into a dollar each; the price updater does it by itself as well."""
+    """Merge complete sets of a market into a dollar each; the price updater does this automatically too."""
     body = {"portfolio_id": portfolio, "condition_id": condition_id, "size": size}
     _show(running_services().ask("POST", SERVICE, "/paper-trading/merge", body=_given(body)), as_json, "Merged")
 
@@ -113,7 +114,7 @@ def convert(
     size: SetSize = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn NO shares into YES of the event's other markets, and a dollar for each market but one."""
+    """Convert NO shares into YES of the event's other markets, and a dollar for each market but one."""
     body = {"portfolio_id": portfolio, "condition_ids": condition_ids, "size": size}
     _show(running_services().ask("POST", SERVICE, "/paper-trading/convert", body=_given(body)), as_json, "Converted")
 

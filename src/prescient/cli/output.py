@@ -1,4 +1,4 @@
-"""How commands answer: tables for people, JSON for programs, one line and its cure for errors."""
+"""Output of commands: tables for people, JSON for programs, one line with the cure for errors."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-# Not a terminal: no line is broken, so that grep and cut see whole rows.
+# Not a terminal: no line is wrapped, so that grep and cut see whole rows.
 PLAIN_WIDTH = 500
 GAP = 2
-# Only words may be broken into lines; a number, an id or a time that is broken cannot be read or copied.
+# Only words may wrap; a number, an id or a time that is broken cannot be read or copied.
 FOLDING = {
     "market": 18,
     "market or event": 18,
@@ -29,14 +29,14 @@ FOLDING = {
 
 
 def console() -> Console:
-    """Standard output for people; colours and the terminal's width only where there is a terminal."""
+    """Return standard output for people; colours and the terminal's width only where there is a terminal."""
     from rich.console import Console
 
     return Console(soft_wrap=False) if sys.stdout.isatty() else Console(width=PLAIN_WIDTH, no_color=True)
 
 
 def put(*parts: RenderableType) -> None:
-    """Print for people; lines that go into a file end where their text ends."""
+    """Print for people, without trailing spaces where the output is not a terminal."""
     out = console()
     with out.capture() as captured:
         for part in parts:
@@ -46,7 +46,7 @@ def put(*parts: RenderableType) -> None:
 
 
 def print_json(answer: Any) -> None:
-    """Print what a program reads: the service's own answer, unchanged."""
+    """Print the service's answer unchanged, for programs."""
     sys.stdout.write(json.dumps(answer, indent=2, allow_nan=False) + "\n")
 
 
@@ -90,7 +90,7 @@ def print_table(
 def _kept_columns(
     columns: Sequence[str], widths: Sequence[int], spare: Sequence[str], width: int
 ) -> tuple[list[int], bool]:
-    """Leave out spare columns until the rest fits; returns the places of those that stay, and whether they fit."""
+    """Leave out spare columns until the rest fits; return the indices of those that stay, and whether they fit."""
     kept = list(range(len(columns)))
 
     def fits() -> bool:

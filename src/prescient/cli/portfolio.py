@@ -7,8 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from prescient.cli.context import running_services
-from prescient.cli.exits import USAGE, CommandFailed
+from prescient.cli.context import USAGE, CommandFailed, running_services
 from prescient.cli.output import print_json, print_pairs, print_table
 from prescient.service_table import PAPER_TRADING
 
@@ -123,7 +122,7 @@ def update(
 
 @app.command()
 def pause(portfolio_id: PortfolioId, as_json: AsJson = False) -> None:
-    """Let a portfolio trade no more until it is resumed; its positions are still priced and settled."""
+    """Stop a portfolio from trading until it is resumed; its positions are still priced and settled."""
     _set_status(portfolio_id, "paused", as_json, "Paused")
 
 
@@ -139,7 +138,7 @@ def archive(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; an archived portfolio stays archived.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Take a portfolio out of trading for good; everything it did stays readable."""
+    """Stop a portfolio from trading for good; its history stays readable."""
     if not yes:
         typer.confirm(f"Archive portfolio {portfolio_id} for good?", abort=True)
     answer = running_services().ask("DELETE", SERVICE, f"/portfolios/{portfolio_id}")

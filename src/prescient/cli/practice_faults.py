@@ -1,4 +1,4 @@
-"""`prescient practice faults`: bad days for a practice exchange that runs, ordered one by one or drawn from a seed."""
+"""`prescient practice faults`: faults for a running practice exchange, set one by one or drawn from a seed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from prescient.cli.context import load_settings
-from prescient.cli.exits import FAILURE, NOT_RUNNING, USAGE, CommandFailed
+from prescient.cli.context import FAILURE, NOT_RUNNING, USAGE, CommandFailed, load_settings
 from prescient.cli.output import print_json, print_pairs, print_table
 
 app = typer.Typer(help="List, set and clear faults of a practice exchange that runs.", no_args_is_help=True)
@@ -28,7 +27,7 @@ def add_to(practice: typer.Typer) -> None:
 
 @app.command("list")
 def list_faults(port: Port = None, as_json: AsJson = False) -> None:
-    """List the faults that wait or hold, the weather, and what has struck."""
+    """List the faults that are waiting or active, the random faults, and which requests were hit."""
     _show(_ask("GET", PATH, port), port, as_json)
 
 
@@ -59,7 +58,7 @@ def set_fault(
     port: Port = None,
     as_json: AsJson = False,
 ) -> None:
-    """Order a fault, or with --seed and --rate weather in which every request may get one, the same each time."""
+    """Set a fault, or with --seed and --rate random faults that may hit any request, the same ones each time."""
     if seed is not None:
         if kind is not None or rate is None:
             raise CommandFailed("Weather takes --seed and --rate and no kind: faults set --seed 7 --rate 0.02", USAGE)
@@ -83,12 +82,12 @@ def clear_faults(
     port: Port = None,
     as_json: AsJson = False,
 ) -> None:
-    """Call off all faults and the weather, or the faults of one kind."""
+    """Remove all faults, the random ones included, or the faults of one kind."""
     _show(_ask("DELETE", PATH, port, {"kind": kind} if kind else None), port, as_json)
 
 
 def _read(parameters: list[str]) -> dict[str, Any]:
-    """NAME=VALUE pairs as a fault's fields. Raises CommandFailed."""
+    """Read NAME=VALUE pairs as a fault's fields. Raises CommandFailed."""
     fields: dict[str, Any] = {}
     for pair in parameters:
         name, sign, value = pair.partition("=")
@@ -110,7 +109,7 @@ def _number(name: str, value: str) -> float | int:
 
 
 def _ask(method: str, path: str, port: int | None, body: dict[str, Any] | None = None) -> Any:
-    """The exchange's answer to a control. Raises CommandFailed: nothing runs there, or it refuses and says why."""
+    """Send a control request to the exchange and return its answer. Raises CommandFailed when it does not run, or refuses."""
     from prescient.cli.services import ServiceAway, ServiceError, Services
 
     port = load_settings().practice_port if port is None else port
@@ -145,7 +144,7 @@ def _show(answer: Any, port: int | None, as_json: bool) -> None:
 
 
 def _row(fault: dict[str, Any], kind: dict[str, Any] | None) -> tuple[Any, ...]:
-    """A fault for people: what does not distinguish it is left out. Only some are used up, so only they have a number."""
+    """Return the row of a fault for people. Only faults that are used up have a count."""
     general = ("kind", "path", "count")
     told = {name: value for name, value in fault.items() if name not in general}
     if fault["kind"] != "429":
@@ -160,7 +159,7 @@ def _row(fault: dict[str, Any], kind: dict[str, Any] | None) -> tuple[Any, ...]:
 
 
 def _bounds(parameter: dict[str, Any]) -> str:
-    """A parameter with its default and its bounds."""
+    """Describe a parameter with its default and its bounds."""
     told = f"{parameter['name']}={_plain(parameter['default']) or 'any'}"
     if parameter["lowest"] is None:
         return told

@@ -1,4 +1,4 @@
-"""`prescient up` and `prescient down`: the whole system in one command, and its end."""
+"""`prescient up` and `prescient down`: start and stop the whole system."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prescient.cli.context import load_settings, settings_of_the_run
-from prescient.cli.exits import FAILURE, CommandFailed
+from prescient.cli.context import FAILURE, CommandFailed, load_settings, settings_of_the_run
 from prescient.wiring import database_name, gamma_url, source_info
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def down() -> None:
 
 
 def plan_of(settings: Settings, *, open_docs: bool = False) -> Plan:
-    """What `prescient up` starts with these settings."""
+    """Return what `prescient up` starts with these settings."""
     from prescient.supervisor.plan import Choice, Plan, system_children
 
     ports, info = settings.service_ports, source_info(settings)
@@ -74,7 +73,7 @@ def plan_of(settings: Settings, *, open_docs: bool = False) -> Plan:
 
 
 def _become_supervisor(plan: Plan) -> None:
-    """Replace this process by the supervisor, which is far smaller; its number, and thus who waits for it, stay."""
+    """Replace this process by the supervisor, which is far smaller; the process id stays, so whoever waits for it still can."""
     from prescient.supervisor.plan import PLAN_VARIABLE, module_command
 
     if sys.platform == "win32":

@@ -22,7 +22,7 @@ EXIT_CODES = {
 
 
 class ServiceAway(PrescientError):
-    """Nothing listens on the service's port, or it went away in the middle of its answer."""
+    """Nothing listens on the service's port, or the connection broke before its answer was complete."""
 
     code = "not_running"
     exit_code = ExitCode.NOT_RUNNING
@@ -46,7 +46,7 @@ class ServiceError(PrescientError):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Where each service listens: its port by its name."""
+    """Client of the services, by their names and ports."""
 
     ports: Mapping[str, int]
     token: str | None = None
@@ -83,7 +83,7 @@ class Services:
     def _exchange(
         self, method: str, service: str, target: str, content: bytes | None, headers: dict[str, str], timeout_s: float
     ) -> tuple[int, bytes]:
-        # Loaded late: help and wrong options are answered without it.
+        # Imported here: help and wrong options do not need it.
         import http.client
 
         port = self.ports[service]

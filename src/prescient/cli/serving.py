@@ -1,4 +1,4 @@
-"""`prescient serve`, `worker` and `practice`: single processes, for who wants to run or watch the parts apart."""
+"""`prescient serve`, `worker` and `practice`: single processes, for running the parts separately."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from prescient.cli import practice_faults
-from prescient.cli.context import load_settings
-from prescient.cli.exits import USAGE, CommandFailed
+from prescient.cli.context import USAGE, CommandFailed, load_settings
 from prescient.service_table import SERVICE_NAMES
 
 
@@ -60,7 +59,7 @@ def worker() -> None:
 
 
 def become_practice_exchange(arguments: list[str]) -> int:
-    """Replace this process by the practice exchange; its number, and thus who waits for it, stay.
+    """Replace this process by the practice exchange; the process id stays, so whoever waits for it still can.
 
     Returns its exit code where a process cannot be replaced.
     """

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from polymarket_kit.errors import PrescientError
-from prescient.cli.context import services_of, settings_of_the_run
-from prescient.cli.exits import FAILURE, NOT_RUNNING
+from prescient.cli.context import FAILURE, NOT_RUNNING, services_of, settings_of_the_run
 from prescient.cli.output import print_json, print_pairs, print_table
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
 
 
 def collect(settings: Settings, services: Services) -> dict[str, Any]:
-    """Everything that can be told from outside, for people and programs alike."""
+    """Return everything that can be seen from outside, for people and programs alike."""
     from prescient.supervisor.home import Home
     from prescient.wiring import database_name, source_info
 
@@ -73,7 +72,7 @@ def _asked(services: Services, service: str, path: str) -> dict[str, Any] | None
     try:
         answer: dict[str, Any] = services.get(service, path, timeout_s=5.0)
     except PrescientError:
-        # That it does not answer is the answer here.
+        # Here, not answering is a result too.
         return None
     return answer
 

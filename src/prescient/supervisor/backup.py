@@ -1,4 +1,4 @@
-"""Backup and restore of one installation's database, with PostgreSQL's own programs, and the database for a while."""
+"""Backup and restore of one installation's database, with PostgreSQL's own programs."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PASSED_ON = ("PATH", "SYSTEMROOT", "TEMP", "TMP", "LD_LIBRARY_PATH")
 
 
 class Login(Protocol):
-    """How wiring says to reach a database."""
+    """How to reach a database, as wiring returns it."""
 
     @property
     def database(self) -> str: ...
@@ -41,7 +41,7 @@ class Login(Protocol):
 
 
 class ServicesRunning(PrescientError):
-    """A restore must not change the ground under a running system."""
+    """A restore needs a stopped system."""
 
     code = "services_running"
     exit_code = ExitCode.REFUSED
@@ -51,7 +51,7 @@ class ServicesRunning(PrescientError):
 
 
 class BackupOfOtherSource(PrescientError):
-    """The backup was made of another source of markets than the database it should replace."""
+    """The backup is of another source of markets than the database it should replace."""
 
     code = "other_source"
     exit_code = ExitCode.REFUSED
@@ -129,7 +129,7 @@ def back_up(settings: Settings, target: Path | None) -> Path:
 
 
 def restore(settings: Settings, backup: Path, *, any_source: bool = False) -> Restored:
-    """Bring a backup back: into a fresh database, checked to the last cent, then swapped in. The former one is kept.
+    """Restore a backup into a fresh database, check it to the last cent, then swap it in. The former one is kept.
 
     ``any_source`` takes a backup of another source of markets too; from then on it counts as one of this source.
     Raises InvalidRequest, ServicesRunning, BackupOfOtherSource, ToolFailed, InvariantBroken; on each of these nothing
