@@ -233,7 +233,10 @@ class Positions(Protocol):
         now: datetime,
         before: Position | None = None,
     ) -> bool:
-        """Book a resolved position once; False if these transfers were booked before. Raises PositionMoved like ``book``."""
+        """Book a resolved position once; False if these transfers were booked before.
+
+        Raises PositionMoved like ``book``, and for shares of a SELL order that is on its way; a resting one gives way.
+        """
 
     async def swap(
         self,
@@ -244,7 +247,7 @@ class Positions(Protocol):
     ) -> bool:
         """Book positions that turn into one another or into cash, as (before, after); False if booked before.
 
-        Raises PositionMoved like ``book``, InvariantBroken.
+        Raises PositionMoved like ``book``, and for shares that open SELL orders may take; InvariantBroken.
         """
 
     async def trade_counts(self, portfolio_id: int | None) -> dict[int, tuple[int, int, int]]:

@@ -14,6 +14,8 @@ from prescient.adapters.memory.tables import (
     check_identities,
     checked_deltas,
     refuse_moved,
+    refuse_set_aside,
+    set_aside,
     write_position,
     write_transfers,
 )
@@ -70,6 +72,10 @@ class PositionMethods(StoreBase):
         refuse_moved(row, before)
         if any(transfer.transfer_id in tables.transfer_ids for transfer in transfers):
             return False
+        if before is not None:
+            # A resting SELL does not keep a payout back: its market is over, and it ends.
+            _, on_its_way_micro = set_aside(tables, portfolio_id, position.token_id)
+            refuse_set_aside(before, position, on_its_way_micro)
         deltas = checked_deltas(tables, row, transfers)
         shares = row.shares.get(position.token_id, 0) + deltas.get((SHARES, position.token_id), 0)
         check_position(position, portfolio_id, shares)
@@ -86,8 +92,9 @@ class PositionMethods(StoreBase):
     ) -> bool:
         tables = self._tables
         row = tables.row(portfolio_id)
-        for before, _ in changes:
+        for before, after in changes:
             refuse_moved(row, before)
+            refuse_set_aside(before, after, sum(set_aside(tables, portfolio_id, before.token_id)))
         if any(transfer.transfer_id in tables.transfer_ids for transfer in transfers):
             return False
         deltas = checked_deltas(tables, row, transfers)

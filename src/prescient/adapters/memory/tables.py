@@ -201,6 +201,12 @@ def set_aside(tables: Tables, portfolio_id: int, token_id: str) -> tuple[int, in
     return resting, on_its_way
 
 
+def refuse_set_aside(before: Position, after: Position, set_aside_micro: int) -> None:
+    """Raise PositionMoved when a booking takes shares that an open SELL order may take: it was computed before that one."""
+    if after.size_micro < before.size_micro and after.size_micro < set_aside_micro:
+        raise PositionMoved(before.token_id)
+
+
 def refuse_moved(row: PortfolioRow, before: Position | None) -> None:
     """Raise PositionMoved unless the position is still what a booking was computed from."""
     if before is None:

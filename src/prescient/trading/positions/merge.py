@@ -87,8 +87,8 @@ async def merge_all(context: TradingContext, portfolio_id: int, positions: Seque
     for condition_id in [condition_id for condition_id, count in by_condition.items() if count == 2]:
         try:
             merged.append(await merge_sets(context, portfolio_id, condition_id))
-        except (NothingToMerge, NotFoundError):
-            # Set aside for resting orders, or no market of two outcomes that we know.
+        except (NothingToMerge, NotFoundError, PositionMoved):
+            # Set aside for open orders, traded all the time, or no market of two outcomes that we know.
             continue
     return merged
 

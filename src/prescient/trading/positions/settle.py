@@ -24,8 +24,8 @@ async def settle_resolved(context: TradingContext, portfolio_id: int, positions:
         state = states.get(position.condition_id)
         if state is None or not is_final(state):
             continue
-        await _pay(context, position, state)
-        settled.add(position.token_id)
+        if await _pay(context, position, state):
+            settled.add(position.token_id)
     return settled
 
 
@@ -34,31 +34,46 @@ def is_final(state: MarketState) -> bool:
     return state.closed and state.resolution is Resolution.RESOLVED and state.payout is not None
 
 
-async def _pay(context: TradingContext, position: Position, state: MarketState) -> None:
-    """Pay what is held now: an order may be booked, or another process may pay, between our reading and our writing."""
+async def _pay(context: TradingContext, position: Position, state: MarketState) -> bool:
+    """Pay what is held now: an order may be booked, or another process may pay, between our reading and our writing.
+
+    False while a sale of these shares is on its way: they are its own until it is answered, and a later round pays them.
+    """
     held: Position | None = position
     for _ in range(ATTEMPTS_MAX):
         if held is None or held.size_micro == 0:
-            return
+            return True
+        due_micro = held.size_micro - await _on_its_way(context, held)
         try:
-            await _pay_held(context, held, state)
+            if due_micro > 0:
+                await _pay_held(context, held, due_micro, state)
         except PositionMoved:
             held = await context.store.position(position.portfolio_id, position.token_id)
         else:
-            return
+            return due_micro == held.size_micro
     raise PositionMoved(position.token_id)
 
 
-async def _pay_held(context: TradingContext, held: Position, state: MarketState) -> None:
-    assert state.payout is not None
-    payout = multiply_down(held.size_micro, state.payout.of(held.token_id))
-    assert 0 <= payout <= held.size_micro
+async def _on_its_way(context: TradingContext, held: Position) -> int:
+    """The shares of sales that are not answered yet. Resting ones are not among them: they end with their market."""
+    resting = {state.order_id for _, state in await context.store.resting_orders()}
+    sales = [
+        order.reserved_shares_micro
+        for order, _ in await context.store.open_orders()
+        if order.intent.order_id not in resting
+        and (order.intent.portfolio_id, order.intent.token_id) == (held.portfolio_id, held.token_id)
+    ]
+    return min(sum(sales), held.size_micro)
+
+
+async def _pay_held(context: TradingContext, held: Position, due_micro: int, state: MarketState) -> None:
+    assert state.payout is not None and 0 < due_micro <= held.size_micro
+    payout = multiply_down(due_micro, state.payout.of(held.token_id))
+    assert 0 <= payout <= due_micro
     now = context.clock.now()
-    after = held.reduced(held.size_micro, payout, now)
+    after = held.reduced(due_micro, payout, now)
     for number in range(1, PAYOUTS_MAX + 1):
-        transfers = settlement(
-            held.portfolio_id, held.condition_id, held.token_id, held.size_micro, payout, now, number
-        )
+        transfers = settlement(held.portfolio_id, held.condition_id, held.token_id, due_micro, payout, now, number)
         # A number that is taken was for other shares, since the store compares what is held with what it has.
         if await context.store.settle(held.portfolio_id, transfers, after, now, held):
             return

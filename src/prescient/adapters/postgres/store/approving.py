@@ -7,7 +7,7 @@ from datetime import datetime
 from prescient.adapters.postgres.connection import Raw
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.facts import columns_of, given
-from prescient.adapters.postgres.store.money import APPEND_FROM, ledger_errors, transfer_columns
+from prescient.adapters.postgres.store.money import APPEND_FROM, SET_ASIDE, ledger_errors, transfer_columns
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound
 from prescient.domain.ledger import reservation
 from prescient.domain.order import ApprovedOrder, OrderIntent, OrderStatus, Refused
@@ -18,15 +18,6 @@ from prescient.domain.risk import ALREADY_ORDERED, Check, Holdings, refuse_overd
 LOCK_AND_READ = """
 SELECT status, (current_balance * 1000000)::bigint AS cash, (reserved_balance * 1000000)::bigint AS reserved
   FROM portfolios WHERE portfolio_id = $1 FOR NO KEY UPDATE
-"""
-
-# The shares of a token that a portfolio's open SELL orders may still take: {0} is the portfolio, {1} the token.
-SET_ASIDE = """
-SELECT coalesce(sum(places.size - places.filled), 0) * 1000000 AS resting,
-       coalesce(sum(orders.reserved_shares) FILTER (WHERE places.order_id IS NULL), 0) * 1000000 AS on_its_way
-  FROM orders LEFT JOIN resting_orders AS places USING (order_id)
- WHERE orders.portfolio_id = {0} AND orders.token_id = {1} AND orders.side = 'SELL'
-   AND orders.status NOT IN ('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'REFUSED')
 """
 
 # A statement of its own behind the lock: one that waits for a lock sees other tables as they were before it waited.

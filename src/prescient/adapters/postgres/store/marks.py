@@ -10,10 +10,12 @@ from sqlalchemy import bindparam, select
 from prescient.adapters.postgres.connection import Raw, compiled
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.money import (
+    SET_ASIDE,
     STANDING,
     append_transfers,
     lock_portfolio,
     refuse_moved,
+    refuse_set_aside,
     write_position,
 )
 from prescient.adapters.postgres.store.rows import POSITION, plain, position_of
@@ -49,7 +51,8 @@ UPDATE portfolios
 
 BOOKED_BEFORE = f"""
 SELECT EXISTS (SELECT FROM ledger WHERE transfer_id = ANY($1::text[])) AS booked,
-       {STANDING.format("$2", "$3")} AS standing
+       {STANDING.format("$2", "$3")} AS standing, aside.resting::bigint, aside.on_its_way::bigint
+  FROM ({SET_ASIDE.format("$2", "$3")}) AS aside
 """  # noqa: S608 # our own text
 
 
@@ -115,6 +118,9 @@ class PositionMethods(StoreBase):
             refuse_moved(found["standing"], before)
             if found["booked"]:
                 return False
+            if before is not None:
+                # A resting SELL does not keep a payout back: its market is over, and it ends.
+                refuse_set_aside(before.size_micro, position.size_micro, found["on_its_way"], position.token_id)
             await append_transfers(connection, portfolio_id, transfers)
             await write_position(connection, position, now)
             return True
@@ -139,10 +145,12 @@ class PositionMethods(StoreBase):
             await lock_portfolio(connection, portfolio_id)
             ids = [transfer.transfer_id for transfer in transfers]
             booked = False
-            for before, _ in changes:
+            for before, after in changes:
                 found = await connection.fetchrow(BOOKED_BEFORE, ids, portfolio_id, before.token_id)
                 assert found is not None
                 refuse_moved(found["standing"], before)
+                set_aside_micro = found["resting"] + found["on_its_way"]
+                refuse_set_aside(before.size_micro, after.size_micro, set_aside_micro, before.token_id)
                 booked = booked or found["booked"]
             if booked:
                 return False

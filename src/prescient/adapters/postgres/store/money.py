@@ -70,6 +70,15 @@ STANDING = """
    FROM portfolio_positions WHERE portfolio_id = {0} AND token_id = {1})
 """
 
+# The shares of a token that a portfolio's open SELL orders may still take: {0} is the portfolio, {1} the token.
+SET_ASIDE = """
+SELECT coalesce(sum(places.size - places.filled), 0) * 1000000 AS resting,
+       coalesce(sum(orders.reserved_shares) FILTER (WHERE places.order_id IS NULL), 0) * 1000000 AS on_its_way
+  FROM orders LEFT JOIN resting_orders AS places USING (order_id)
+ WHERE orders.portfolio_id = {0} AND orders.token_id = {1} AND orders.side = 'SELL'
+   AND orders.status NOT IN ('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'REFUSED')
+"""
+
 
 def refuse_moved(standing: Sequence[int] | None, before: Position | None) -> None:
     """Raise PositionMoved unless a position stands as it did when a booking was computed from it."""
@@ -79,6 +88,12 @@ def refuse_moved(standing: Sequence[int] | None, before: Position | None) -> Non
     figures = before.size_micro, before.cost_micro, before.realized_pnl_micro, before.mark_value_micro, marked_us
     if tuple(standing or (0, 0, 0, 0, 0)) != figures:
         raise PositionMoved(before.token_id)
+
+
+def refuse_set_aside(before_micro: int, after_micro: int, set_aside_micro: int, token_id: str) -> None:
+    """Raise PositionMoved when a booking takes shares that an open SELL order may take: it was computed before that one."""
+    if after_micro < before_micro and after_micro < set_aside_micro:
+        raise PositionMoved(token_id)
 
 
 async def lock_portfolio(connection: Raw, portfolio_id: int) -> None:
