@@ -16,7 +16,7 @@ from prescient.api.inputs import DollarsMicro, Form, Id, PortfolioId, PortfolioI
 from prescient.api.portfolio_responses import TradeAnswer
 from prescient.api.responses import Answer, dollars
 from prescient.api.strict_routes import StrictRoute, changes, reads
-from prescient.domain.order import ApprovedOrder, Refused
+from prescient.domain.order import ApprovedOrder, Refused, Unresolved
 from prescient.domain.resting import RestingOrder
 from prescient.trading.positions.merge import Swapped, convert_no_shares, merge_sets
 from prescient.trading.resting import LimitForm, cancel_order, place_limit
@@ -150,6 +150,11 @@ async def place(context: TheContext, form: OrderForm) -> PlacedAnswer:
             round(form.expiration.timestamp()) if form.expiration else 0,
         ),
     )
+    if isinstance(placed, Unresolved):
+        # Neither accepted nor refused: what is reserved stays so until the venue has said what became of it.
+        return PlacedAnswer(
+            accepted=False, order_id="", status="UNKNOWN", code=placed.code, reason=placed.reason, trade=None, resting=0
+        )
     if isinstance(placed, Refused):
         return PlacedAnswer(
             accepted=False, order_id="", status="REFUSED", code=placed.code, reason=placed.reason, trade=None, resting=0

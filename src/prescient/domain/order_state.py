@@ -20,6 +20,7 @@ from prescient.domain.order import (
     Rejected,
     Submission,
     Unknown,
+    Wire,
 )
 
 
@@ -232,6 +233,11 @@ def approved(order: ApprovedOrder, time: datetime) -> tuple[Fact, ...]:
 def refused(intent: OrderIntent, reason: str, time: datetime) -> tuple[Fact, ...]:
     """The draft did not pass the gate: it is kept, and nothing is sent."""
     return drafted(intent, time), Fact(FactKind.REFUSED, intent.order_id, time, text=reason)
+
+
+def submitted(order_id: str, wire: Wire, time: datetime) -> Fact:
+    """What is sent for the order is committed: from now on it may be at the venue."""
+    return Fact(FactKind.SUBMITTED, order_id, time, text=wire.order_hash.hex())
 
 
 def fill_id(order_id: str, number: int) -> str:

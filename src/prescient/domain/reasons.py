@@ -78,6 +78,10 @@ class Reason(StrEnum):
         "outcome_unknown",
         "the venue's answer was lost; it is asked again before the next order: {number}",
     )
+    GROUP_SUSPENDED = "group_suspended", "it waits until the outcome of another leg of its set is known"
+    NOT_PREPARED = "not_prepared", "the order could not be made ready, and nothing was sent: {number}"
+    VENUE_UNAVAILABLE = "venue_unavailable", "the venue did not answer, and nothing was placed: {number}"
+    INTERNAL_ERROR = "internal_error", "an error on our side stopped it: {number}"
 
     # What became of it
     FILLED = "filled", "traded for ${number}"

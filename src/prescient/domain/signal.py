@@ -10,6 +10,9 @@ from typing import NamedTuple
 from polymarket_kit.model import Side
 from prescient.domain.market import Market, OrderBook, PricePoint
 
+# The cycle, and the strategy, of signals that no cycle decided on.
+BY_HAND = "by_hand"
+
 
 class Step(StrEnum):
     """The seven steps of the runbook's cycle under the name of their verb; collect has two."""

@@ -30,6 +30,7 @@ from prescient.domain.resting import RestingOrder
 from prescient.domain.risk import Check
 from prescient.domain.signal import Decision, Signal
 from prescient.ports.market_data import EventPage
+from prescient.ports.submissions import Submissions
 
 
 class Portfolios(Protocol):
@@ -338,7 +339,18 @@ class Leases(Protocol):
 
 
 class Store(
-    Portfolios, Cycles, Catalogue, Decisions, Signals, Orders, Positions, History, CatalogueReads, Leases, Protocol
+    Portfolios,
+    Cycles,
+    Catalogue,
+    Decisions,
+    Signals,
+    Orders,
+    Submissions,
+    Positions,
+    History,
+    CatalogueReads,
+    Leases,
+    Protocol,
 ):
     """Everything that is kept."""
 

@@ -11,8 +11,10 @@ import structlog
 from polymarket_kit.errors import PrescientError
 from polymarket_kit.values import MICRO
 from prescient.domain.cycle import StepReport
+from prescient.domain.errors import StoreUnavailable
 from prescient.domain.market import TradingRules
-from prescient.domain.order import ApprovedOrder, Refused, Rejected, Submission, Trade
+from prescient.domain.order import Accepted, ApprovedOrder, Refused, Rejected, Submission, Trade, Unresolved
+from prescient.domain.reasons import Reason
 from prescient.domain.signal import Decision, Signal, Step
 from prescient.ports.context import TradingContext
 from prescient.ports.venue import Venue
@@ -20,8 +22,9 @@ from prescient.trading.decide import strategy_of
 from prescient.trading.orders.approve import approve
 from prescient.trading.orders.book import book_answer
 from prescient.trading.orders.portfolio_lock import executing
-from prescient.trading.orders.sell_back import sell_back
-from prescient.trading.recover import resolve_orders
+from prescient.trading.orders.resolve import resolve_orders
+from prescient.trading.orders.sell_back import Outcome, sell_back_group
+from prescient.trading.orders.submit import submit_order, text_of_error
 from prescient.trading.strategy_config import complete
 
 log = structlog.get_logger(__name__)
@@ -31,7 +34,10 @@ ORDERS_AT_ONCE = 16
 # More than a whole catalogue can bring: every signal is answered, those beyond the last order with a refusal.
 SIGNALS_MAX = 100_000
 
-Outcome = tuple[Signal, Trade | Refused]
+LEG_FAILED = Rejected(Reason.GROUP_LEG_FAILED, Reason.GROUP_LEG_FAILED.text)
+NOT_SENT = Unresolved(Reason.GROUP_SUSPENDED, Reason.GROUP_SUSPENDED.text)
+
+Unit = list[tuple[Signal, ApprovedOrder | Refused | Unresolved]]
 
 
 async def execute_signals(
@@ -40,7 +46,8 @@ async def execute_signals(
     """Trade this portfolio's pending signals of this cycle. Running it again trades nothing twice.
 
     One execution of a portfolio at a time, so what it finds without an answer was left by one that broke off, and is
-    resolved first. Raises ExecutionRunning, PortfolioNotFound, VenueUnavailable, StoreUnavailable.
+    resolved first. Raises ExecutionRunning, PortfolioNotFound, VenueUnavailable, StoreUnavailable,
+    UnknownVenue, VenueElsewhere.
     """
     async with executing(context.store, portfolio_id):
         await resolve_orders(context, portfolio_id)
@@ -78,7 +85,7 @@ async def _execute(
     # No order is sent beyond the cycle's last, so no rules are asked for there either.
     within = signals[: config["max_trades_per_cycle"]]
     rules = await context.market_data.rules(sorted({signal.condition_id for signal in within}))
-    units: dict[str, list[tuple[Signal, ApprovedOrder | Refused]]] = {}
+    units: dict[str, Unit] = {}
     for number, signal in enumerate(signals):
         unit = units.setdefault(signal.group_id or signal.signal_id, [])
         unit.append((signal, await _approve(context, signal, number, config, rules.get(signal.condition_id))))
@@ -90,7 +97,7 @@ async def _execute(
         if len(refusals) == len(unit):
             refused += refusals
         else:
-            tasks.append(partial(_trade_unit, context, venue, cycle_id, unit, rules))
+            tasks.append(partial(_trade_unit, context, venue, cycle_id, unit))
     await _explain(context, cycle_id, refused)
     outcomes: list[list[Outcome]] = await context.gather(tasks, ORDERS_AT_ONCE)
     return _report(portfolio_id, len(signals), [*refused, *(pair for answered in outcomes for pair in answered)])
@@ -98,43 +105,74 @@ async def _execute(
 
 async def _approve(
     context: TradingContext, signal: Signal, number: int, config: dict[str, Any], rules: TradingRules | None
-) -> ApprovedOrder | Refused:
+) -> ApprovedOrder | Refused | Unresolved:
+    """Approve one signal. An error is this signal's outcome alone. Raises StoreUnavailable."""
     if number >= config["max_trades_per_cycle"]:
         limit = "strategy_config.max_trades_per_cycle"
         return Refused("too_many_trades", "the cycle's orders are used up", limit, str(number))
-    return await approve(context, signal, config, rules)
+    try:
+        return await approve(context, signal, config, rules)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  # nothing was sent; what may be reserved is given back by the next execution
+        return _failed(error, [signal])
 
 
-async def _trade_unit(
-    context: TradingContext,
-    venue: Venue,
-    cycle_id: str,
-    unit: list[tuple[Signal, ApprovedOrder | Refused]],
-    rules: dict[str, TradingRules],
-) -> list[Outcome]:
-    """Send one order, or the legs of one set: all of them or, with the filled ones sold back, none."""
+async def _trade_unit(context: TradingContext, venue: Venue, cycle_id: str, unit: Unit) -> list[Outcome]:
+    """Send one order, or the legs of one set, and keep the reasons. An error here is this unit's outcome alone.
+
+    Raises StoreUnavailable.
+    """
     outcomes: list[Outcome] = []
-    filled: list[tuple[Signal, Trade]] = []
-    broken = any(isinstance(approved, Refused) for _, approved in unit)
-    for signal, approved in unit:
-        if isinstance(approved, Refused):
-            outcomes.append((signal, approved))
-            continue
-        answer: Submission = Rejected("group_leg_failed", "another leg of the same set was not filled")
-        if not broken:
-            answer = await venue.submit(approved)
-        outcome = await book_answer(context, approved, answer, signal)
-        outcomes.append((signal, outcome))
-        if isinstance(outcome, Trade):
-            filled.append((signal, outcome))
-        else:
-            broken = True
-    if broken:
-        for signal, trade in filled:
-            outcomes.append(await sell_back(context, signal, trade, trade.size_micro, rules.get(signal.condition_id)))
+    try:
+        await _send_unit(context, venue, unit, outcomes)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  # logged and kept; what is open is resolved by the next execution
+        told = {signal.signal_id for signal, _ in outcomes}
+        failed = _failed(error, [signal for signal, _ in unit])
+        outcomes += [(signal, failed) for signal, _ in unit if signal.signal_id not in told]
     # At once, not at the end of the step: what is booked has its reason even if the cycle breaks off here.
     await _explain(context, cycle_id, outcomes)
     return outcomes
+
+
+def _failed(error: Exception, signals: Sequence[Signal]) -> Unresolved:
+    log.error("unit failed", signals=[signal.signal_id for signal in signals], exc_info=error)
+    return Unresolved(error.code if isinstance(error, PrescientError) else Reason.INTERNAL_ERROR, text_of_error(error))
+
+
+async def _send_unit(context: TradingContext, venue: Venue, unit: Unit, outcomes: list[Outcome]) -> None:
+    """Send one order, or the legs of one set one after the other: all of them or, with the filled ones sold back, none.
+
+    A leg whose outcome is unknown suspends its set: no further leg is sent and nothing is sold back until it is known.
+    """
+    unfilled: list[tuple[Signal, ApprovedOrder, Submission]] = []
+    broken, suspended = any(not isinstance(approved, ApprovedOrder) for _, approved in unit), False
+    for signal, approved in unit:
+        if not isinstance(approved, ApprovedOrder):
+            outcomes.append((signal, approved))
+        elif suspended:
+            outcomes.append((signal, NOT_SENT))
+        elif broken:
+            unfilled.append((signal, approved, LEG_FAILED))
+        else:
+            answer = await submit_order(context, venue, approved)
+            if isinstance(answer, Rejected) or (isinstance(answer, Accepted) and not answer.fills):
+                broken = True
+                unfilled.append((signal, approved, answer))
+                continue
+            outcome = await book_answer(context, approved, answer, signal)
+            outcomes.append((signal, outcome))
+            suspended = isinstance(outcome, Unresolved)
+    sold: list[Outcome] = []
+    if unfilled and unit[0][0].group_id:
+        # Before these orders are closed: an open one alone tells that the set is not whole.
+        sold = await sell_back_group(context, venue, unit[0][0])
+    for signal, approved, answer in unfilled:
+        waits = any(isinstance(outcome, Unresolved) for _, outcome in sold)
+        outcomes.append((signal, NOT_SENT if waits else await book_answer(context, approved, answer, signal)))
+    outcomes += sold
 
 
 async def _explain(context: TradingContext, cycle_id: str, outcomes: Sequence[Outcome]) -> None:
@@ -146,8 +184,8 @@ def _report(portfolio_id: int, count_in: int, outcomes: list[Outcome]) -> StepRe
     report = StepReport(Step.EXECUTE, portfolio_id, count_in=count_in)
     report.amounts.update({"amount_micro": 0, "fee_micro": 0})
     for _, outcome in outcomes:
-        if isinstance(outcome, Refused):
-            report.drop(outcome.code, outcome.limit)
+        if not isinstance(outcome, Trade):
+            report.drop(outcome.code, outcome.limit if isinstance(outcome, Refused) else "")
             continue
         report.count_out += 1
         report.amounts["amount_micro"] += outcome.amount_micro
@@ -155,17 +193,11 @@ def _report(portfolio_id: int, count_in: int, outcomes: list[Outcome]) -> StepRe
     return report
 
 
-def _decision(signal: Signal, outcome: Trade | Refused) -> Decision:
+def _decision(signal: Signal, outcome: Trade | Refused | Unresolved) -> Decision:
     if isinstance(outcome, Trade):
         amount = f"{outcome.amount_micro / MICRO:.2f}"
         return Decision(Step.EXECUTE, "market", signal.market_id, True, outcome.status, amount, "", signal.portfolio_id)
-    return Decision(
-        Step.EXECUTE,
-        "market",
-        signal.market_id,
-        False,
-        outcome.code,
-        outcome.number or outcome.reason[:200],
-        outcome.limit,
-        signal.portfolio_id,
-    )
+    number, limit = ("", "") if isinstance(outcome, Unresolved) else (outcome.number, outcome.limit)
+    number = number or outcome.reason[:200]
+    about = "market", signal.market_id
+    return Decision(Step.EXECUTE, *about, False, outcome.code, number, limit, signal.portfolio_id)

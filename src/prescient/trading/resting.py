@@ -12,21 +12,32 @@ from polymarket_kit.model import OrderType, Side
 from polymarket_kit.order_ends import OrderEnd
 from polymarket_kit.values import MICRO, MICRO_MAX
 from prescient.domain.booking import OrderUpdate
-from prescient.domain.errors import ConflictError, NotFoundError
+from prescient.domain.errors import ConflictError, NotFoundError, StoreUnavailable, VenueUnavailable
 from prescient.domain.market import Market, TradingRules
-from prescient.domain.order import Accepted, ApprovedOrder, OrderIntent, OrderStatus, Refused, Trade
+from prescient.domain.order import (
+    TERMINAL_STATUSES,
+    Accepted,
+    ApprovedOrder,
+    OrderIntent,
+    OrderStatus,
+    Refused,
+    Trade,
+    Unknown,
+    Unresolved,
+)
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.resting import RestingOrder
-from prescient.domain.signal import Signal
+from prescient.domain.signal import BY_HAND, Signal
 from prescient.domain.stream import StreamEvent
-from prescient.domain.venue_answers import Canceled
+from prescient.domain.venue_answers import NotCanceled
 from prescient.ports.context import TradingContext
 from prescient.ports.paper import RestingVenue
 from prescient.trading.orders.approve import approve_intent
-from prescient.trading.orders.book import book_answer, book_matched
+from prescient.trading.orders.book import book_answer
+from prescient.trading.orders.portfolio_lock import placing_by_hand
+from prescient.trading.orders.submit import answer_of, submit_order
+from prescient.trading.orders.updates import book_update, open_booked
 
-# Orders that no cycle decided on stand under this name.
-BY_HAND = "by_hand"
 PORTFOLIO_NOT_ACTIVE = "the portfolio trades no more"
 
 
@@ -46,6 +57,13 @@ class OrderNotOpen(NotFoundError):
 
     def __init__(self, order_id: str) -> None:
         super().__init__(f"Order {order_id} does not rest (any more). List what does: GET /paper-trading/orders.")
+
+
+class CancelUnanswered(VenueUnavailable):
+    code = "cancel_unanswered"
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__(f"The venue did not say whether order {order_id} is off its book. Cancel it again.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +94,11 @@ class PlacedOrder:
     resting: RestingOrder | None
 
 
-async def place_limit(context: TradingContext, form: LimitForm) -> PlacedOrder | Refused:
+async def place_limit(context: TradingContext, form: LimitForm) -> PlacedOrder | Refused | Unresolved:
     """Approve, reserve, send and book a limit order; what does not match at once rests.
 
-    Raises PortfolioNotFound, NotFoundError for an unknown market, InvalidRequest, VenueUnavailable, NothingRests.
+    Raises PortfolioNotFound, NotFoundError for an unknown market, InvalidRequest, VenueUnavailable, NothingRests, and
+    ExecutionRunning when other orders are placed by hand for too long.
     """
     _resting_of(context)
     market = await context.store.find_market(form.market)
@@ -91,7 +110,6 @@ async def place_limit(context: TradingContext, form: LimitForm) -> PlacedOrder |
     rules = (await context.market_data.rules([market.condition_id])).get(market.condition_id)
     if rules is None:
         return Refused("market_not_found", "the venue does not know this market any more")
-    await context.store.save_signals([signal])
     intent = OrderIntent(
         order_id=f"order:{signal.signal_id}",
         portfolio_id=form.portfolio_id,
@@ -105,29 +123,34 @@ async def place_limit(context: TradingContext, form: LimitForm) -> PlacedOrder |
         post_only=form.post_only,
         expiration_s=form.expiration_s,
     )
-    approved = await approve_intent(context, intent, rules)
-    if isinstance(approved, Refused):
-        return approved
-    return await send(context, approved, signal)
+    async with placing_by_hand(context.store, form.portfolio_id):
+        await context.store.save_signals([signal])
+        approved = await approve_intent(context, intent, rules)
+        if isinstance(approved, Refused):
+            return approved
+        return await send(context, approved, signal)
 
 
-async def send(context: TradingContext, order: ApprovedOrder, signal: Signal) -> PlacedOrder | Refused:
-    """Send an approved order that may rest and book the answer; from then on it may fill."""
+async def send(context: TradingContext, order: ApprovedOrder, signal: Signal) -> PlacedOrder | Refused | Unresolved:
+    """Send an approved order that may rest and book the answer; from then on it may fill.
+
+    To be called while ``placing_by_hand``, unless nothing resolves orders meanwhile.
+    """
     resting, order_id = _resting_of(context), order.intent.order_id
     venue = context.venue_of(await context.store.portfolio(order.intent.portfolio_id))
-    answer = await venue.submit(order)
+    answer = await submit_order(context, venue, order)
     try:
         outcome = await book_answer(context, order, answer, signal)
     except BaseException:
         # Nothing is booked, so nothing rests; recovery gives the reservation back.
         resting.forget(order_id)
         raise
-    if not isinstance(answer, Accepted) or (isinstance(outcome, Refused) and answer.resting is None):
+    if isinstance(outcome, Unresolved):
+        return outcome
+    if not isinstance(answer, Accepted) or (isinstance(outcome, Refused) and answer.status in TERMINAL_STATUSES):
         assert isinstance(outcome, Refused)
         return outcome
-    async with resting.turn(order.intent.condition_id):
-        for update in [*resting.opened(order_id), *resting.sweep(order.intent.condition_id)]:
-            await _book(context, update)
+    await open_booked(context, order)
     trade = outcome if isinstance(outcome, Trade) else None
     return PlacedOrder(order_id, answer.status, trade, answer.resting)
 
@@ -141,33 +164,50 @@ async def hear(context: TradingContext, event: StreamEvent) -> list[OrderUpdate]
     async with resting.turn(condition_id):
         updates = resting.observe(event)
         for update in updates:
-            await _book(context, update)
+            await book_update(context, update)
     return updates
 
 
 async def sweep(context: TradingContext) -> list[OrderUpdate]:
-    """Book what ended by itself, and keep the places in the queues. To be called every few seconds."""
+    """Book what ended by itself, and keep the places in the queues. To be called every few seconds.
+
+    A market whose booking fails keeps no other from it; the first error is raised at the end: then restore.
+    """
     resting = _resting_of(context)
     ended: list[OrderUpdate] = []
+    errors: list[Exception] = []
     for condition_id in sorted({state.condition_id for state in resting.states().values()} | resting.waiting()):
         async with resting.turn(condition_id):
-            updates = resting.sweep(condition_id)
-            for update in updates:
-                await _book(context, update)
-            ended += updates
+            for update in resting.sweep(condition_id):
+                try:
+                    await book_update(context, update)
+                except StoreUnavailable:
+                    raise
+                except Exception as error:  # noqa: BLE001  # raised below
+                    errors.append(error)
+                else:
+                    ended.append(update)
     await context.store.save_resting(list(resting.states().values()), context.clock.now())
+    if errors:
+        raise errors[0]
     return ended
 
 
 async def cancel_order(context: TradingContext, order_id: str) -> OrderUpdate:
-    """Have the venue take one resting order off, and give back what is reserved for it. Raises OrderNotOpen."""
+    """Have the venue take one resting order off, and give back what is reserved for it.
+
+    Raises OrderNotOpen, and CancelUnanswered when it may be off or not: it stays reserved, and may be asked for again.
+    """
     resting = _resting_of(context)
     order = next((kept for kept, _ in await context.store.resting_orders() if kept.intent.order_id == order_id), None)
     if order is None or order_id not in resting.states():
         raise OrderNotOpen(order_id)
     venue = context.venue_of(await context.store.portfolio(order.intent.portfolio_id))
     async with resting.turn(order.intent.condition_id):
-        if not isinstance(await venue.cancel(order), Canceled):
+        answer = await answer_of(venue.cancel(order), order_id)
+        if isinstance(answer, Unknown):
+            raise CancelUnanswered(order_id)
+        if isinstance(answer, NotCanceled):
             raise OrderNotOpen(order_id)
         return await _book_end(context, order.intent.condition_id, order_id)
 
@@ -185,7 +225,7 @@ async def _book_end(context: TradingContext, condition_id: str, order_id: str) -
     """Book all that has ended in a market, and return what became of one order."""
     updates = _resting_of(context).sweep(condition_id)
     for update in updates:
-        await _book(context, update)
+        await book_update(context, update)
     return next(update for update in updates if update.order.intent.order_id == order_id)
 
 
@@ -193,7 +233,8 @@ async def cancel_stranded(context: TradingContext) -> list[OrderUpdate]:
     """Cancel what rests in markets that take no orders any more, and of portfolios that trade no more.
 
     The venue clears a closed market's book, and any at the start of its game, and may not tell so; a portfolio that is
-    paused or archived must not go on trading by what it left behind.
+    paused or archived must not go on trading by what it left behind. An order that cannot be cancelled keeps no other
+    from it; the first error is raised at the end: then restore.
     """
     states = list(_resting_of(context).states().values())
     if not states:
@@ -201,6 +242,7 @@ async def cancel_stranded(context: TradingContext) -> list[OrderUpdate]:
     rules = await context.market_data.rules(sorted({state.condition_id for state in states}))
     active = {portfolio.portfolio_id for portfolio in await context.store.portfolios(PortfolioStatus.ACTIVE)}
     ended, now_ms = [], round(context.clock.now().timestamp() * 1000)
+    errors: list[Exception] = []
     for state in states:
         end = _silent_end(state, rules.get(state.condition_id), now_ms)
         if end is None and state.portfolio_id in active:
@@ -210,6 +252,12 @@ async def cancel_stranded(context: TradingContext) -> list[OrderUpdate]:
         except OrderNotOpen:
             # Filled, or cancelled by hand, since we looked.
             continue
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  # raised below
+            errors.append(error)
+    if errors:
+        raise errors[0]
     return ended
 
 
@@ -240,23 +288,6 @@ def _resting_of(context: TradingContext) -> RestingVenue:
     if context.resting is None:
         raise NothingRests
     return context.resting
-
-
-async def _book(context: TradingContext, update: OrderUpdate) -> None:
-    """Book one update: deterministic names, so that it is booked once whoever tries again."""
-    state, fill = update.resting, update.fill
-    (signal,) = await context.store.signals(signal_ids=[update.order.intent.signal_id])
-    answer = Accepted(
-        venue_order_id=state.order_id,
-        status=update.status,
-        fills=(fill,) if fill else (),
-        time=update.time,
-        model=state.model,
-        reason=update.reason,
-        resting=state,
-    )
-    first_number = state.fill_count - 1 if fill else state.fill_count
-    await book_matched(context, update.order, answer, signal, update.released_micro, first_number)
 
 
 def _check(form: LimitForm) -> None:

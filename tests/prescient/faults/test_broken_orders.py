@@ -12,7 +12,8 @@ from polymarket_kit.model import Side
 from polymarket_kit.values import MICRO
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import CycleInterrupted, StoreUnavailable, VenueUnavailable
-from prescient.domain.order import Consumption
+from prescient.domain.order import Consumption, OrderStatus
+from prescient.domain.signal import Step
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
 from prescient.trading.admin import PortfolioForm, create_portfolio
@@ -49,10 +50,14 @@ async def legs(store: Store) -> list[tuple[Side, int]]:
     return [(trade.side, trade.size_micro) for trade in reversed(await store.trades(1, 10))]
 
 
-async def test_a_set_whose_second_leg_finds_no_venue_is_sold_back_at_once(store: Store) -> None:
-    broken, _ = await sets_context(store, VenueUnavailable("nobody there"))
-    with pytest.raises(VenueUnavailable):
-        await run(broken, "broken")
+async def test_a_set_whose_second_leg_breaks_the_adapter_waits_until_its_outcome_is_known(store: Store) -> None:
+    broken, sound = await sets_context(store, VenueUnavailable("nobody there"))
+    report = await run(broken, "broken")
+    assert report.total(Step.EXECUTE).dropped == {"outcome_unknown": 1}
+    assert await legs(store) == [(Side.BUY, 40 * MICRO)]
+    ((_, status),) = await store.open_orders()
+    assert status is OrderStatus.UNKNOWN
+    await run(sound, "next")
     assert await legs(store) == [(Side.BUY, 40 * MICRO), (Side.SELL, 40 * MICRO)]
     assert await store.positions(1) == []
     await check_books(store, NOW)

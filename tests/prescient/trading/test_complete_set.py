@@ -10,10 +10,10 @@ from polymarket_kit.model import NO_FEES, Level, Side
 from polymarket_kit.values import MICRO
 from prescient.adapters.paper.venue import PaperVenue
 from prescient.domain.market import OrderBook
-from prescient.domain.order import ApprovedOrder, Rejected, Submission
 from prescient.domain.signal import Step
 from tests.fakes import StaticMarketData, binary_market, context_over
 from tests.prescient.trading.test_cycle import portfolio_of, run
+from tests.venues import ScriptedVenue
 
 pytestmark = pytest.mark.asyncio
 
@@ -49,22 +49,11 @@ async def test_a_complete_set_is_merged_at_the_end_of_its_cycle() -> None:
     assert portfolio.realized_pnl_micro == 800_000
 
 
-class SecondLegFails(PaperVenue):
-    """A venue that takes the first order and refuses the next BUY."""
-
-    _bought = False
-
-    async def submit(self, order: ApprovedOrder) -> Submission:
-        if order.intent.side is Side.BUY and self._bought:
-            return Rejected("not_filled", "order couldn't be fully filled. FOK orders are fully filled or killed.")
-        self._bought = True
-        return await super().submit(order)
-
-
 async def test_a_lone_leg_is_sold_back() -> None:
-    data = crossed_market()
-    context = context_over(data)
-    context = replace(context, venues={"paper": SecondLegFails(data, context.store, context.clock)})
+    context = context_over(crossed_market())
+    context = replace(
+        context, venues={"paper": ScriptedVenue(context.venues["paper"], context.clock).on("submit", 2, "refuse")}
+    )
     portfolio_id = await portfolio_of(context, strategy_type="complete_set")
     report = await run(context)
     assert await context.store.positions(portfolio_id) == []

@@ -20,9 +20,11 @@ from prescient.domain.order import (
     Submission,
     Trade,
     Unknown,
+    Unresolved,
 )
 from prescient.domain.order_state import answered
 from prescient.domain.portfolio import Position
+from prescient.domain.reasons import Reason
 from prescient.domain.signal import Signal
 from prescient.ports.context import TradingContext
 
@@ -31,23 +33,36 @@ BOOKING_ATTEMPTS_MAX = 5
 
 async def book_answer(
     context: TradingContext, order: ApprovedOrder, answer: Submission, signal: Signal
-) -> Trade | Refused:
-    """Book the venue's answer in one transaction: money, shares, position, trade, signal. Unknown books nothing."""
-    if isinstance(answer, Unknown):
-        # The reservation stays; recovery asks the venue by the order's id. Never taken for "not placed".
-        return Refused("outcome_unknown", answer.reason)
+) -> Trade | Refused | Unresolved:
+    """Book the venue's answer in one transaction: money, shares, position, trade, signal.
+
+    Of ``Unknown`` only that is kept, with the reservation: the venue is asked again. Never taken for "not placed".
+    """
     now = context.clock.now()
     intent = order.intent
-    if isinstance(answer, Rejected) or (not answer.fills and answer.resting is None):
+    if isinstance(answer, Unknown):
+        await context.store.mark_unknown(intent.order_id, answer.reason, now)
+        return Unresolved(Reason.OUTCOME_UNKNOWN, answer.reason)
+    if isinstance(answer, Rejected) or (not answer.fills and answer.status in TERMINAL_STATUSES):
         transfers = release(intent.portfolio_id, intent.order_id, order.reserved_cash_micro, now)
         code = answer.code if isinstance(answer, Rejected) else "not_filled"
         facts = answered(intent.order_id, answer, now)
         booking = Booking(intent.order_id, facts, tuple(transfers), None, None, signal.signal_id, answer.reason or code)
         await context.store.book(booking, now)
         return Refused(code, answer.reason)
-    held_micro = answer.resting.held_cash_micro if answer.resting else 0
-    trade = await book_matched(context, order, answer, signal, order.reserved_cash_micro - held_micro)
+    trade = await book_matched(context, order, answer, signal, order.reserved_cash_micro - held_after(order, answer))
     return trade or Refused("resting", "nothing matched at once; the order rests")
+
+
+def held_after(order: ApprovedOrder, answer: Accepted) -> int:
+    """The reserved cash, in micro-dollars, that an answer leaves reserved: for what rests, what is not spent."""
+    if answer.resting is not None:
+        return answer.resting.held_cash_micro
+    if answer.status in TERMINAL_STATUSES or order.intent.side is Side.SELL:
+        return 0
+    held_micro = order.reserved_cash_micro - sum(fill.cost_micro + fill.fee_micro for fill in answer.fills)
+    assert 0 <= held_micro <= order.reserved_cash_micro
+    return held_micro
 
 
 async def book_matched(

@@ -1,4 +1,7 @@
-"""The lock that lets one process at a time execute and resolve the orders of a portfolio."""
+"""The locks that give each order on its way one owner: who executes a portfolio, and who places its orders by hand.
+
+What resolves orders holds the same locks, so it never takes an order of a living process for a dead one's.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,21 @@ async def executing(store: Leases, portfolio_id: int, wait_s: float = WAIT_S) ->
     ExecutionRunning when somebody really executes.
     """
     lease = await store.lease(f"execute:{portfolio_id}", wait_s)
+    if lease is None:
+        raise ExecutionRunning(portfolio_id)
+    try:
+        yield
+    finally:
+        await lease.release()
+
+
+@asynccontextmanager
+async def placing_by_hand(store: Leases, portfolio_id: int, wait_s: float = WAIT_S) -> AsyncIterator[None]:
+    """Be the only one, in all processes, who places orders of this portfolio that no cycle decided on, or resolves them.
+
+    Apart from ``executing``, so that a person need not wait for a cycle. Raises ExecutionRunning.
+    """
+    lease = await store.lease(f"by_hand:{portfolio_id}", wait_s)
     if lease is None:
         raise ExecutionRunning(portfolio_id)
     try:

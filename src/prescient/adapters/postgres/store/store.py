@@ -16,6 +16,7 @@ from prescient.adapters.postgres.store.portfolios import PortfolioMethods
 from prescient.adapters.postgres.store.reads import ReadMethods
 from prescient.adapters.postgres.store.resting import RestingMethods
 from prescient.adapters.postgres.store.signals import SignalMethods
+from prescient.adapters.postgres.store.submissions import SubmissionMethods
 from prescient.adapters.postgres.store.trading import OrderMethods
 
 
@@ -27,6 +28,7 @@ class PostgresStore(
     SignalMethods,
     ApprovalMethods,
     OrderMethods,
+    SubmissionMethods,
     FactMethods,
     RestingMethods,
     PositionMethods,

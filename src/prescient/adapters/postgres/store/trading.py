@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -30,6 +32,7 @@ from prescient.domain.order import (
     Fill,
     OrderStatus,
     Trade,
+    Wire,
 )
 from prescient.domain.order_state import booked_state
 
@@ -53,6 +56,9 @@ WITH told AS (
     INSERT INTO order_facts (order_id, fact_id, kind, at, data)
     SELECT $1, fact_id, kind, at, data::jsonb FROM {given(5)}
     ON CONFLICT DO NOTHING
+), ended AS (
+    DELETE FROM resting_orders
+     WHERE order_id = $1 AND $2 IN ('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'REFUSED')
 )
 UPDATE orders SET status = $2, reason = $3, updated_at = $4 WHERE order_id = $1
 """  # noqa: S608 # our own text
@@ -119,11 +125,12 @@ class OrderMethods(StoreBase):
 
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         """Orders without a final status, oldest first."""
-        statement = select(*ORDER, orders.c.status, orders.c.reserved_cash, orders.c.reserved_shares)
+        reserved = orders.c.status, orders.c.reserved_cash, orders.c.reserved_shares
+        statement = select(*ORDER, *reserved, orders.c.order_hash, orders.c.signed_body, orders.c.salt)
         statement = statement.where(orders.c.status.not_in(FINAL)).order_by(orders.c.sequence)
         async with self._database.reading() as connection:
             rows = (await connection.execute(statement)).all()
-        return [(order_of(row[:-3], row[-2], row[-1]), OrderStatus(row[-3])) for row in rows]
+        return [(_with_wire(row), OrderStatus(row.status)) for row in rows]
 
     async def consumption(self, token_id: str, side: str) -> Consumption:
         """What was taken from one side of a book; empty if nothing was."""
@@ -153,6 +160,11 @@ class OrderMethods(StoreBase):
         async with self._database.reading() as connection:
             rows = await connection.execute(statement.order_by(fills.c.trade_id, fills.c.number))
             return [Fill(*row) for row in rows]
+
+
+def _with_wire(row: Any) -> ApprovedOrder:
+    order = order_of(row[: len(ORDER)], row.reserved_cash, row.reserved_shares)
+    return order if row.order_hash is None else replace(order, wire=Wire(row.order_hash, row.signed_body, row.salt))
 
 
 async def _answer(connection: Raw, booking: Booking, now: datetime) -> tuple[int, OrderStatus]:
