@@ -27,7 +27,7 @@ from prescient.adapters.ids import SequenceIds
 from prescient.adapters.memory import MemoryStore
 from prescient.adapters.paper import PaperVenue
 from prescient.domain.market import OrderBook, TradingRules
-from prescient.domain.order import Accepted, Fill, OrderIntent, Refused, Rejected
+from prescient.domain.order import Accepted, Fill, OrderIntent, Refused, Rejected, Unresolved
 from prescient.domain.portfolio import NewPortfolio
 from prescient.domain.signal import Signal
 from prescient.domain.stream import BookSeen, LevelSeen, PrintSeen, StreamEvent, TickSeen
@@ -287,6 +287,7 @@ class Pair:
         fills: tuple[Fill, ...]
         if intent.order_type in (OrderType.GTC, OrderType.GTD):
             placed = await send(self.context, approved, signal)
+            assert not isinstance(placed, Unresolved), placed
             if isinstance(placed, Refused):
                 return Outcome(True, text=placed.reason)
             fills = placed.trade.fills if placed.trade else ()

@@ -14,7 +14,7 @@ from prescient.domain.cycle import StepReport
 from prescient.domain.errors import StoreUnavailable
 from prescient.domain.market import TradingRules
 from prescient.domain.order import Accepted, ApprovedOrder, Refused, Rejected, Submission, Trade, Unresolved
-from prescient.domain.reasons import Reason
+from prescient.domain.reasons import SELL_BACK_PREFIX, Reason
 from prescient.domain.signal import Decision, Signal, Step
 from prescient.ports.context import TradingContext
 from prescient.ports.venue import Venue
@@ -35,6 +35,10 @@ ORDERS_AT_ONCE = 16
 SIGNALS_MAX = 100_000
 
 LEG_FAILED = Rejected(Reason.GROUP_LEG_FAILED, Reason.GROUP_LEG_FAILED.text)
+# What the venue is to say later; any other code is that of an error on our side.
+AT_THE_VENUE = frozenset(
+    f"{prefix}{code}" for prefix in ("", SELL_BACK_PREFIX) for code in (Reason.OUTCOME_UNKNOWN, Reason.GROUP_SUSPENDED)
+)
 NOT_SENT = Unresolved(Reason.GROUP_SUSPENDED, Reason.GROUP_SUSPENDED.text)
 
 Unit = list[tuple[Signal, ApprovedOrder | Refused | Unresolved]]
@@ -52,10 +56,13 @@ async def execute_signals(
     async with executing(context.store, portfolio_id):
         await resolve_orders(context, portfolio_id)
         try:
-            return await _execute(context, cycle_id, portfolio_id, signal_ids)
+            count, outcomes = await _execute(context, cycle_id, portfolio_id, signal_ids)
         except Exception:
             await _tidy_up(context, portfolio_id)
             raise
+        if any(isinstance(outcome, Unresolved) and outcome.code not in AT_THE_VENUE for _, outcome in outcomes):
+            await _tidy_up(context, portfolio_id)
+        return _report(portfolio_id, count, outcomes)
 
 
 async def _tidy_up(context: TradingContext, portfolio_id: int) -> None:
@@ -68,17 +75,18 @@ async def _tidy_up(context: TradingContext, portfolio_id: int) -> None:
 
 async def _execute(
     context: TradingContext, cycle_id: str, portfolio_id: int, signal_ids: Sequence[str] | None
-) -> StepReport:
+) -> tuple[int, list[Outcome]]:
     """Approve and reserve one after the other, so that no two orders count on the same cash; then send side by side.
 
-    Each order is booked whole when its answer comes; the legs of a set go one after the other.
+    Each order is booked whole when its answer comes; the legs of a set go one after the other. Returns how many signals
+    there were, and what became of them.
     """
     signals = await context.store.signals(
         cycle_id=cycle_id, portfolio_id=portfolio_id, signal_ids=signal_ids, pending_only=True, limit=SIGNALS_MAX
     )
     if not signals:
         await context.store.portfolio(portfolio_id)
-        return _report(portfolio_id, 0, [])
+        return 0, []
     portfolio = await context.store.portfolio(portfolio_id)
     venue = context.venue_of(portfolio)
     config = complete(strategy_of(context, portfolio), portfolio.strategy_config)
@@ -100,7 +108,7 @@ async def _execute(
             tasks.append(partial(_trade_unit, context, venue, cycle_id, unit))
     await _explain(context, cycle_id, refused)
     outcomes: list[list[Outcome]] = await context.gather(tasks, ORDERS_AT_ONCE)
-    return _report(portfolio_id, len(signals), [*refused, *(pair for answered in outcomes for pair in answered)])
+    return len(signals), [*refused, *(pair for answered in outcomes for pair in answered)]
 
 
 async def _approve(

@@ -178,19 +178,24 @@ async def sweep(context: TradingContext) -> list[OrderUpdate]:
     errors: list[Exception] = []
     for condition_id in sorted({state.condition_id for state in resting.states().values()} | resting.waiting()):
         async with resting.turn(condition_id):
-            for update in resting.sweep(condition_id):
-                try:
-                    await book_update(context, update)
-                except StoreUnavailable:
-                    raise
-                except Exception as error:  # noqa: BLE001  # raised below
-                    errors.append(error)
-                else:
-                    ended.append(update)
+            updates = resting.sweep(condition_id)
+            ended += updates
+            errors += [error for update in updates if (error := await _booked(context, update)) is not None]
     await context.store.save_resting(list(resting.states().values()), context.clock.now())
     if errors:
         raise errors[0]
     return ended
+
+
+async def _booked(context: TradingContext, update: OrderUpdate) -> Exception | None:
+    """Book one update; returns what kept it from being booked. Raises StoreUnavailable."""
+    try:
+        await book_update(context, update)
+    except StoreUnavailable:
+        raise
+    except Exception as error:  # noqa: BLE001  # raised by the caller, after the others
+        return error
+    return None
 
 
 async def cancel_order(context: TradingContext, order_id: str) -> OrderUpdate:

@@ -7,7 +7,7 @@ from typing import Any
 
 from polymarket_kit.model import FeeSchedule, Side
 from polymarket_kit.values import MICRO
-from prescient.domain.order import OrderStatus, Refused
+from prescient.domain.order import OrderStatus, Refused, Unresolved
 from prescient.domain.portfolio import NewPortfolio
 from prescient.domain.stream import PrintSeen, StreamEvent
 from prescient.ports.store import Store
@@ -59,7 +59,7 @@ class Floor:
 
     async def try_place(
         self, cents: int = 54, size: int = 50, side: Side = Side.BUY, outcome: str = "Yes", **changes: Any
-    ) -> PlacedOrder | Refused:
+    ) -> PlacedOrder | Refused | Unresolved:
         form = LimitForm(self.portfolio_id, self.market.slug, outcome, side, cents * CENT, size * SHARE)
         return await place_limit(self.context, replace(form, **changes))
 

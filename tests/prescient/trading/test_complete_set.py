@@ -8,7 +8,6 @@ import pytest
 
 from polymarket_kit.model import NO_FEES, Level, Side
 from polymarket_kit.values import MICRO
-from prescient.adapters.paper.venue import PaperVenue
 from prescient.domain.market import OrderBook
 from prescient.domain.signal import Step
 from tests.fakes import StaticMarketData, binary_market, context_over

@@ -190,6 +190,9 @@ async def test_a_lost_sale_keeps_its_shares_set_aside_until_it_is_known() -> Non
     ((order, status),) = await context.store.open_orders()
     assert (order.reserved_shares_micro, status) == (10 * MICRO, OrderStatus.UNKNOWN)
     assert order.wire is not None
+    venue.always("resolve", "lose")
+    await context.store.save_signals([replace(sale, signal_id="again")])
+    assert (await execute_signals(context, "cycle", portfolio_id)).dropped == {"insufficient_shares": 1}
     venue.well()
     await resolve_all(context)
     assert await held(context, portfolio_id) == {}

@@ -1,0 +1,163 @@
+"""What every venue keeps to, whichever it is: it raises for nothing, sends once, and knows again what it was asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from polymarket_kit.model import NO_FEES, OrderType, Side
+from polymarket_kit.values import MICRO
+from prescient.domain.errors import VenueUnavailable
+from prescient.domain.ledger import USD
+from prescient.domain.market import OrderBook, TradingRules
+from prescient.domain.order import TERMINAL_STATUSES, Accepted, ApprovedOrder, OrderIntent, Rejected
+from prescient.domain.venue_answers import Done, NotCanceled, PositionRequest, RequestKind
+from prescient.ports.context import TradingContext
+from prescient.ports.venue import Venue
+from tests.fakes import StaticMarketData, binary_market, context_over
+from tests.venues import ScriptedVenue
+
+
+class Market(StaticMarketData):
+    """A market whose source can be away."""
+
+    away = False
+
+    async def rules(self, condition_ids: object) -> dict[str, TradingRules]:
+        if self.away:
+            raise VenueUnavailable("no answer within 20 s")
+        return dict(self.rules_by_condition)
+
+    async def books(self, token_ids: object) -> dict[str, OrderBook]:
+        if self.away:
+            raise VenueUnavailable("no answer within 20 s")
+        return dict(self.book_by_token)
+
+
+@dataclass
+class Place:
+    """A venue with one market on which 500 shares are offered at 0.55 and wanted at 0.54."""
+
+    venue: Venue
+    data: Market
+    context: TradingContext
+
+    async def ready(self, number: int, **changes: object) -> ApprovedOrder:
+        """An order that passed the gate and is prepared, as its caller would have it before it sends."""
+        intent = OrderIntent(
+            f"order:{number}",
+            1,
+            f"signal-{number}",
+            "0xc1",
+            "11",
+            Side.BUY,
+            OrderType.FOK,
+            550_000,
+            size_micro=10 * MICRO,
+        )
+        intent = replace(intent, **changes)  # type: ignore[arg-type]  # by name
+        order = ApprovedOrder(intent, 10 * MICRO if intent.side is Side.BUY else 0, 0)
+        return replace(order, wire=await self.venue.prepare(order))
+
+
+@pytest.fixture(params=["paper", "scripted"])
+def place(request: pytest.FixtureRequest) -> Place:
+    data = Market()
+    data.add(binary_market(1, fees=NO_FEES), [("0.54", "500")], [("0.55", "500")])
+    context = context_over(data)
+    venue = context.venues["paper"]
+    if request.param == "scripted":
+        venue = ScriptedVenue(venue, context.clock)
+    return Place(venue, data, context)
+
+
+def request_for(kind: RequestKind, number: int = 1) -> PositionRequest:
+    gained = ((USD, 0),) if kind is RequestKind.REDEEM else ((USD, 5 * MICRO),)
+    return PositionRequest(f"{kind}-{number}", 1, kind, ("0xc1",), (("11", 5 * MICRO), ("12", 5 * MICRO)), gained)
+
+
+async def test_it_has_the_name_that_portfolios_give(place: Place) -> None:
+    assert place.venue.name in ("paper", "scripted")
+
+
+async def test_what_it_would_send_is_its_own_and_is_not_sent(place: Place) -> None:
+    first, second = await place.ready(1), await place.ready(2)
+    assert (first.wire is None) == (second.wire is None)
+    if first.wire is not None and second.wire is not None:
+        assert first.wire.order_hash != second.wire.order_hash
+        assert first.wire == (await place.ready(1)).wire
+    for order in (first, second):
+        answer = await place.venue.resolve(order)
+        assert isinstance(answer, Rejected) or (isinstance(answer, Accepted) and not answer.fills)
+
+
+@pytest.mark.parametrize(("side", "price"), [(Side.BUY, 550_000), (Side.SELL, 540_000)])
+async def test_an_order_that_matches_is_filled_within_its_limit(place: Place, side: Side, price: int) -> None:
+    order = await place.ready(1, side=side, limit_price_micro=price)
+    answer = await place.venue.submit(order)
+    assert isinstance(answer, Accepted) and answer.status in TERMINAL_STATUSES
+    assert sum(fill.size_micro for fill in answer.fills) == 10 * MICRO
+    assert {fill.price_micro for fill in answer.fills} == {price}
+    assert answer.model
+
+
+async def test_an_order_that_finds_nothing_is_refused_with_a_reason(place: Place) -> None:
+    answer = await place.venue.submit(await place.ready(1, limit_price_micro=500_000))
+    assert isinstance(answer, Rejected) and answer.code == "not_filled" and answer.reason
+
+
+async def test_a_source_that_is_away_is_an_answer_and_nothing_is_placed(place: Place) -> None:
+    order = await place.ready(1)
+    place.data.away = True
+    answer = await place.venue.submit(order)
+    assert isinstance(answer, Rejected) and answer.code == "venue_unavailable"
+    place.data.away = False
+    resolved = await place.venue.resolve(order)
+    assert isinstance(resolved, Rejected) or (isinstance(resolved, Accepted) and not resolved.fills)
+
+
+async def test_asking_what_became_of_an_order_sends_nothing(place: Place) -> None:
+    order = await place.ready(1)
+    for _ in range(3):
+        answer = await place.venue.resolve(order)
+        assert isinstance(answer, Rejected) or answer.status in TERMINAL_STATUSES  # type: ignore[union-attr]  # not unknown
+    # All 500 are still there.
+    whole = await place.venue.submit(await place.ready(2, size_micro=500 * MICRO))
+    assert isinstance(whole, Accepted) and sum(fill.size_micro for fill in whole.fills) == 500 * MICRO
+
+
+async def test_what_is_not_on_the_book_is_not_cancelled(place: Place) -> None:
+    never = await place.ready(1)
+    matched = await place.ready(2)
+    await place.venue.submit(matched)
+    for order in (never, matched):
+        answer = await place.venue.cancel(order)
+        assert isinstance(answer, NotCanceled) and answer.reason
+
+
+@pytest.mark.parametrize("kind", list(RequestKind))
+async def test_positions_are_changed_as_asked_and_the_payment_is_told(place: Place, kind: RequestKind) -> None:
+    ask = {
+        RequestKind.MERGE: place.venue.merge,
+        RequestKind.REDEEM: place.venue.redeem,
+        RequestKind.CONVERT: place.venue.convert,
+    }[kind]
+    request = request_for(kind)
+    await place.venue.prepare_request(request)
+    done = await ask(request)
+    assert isinstance(done, Done) and done.gained == request.gained
+    # Either the chain's name for it, or the names of what was assumed.
+    assert done.transaction_id or done.model
+
+
+@pytest.mark.parametrize("kind", list(RequestKind))
+async def test_a_request_that_was_never_made_is_known_as_such(place: Place, kind: RequestKind) -> None:
+    assert isinstance(await place.venue.resolve_request(request_for(kind)), Rejected)
+
+
+async def test_a_request_gives_something_and_gains_no_less_than_nothing() -> None:
+    with pytest.raises(ValueError, match="gives nothing"):
+        PositionRequest("merge-1", 1, RequestKind.MERGE, ("0xc1",), (), ((USD, 1),))
+    with pytest.raises(ValueError, match="less than nothing"):
+        PositionRequest("merge-1", 1, RequestKind.MERGE, ("0xc1",), (("11", 1),), ((USD, -1),))
