@@ -4,13 +4,13 @@ VENUE ?= practice
 
 BIN := .venv/bin
 
-.PHONY: run test setup setup-dev format lint types floors unit fidelity fuzz second-opinion bench lock clean
+.PHONY: run test setup setup-dev format lint types layers unit fidelity fuzz second-opinion bench lock clean
 
 # `exec`: the program takes the place of the shell, so that Ctrl-C and SIGTERM reach it, and make waits for its end.
 run: setup
 	@exec $(BIN)/prescient up --venue $(VENUE)
 
-test: setup-dev lint types floors unit
+test: setup-dev lint types layers unit
 
 setup:
 	@$(PYTHON) tools/bootstrap.py
@@ -29,7 +29,7 @@ lint:
 types:
 	$(BIN)/mypy
 
-floors:
+layers:
 	$(BIN)/lint-imports
 
 unit:

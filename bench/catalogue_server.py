@@ -1,6 +1,6 @@
 """The other side of the benches: a large practice world that stands still, served by the practice exchange in a process of its own.
 
-Told by its standard input: ``stir`` moves every market's figures (and the next ``stir`` moves them back), so that a
+Commands on its standard input: ``stir`` moves every market's figures (and the next ``stir`` moves them back), so that a
 second cycle finds all rows known and all of them changed. Every page and book is rendered before it is timed.
 """
 

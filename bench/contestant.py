@@ -1,4 +1,4 @@
-"""One contestant of the cycle bench in a process of its own: our cycle, the floor or the usual bot, told when to go.
+"""One contestant of the cycle bench in a process of its own: ours, the lower bound or the usual bot, started by standard input.
 
 Each line of its standard input asks for one more run on the same database; each run answers one line of JSON.
 """
@@ -18,8 +18,8 @@ from typing import Any
 
 import asyncpg
 import uvloop
-from bench.floor import Floor
 from bench.loop_watch import LoopWatch
+from bench.lower_bound import LowerBound
 from bench.usual_bot import UsualBot
 
 from prescient import wiring
@@ -64,7 +64,7 @@ def steps_of(report: CycleReport) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def other(contestant: Floor | UsualBot) -> AsyncIterator[Run]:
+async def other(contestant: LowerBound | UsualBot) -> AsyncIterator[Run]:
     await contestant.open()
     # What helps us there helps everybody.
     tune_garbage_collection()
@@ -115,7 +115,7 @@ def say(fields: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("contestant", choices=("ours", "watched", "floor", "bot"))
+    parser.add_argument("contestant", choices=("ours", "watched", "lower_bound", "bot"))
     parser.add_argument("--practice-port", type=int, required=True)
     # The connection's parts, as JSON on the first line of standard input: a password is no argument.
     arguments = parser.parse_args()
@@ -134,8 +134,8 @@ def main() -> None:
     dsn = wiring.connection(settings).dsn()
     if arguments.contestant == "bot":
         runs = serve_runs(other(UsualBot(wiring.practice_url(settings), dsn)), dsn, BOT_TABLES)
-    elif arguments.contestant == "floor":
-        runs = serve_runs(other(Floor(wiring.gamma_url(settings), dsn)), dsn, OUR_TABLES)
+    elif arguments.contestant == "lower_bound":
+        runs = serve_runs(other(LowerBound(wiring.gamma_url(settings), dsn)), dsn, OUR_TABLES)
     else:
         watched = arguments.contestant == "watched"
         runs = serve_runs(our_cycle(settings, watched=watched), dsn, OUR_TABLES)

@@ -1,4 +1,4 @@
-"""How fast a whole trading cycle is: against the usual bot, against the floor, and against itself at a tenth of the size.
+"""How fast a whole trading cycle is: against the usual bot, against the lower bound, and against itself at a tenth of the size.
 
 ``python -m bench.cycle`` prints a table and, last, one line of JSON. Contestants take turns, each in its own process, on
 its own fresh database of one server, asking the same practice exchange; the best of all rounds counts.
@@ -18,9 +18,9 @@ from bench.machinery import Exchange, Server, contestant, machine, temporary_hom
 
 SIZES = ((500, 3_000), (5_000, 30_000))
 SHORT_SIZES = ((20, 100), (100, 600))
-CONTESTANTS = ("ours", "floor", "bot")
+CONTESTANTS = ("ours", "lower_bound", "bot")
 PHASES = ("first", "second")
-BOT_FACTOR, FLOOR_FACTOR, STRETCH_MS, GROWTH_FACTOR = 10.0, 2.5, 50.0, 1.25
+BOT_FACTOR, LOWER_BOUND_FACTOR, STRETCH_MS, GROWTH_FACTOR = 10.0, 2.5, 50.0, 1.25
 
 Runs = dict[tuple[str, str], list[dict[str, Any]]]
 
@@ -106,8 +106,8 @@ def ratios(seconds: dict[tuple[str, str], float]) -> dict[str, float]:
         ours = seconds["ours", phase]
         if ("bot", phase) in seconds:
             found[f"bot / ours {phase}"] = round(seconds["bot", phase] / ours, 2)
-        if ("floor", phase) in seconds:
-            found[f"ours / floor {phase}"] = round(ours / seconds["floor", phase], 2)
+        if ("lower_bound", phase) in seconds:
+            found[f"ours / lower_bound {phase}"] = round(ours / seconds["lower_bound", phase], 2)
     return found
 
 
@@ -184,11 +184,15 @@ def show(result: dict[str, Any]) -> None:
 def verdicts(result: dict[str, Any]) -> Iterable[tuple[str, str, bool]]:
     large = result["ratios"][result["sizes"][-1]]
     for phase in PHASES:
-        bot, floor = large.get(f"bot / ours {phase}"), large.get(f"ours / floor {phase}")
+        bot, lower_bound = large.get(f"bot / ours {phase}"), large.get(f"ours / lower_bound {phase}")
         if bot is not None:
             yield f"{phase} cycle faster than the usual bot, at least {BOT_FACTOR:g}x", f"{bot:.1f}x", bot >= BOT_FACTOR
-        if floor is not None:
-            yield f"{phase} cycle over the floor, at most {FLOOR_FACTOR:g}x", f"{floor:.2f}x", floor <= FLOOR_FACTOR
+        if lower_bound is not None:
+            yield (
+                f"{phase} cycle over the lower bound, at most {LOWER_BOUND_FACTOR:g}x",
+                f"{lower_bound:.2f}x",
+                lower_bound <= LOWER_BOUND_FACTOR,
+            )
         grown = result["growth"][phase]
         yield f"{phase} cycle linear, time per market large over small", f"{grown:.2f}", grown <= GROWTH_FACTOR
         loop = result["loop"][phase]

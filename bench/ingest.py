@@ -37,8 +37,8 @@ GOAL = 4.0
 FRAMES, FRAMES_SHORT = 60_000, 2_000
 MARKETS_SHORT = 5
 ROUNDS = 5
-CONTESTANTS = ("ours", "sdk", "floor")
-NAMES = {"ours": "ours", "sdk": "official SDK 0.14", "floor": "floor: bytes received"}
+CONTESTANTS = ("ours", "sdk", "lower_bound")
+NAMES = {"ours": "ours", "sdk": "official SDK 0.14", "lower_bound": "lower bound: bytes received"}
 CORE = 1
 Bests = dict[str, tuple[int, int]]
 
@@ -118,7 +118,7 @@ async def sdk(url: str, facts: Facts) -> dict[str, Any]:
     return {**taken, "bests": bests, "changes": changes}
 
 
-async def floor(url: str, facts: Facts) -> dict[str, Any]:
+async def lower_bound(url: str, facts: Facts) -> dict[str, Any]:
     """Nothing but receiving: the websocket library hands over each frame and nobody looks into it."""
     done = asyncio.get_running_loop().create_future()
 
@@ -147,7 +147,7 @@ def contest(name: str) -> None:
     """Run one contestant in this process, as the line on its input says, and print what it took."""
     facts = msgspec.json.decode(sys.stdin.readline(), type=Facts)
     settle_on_core(CORE)
-    work = {"ours": ours, "sdk": sdk, "floor": floor}[name]
+    work = {"ours": ours, "sdk": sdk, "lower_bound": lower_bound}[name]
     result = uvloop.run(work(f"ws://127.0.0.1:{facts.port}/ws/market", facts))
     wrong = [token for token, best in result.pop("bests").items() if best != facts.bests[token]]
     print(json.dumps({**result, "wrong": len(wrong), "frames": facts.frames}), flush=True)
@@ -158,12 +158,12 @@ def measure(frames: int, markets: int, rounds: int) -> dict[str, Any]:
     server = Partner("bench.ingest_frames", str(frames), str(markets))
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in CONTESTANTS}
     try:
-        facts = json.dumps(server.hear())
+        facts = json.dumps(server.receive())
         for _ in range(rounds):
             for name in CONTESTANTS:
                 partner = Partner("bench.ingest", "--contestant", name)
-                partner.tell(facts)
-                runs[name].append(partner.hear())
+                partner.send(facts)
+                runs[name].append(partner.receive())
                 partner.end()
     finally:
         server.end()

@@ -118,7 +118,7 @@ def _size(random: Random) -> int:
 
 
 class Facts(msgspec.Struct):
-    """What a contestant is told, and judged by: what to follow, how it ends, and the best prices at the end."""
+    """What a contestant is given, and judged by: what to follow, how it ends, and the best prices at the end."""
 
     port: int
     frames: int

@@ -91,12 +91,12 @@ class Partner:
             text=True,
         )
 
-    def tell(self, line: str) -> None:
+    def send(self, line: str) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
 
-    def hear(self) -> dict[str, Any]:
+    def receive(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
@@ -105,8 +105,8 @@ class Partner:
         return answer
 
     def ask(self, line: str) -> dict[str, Any]:
-        self.tell(line)
-        return self.hear()
+        self.send(line)
+        return self.receive()
 
     def end(self) -> None:
         """Close its input, which ends it."""
@@ -133,8 +133,8 @@ class Exchange:
     def start(cls, events: int, markets: int) -> Exchange:
         port = practice_port()
         partner = Partner("bench.catalogue_server", f"--events={events}", f"--markets={markets}", f"--port={port}")
-        told = partner.hear()
-        return cls(partner, port, told["events"], told["markets"])
+        started = partner.receive()
+        return cls(partner, port, started["events"], started["markets"])
 
     def stir(self) -> int:
         """Move every market's figures; returns the catalogue's size in bytes."""
@@ -146,8 +146,8 @@ def contestant(name: str, exchange: Exchange, home: Path, login: ConnectionInfo)
     """Start a contestant and wait until it is ready to go."""
     partner = Partner("bench.contestant", name, f"--practice-port={exchange.port}")
     parts = {"host": login.host, "port": login.port, "database": login.database}
-    partner.tell(json.dumps({**parts, "user": login.user, "password": login.password, "home": str(home)}))
-    partner.hear()
+    partner.send(json.dumps({**parts, "user": login.user, "password": login.password, "home": str(home)}))
+    partner.receive()
     return partner
 
 

@@ -93,7 +93,7 @@ def pss_bytes(process_id: int) -> int:
     for line in Path(f"/proc/{process_id}/smaps_rollup").read_text(encoding="utf-8").splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
-    raise AssertionError("this system does not tell the proportional set size")
+    raise AssertionError("this system does not report the proportional set size")
 
 
 def show(result: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """How many signed orders a second the practice exchange takes over HTTP on one core, how fast it answers, and what that costs.
 
 Run `python -m bench.orders_http`. Server and client are processes on a core each; the server is what `prescient practice`
-starts, journal included. The floor answers the same requests with nothing behind it. Prints one JSON line at the end.
+starts, journal included. The lower bound answers the same requests with nothing behind it. Prints one JSON line at the end.
 """
 
 from __future__ import annotations
@@ -38,58 +38,60 @@ STOP_S = 10
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--short", action="store_true", help="a few orders, to see that it runs")
-    options.add_argument("--floor", action="store_true", help=argparse.SUPPRESS)
+    options.add_argument("--lower-bound", action="store_true", help=argparse.SUPPRESS)
     chosen = options.parse_args()
-    if chosen.floor:
-        uvloop.run(serve_floor())
+    if chosen.lower_bound:
+        uvloop.run(serve_lower_bound())
         return
     count, paced = (200, 100) if chosen.short else (4_000, 5_000)
     pin(os.getpid(), 1)
     result = {"machine": machine(), **measure(count, paced, 1 if chosen.short else ROUNDS)}
     result["stages_us"] = show_stages(
-        stages(200 if chosen.short else 3_000), result["floor"]["cpu_us"], result["exchange"]["cpu_us"]
+        stages(200 if chosen.short else 3_000), result["lower_bound"]["cpu_us"], result["exchange"]["cpu_us"]
     )
     print(json.dumps(result))
 
 
 def measure(count: int, paced: int, rounds: int) -> dict[str, Any]:
-    with floor_server() as (floor, floor_url), exchange_server() as (exchange, known):
+    with lower_bound_server() as (lower_bound, lower_bound_url), exchange_server() as (exchange, known):
         writer = writer_for(known)
         uvloop.run(flood(known["clob_url"], writer.requests(200), CONNECTIONS))
         ours, empty = [], []
         for _ in range(rounds):
             requests = writer.requests(count // rounds)
             ours.append(timed(exchange, flood(known["clob_url"], requests, CONNECTIONS)))
-            empty.append(timed(floor, flood(floor_url, requests, CONNECTIONS)))
-        calm, calm_floor = [], []
+            empty.append(timed(lower_bound, flood(lower_bound_url, requests, CONNECTIONS)))
+        steady_rounds, steady_lower_bound = [], []
         for _ in range(rounds):
             requests = writer.requests(paced // rounds)
-            calm.append(timed(exchange, pace(known["clob_url"], requests, PACE_PER_S, PACE_CONNECTIONS))[0])
-            calm_floor.append(timed(floor, pace(floor_url, requests, PACE_PER_S, PACE_CONNECTIONS))[0])
+            steady_rounds.append(timed(exchange, pace(known["clob_url"], requests, PACE_PER_S, PACE_CONNECTIONS))[0])
+            steady_lower_bound.append(
+                timed(lower_bound, pace(lower_bound_url, requests, PACE_PER_S, PACE_CONNECTIONS))[0]
+            )
         memory_mib = exchange.memory_info().rss / 2**20
     flooded = summary(ours)
-    floored = summary(empty)
+    lower_bound_summary = summary(empty)
     print(f"orders over HTTP, signatures verified, journal written, {CONNECTIONS} connections")
-    for name, line in (("exchange", flooded), ("empty handler", floored)):
+    for name, line in (("exchange", flooded), ("empty handler", lower_bound_summary)):
         print(f"  {name:<16}{line['per_s']:>9,.0f}/s{line['cpu_us']:>9.0f} us CPU each  {line['statuses']}")
     print(f"  one core alone could take {1e6 / flooded['cpu_us']:,.0f} orders a second")
-    print(f"  the exchange costs {flooded['cpu_us'] / floored['cpu_us']:.1f} times the empty handler")
+    print(f"  the exchange costs {flooded['cpu_us'] / lower_bound_summary['cpu_us']:.1f} times the empty handler")
     held = flooded["per_s"] >= GOAL_PER_S
     print(f"  goal of {GOAL_PER_S:,.0f} a second: {'met' if held else 'missed'}")
     print(f"at {PACE_PER_S:,.0f} a second, {paced:,} orders, ms from the moment at which each was due:")
-    steady = {"exchange": latencies(calm), "empty handler": latencies(calm_floor)}
-    for name, told in steady.items():
-        best = told["best_round"]
-        print(f"  {name:<16}all: {told['all']}  best round: {best}  p99 of each: {told['p99_of_rounds']}")
+    steady = {"exchange": latencies(steady_rounds), "empty handler": latencies(steady_lower_bound)}
+    for name, figures in steady.items():
+        best = figures["best_round"]
+        print(f"  {name:<16}all: {figures['all']}  best round: {best}  p99 of each: {figures['p99_of_rounds']}")
     best_ms = steady["exchange"]["best_round"]["p99"]
     print(
         f"  goal of {GOAL_P99_MS:g} ms at p99: {'met' if best_ms <= GOAL_P99_MS else 'missed'}; memory {memory_mib:.0f} MiB"
     )
     return {
         "exchange": flooded,
-        "floor": floored,
-        "ratio": round(flooded["cpu_us"] / floored["cpu_us"], 2),
-        "steady": {"statuses": summary([(each, 0.0) for each in calm])["statuses"], **steady},
+        "lower_bound": lower_bound_summary,
+        "ratio": round(flooded["cpu_us"] / lower_bound_summary["cpu_us"], 2),
+        "steady": {"statuses": summary([(each, 0.0) for each in steady_rounds])["statuses"], **steady},
         "memory_mib": round(memory_mib),
     }
 
@@ -135,7 +137,7 @@ def summary(rounds: list[tuple[Outcome, float]]) -> dict[str, Any]:
 
 def show_stages(measured: dict[str, float], http_us: float, whole_us: float) -> dict[str, float]:
     """Print where the time of one order goes: each stage by itself, and what the server spent beside them."""
-    lines = {"HTTP (the floor)": http_us, **measured}
+    lines = {"HTTP (the lower bound)": http_us, **measured}
     lines["routing, matches, the world itself"] = max(whole_us - sum(lines.values()), 0.0)
     whole = sum(lines.values())
     print("where the time of one order goes, us:")
@@ -161,8 +163,11 @@ def exchange_server() -> Iterator[tuple[psutil.Process, dict[str, Any]]]:
 
 
 @contextmanager
-def floor_server() -> Iterator[tuple[psutil.Process, str]]:
-    with running([sys.executable, "-m", "bench.orders_http", "--floor"], dict(os.environ), None) as (process, url):
+def lower_bound_server() -> Iterator[tuple[psutil.Process, str]]:
+    with running([sys.executable, "-m", "bench.orders_http", "--lower-bound"], dict(os.environ), None) as (
+        process,
+        url,
+    ):
         yield process, url.strip()
 
 
@@ -183,7 +188,7 @@ def running(
         process.wait(STOP_S)
 
 
-async def serve_floor() -> None:
+async def serve_lower_bound() -> None:
     """Read a request and answer it with as many bytes as an order's answer has."""
     answer = json.dumps({"success": True, "orderID": "0x" + "0" * 64, "status": "live"}).encode()
 

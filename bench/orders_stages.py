@@ -75,7 +75,7 @@ def stages(count: int) -> dict[str, float]:
 
 
 def _open_venue_engine(world: World, traders: Sequence[Trader]) -> tuple[VenueEngine, dict[int, bool]]:
-    """A floor with twenty markets; and their first tokens, with whether they are negative-risk ones."""
+    """A venue engine with twenty markets; and their first tokens, with whether they are negative-risk ones."""
     venue_engine = VenueEngine(world, lambda: world.now_ms)
     for trader in traders:
         venue_engine.engine.deposit(trader.funder, FUNDS_MICRO)

@@ -1,4 +1,4 @@
-"""The clients of the bench of the exchange's market stream: many connections in one process, told by its standard input.
+"""The clients of the bench of the exchange's market stream: many connections in one process, controlled by its standard input.
 
 The first line says who reads what; the answer comes when every first book has. ``stop`` ends it: how many changes of each
 market came, and, in a file, when (this machine's monotonic clock, which all processes share).
@@ -66,11 +66,11 @@ class Shared:
 
 
 async def run(url: str, path: str) -> None:
-    told: dict[str, Any] = json.loads(await asyncio.to_thread(sys.stdin.readline))
-    shared = Shared(told["conditions"])
-    wanted = sum(map(len, told["clients"]))
+    plan: dict[str, Any] = json.loads(await asyncio.to_thread(sys.stdin.readline))
+    shared = Shared(plan["conditions"])
+    wanted = sum(map(len, plan["clients"]))
     transports = []
-    for token_ids in told["clients"]:
+    for token_ids in plan["clients"]:
         transport, _ = await ws_connect(
             partial(Reader, shared, token_ids),
             url,

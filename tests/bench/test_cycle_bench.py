@@ -24,12 +24,12 @@ def test_every_contestant_does_its_whole_work() -> None:
     assert result["rows"]["events"] == 100 and result["rows"]["markets"] == 600
     assert result["rows"]["trades"] > 0 and result["rows"]["snapshots"] > 0
     assert set(result["best_s"][large]) == {
-        f"{name} {phase}" for name in ("ours", "floor", "bot") for phase in ("first", "second")
+        f"{name} {phase}" for name in ("ours", "lower_bound", "bot") for phase in ("first", "second")
     }
     assert all(seconds > 0 for seconds in result["best_s"][large].values())
     assert set(result["ratios"][large]) == {
         *(f"bot / ours {phase}" for phase in ("first", "second")),
-        *(f"ours / floor {phase}" for phase in ("first", "second")),
+        *(f"ours / lower_bound {phase}" for phase in ("first", "second")),
     }
     for phase in ("first", "second"):
         steps = [step["step"] for step in result["steps"][large][phase]]

@@ -1,4 +1,4 @@
-"""The floor: the least that can be done to bring the catalogue into the database, and nothing else of a cycle."""
+"""The lower bound: the least that can be done to bring the catalogue into the database, and nothing else of a cycle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from prescient.adapters.postgres.store.catalogue_upsert import incoming, stage
 PAGE_LIMIT = 200
 
 
-class Floor:
+class LowerBound:
     """Fetch the same pages with read-ahead, decode typed, COPY and upsert the same rows: nothing else."""
 
     def __init__(self, gamma_url: str, dsn: str) -> None:
@@ -29,7 +29,7 @@ class Floor:
         self._database: asyncpg.Connection[asyncpg.Record] = await asyncpg.connect(self._dsn)
         await self._database.execute("SET synchronous_commit = off; SET enable_hashjoin = off; SET jit = off")
         for table, columns in (("events", EVENT_COLUMNS), ("markets", MARKET_COLUMNS)):
-            await self._database.execute(stage(f"floor_{table}", table, columns))
+            await self._database.execute(stage(f"lower_bound_{table}", table, columns))
 
     async def run(self) -> None:
         ahead = asyncio.create_task(self._page(""))
@@ -61,10 +61,11 @@ class Floor:
             await self._upsert("markets", MARKET_COLUMNS, market_rows)
 
     async def _upsert(self, table: str, columns: Sequence[str], rows: Sequence[tuple[object, ...]]) -> None:
-        await self._database.copy_records_to_table(f"floor_{table}", records=rows, columns=columns)
+        await self._database.copy_records_to_table(f"lower_bound_{table}", records=rows, columns=columns)
         key, *rest = columns
         names, changes = ", ".join(columns), ", ".join(f"{name} = excluded.{name}" for name in rest)
         await self._database.execute(
-            f"INSERT INTO {table} ({names}, updated_at) SELECT {', '.join(incoming(columns))}, now() FROM floor_{table} AS new "
+            f"INSERT INTO {table} ({names}, updated_at) SELECT {', '.join(incoming(columns))}, now() "
+            f"FROM lower_bound_{table} AS new "
             f"ON CONFLICT ({key}) DO UPDATE SET {changes}, updated_at = now()"
         )
