@@ -33,7 +33,7 @@ from tests.exchange.second_opinion.flow import (
     Merge,
     Operation,
     Outcome,
-    Place,
+    PlaceOrder,
     Side,
     Split,
     Wallet,
@@ -96,7 +96,7 @@ class Engine:
     def do(self, operation: Operation) -> frozenset[str]:
         """Pass an operation on; the ground of a refusal, if any."""
         match operation:
-            case Place():
+            case PlaceOrder():
                 answer = self.exchange.place(request_of(operation), self.now_ms)
                 return frozenset() if isinstance(answer, Placed) else refusal_of(answer)
             case Cancel(account, order_id):
@@ -155,7 +155,7 @@ def side_of(levels: list[Level]) -> Side:
     return tuple((Fraction(level.price_micro, MICRO), level.size_micro) for level in levels)
 
 
-def request_of(place: Place) -> OrderRequest:
+def request_of(place: PlaceOrder) -> OrderRequest:
     """An order as the engine takes it."""
     return OrderRequest(
         place.order_id,
@@ -213,7 +213,7 @@ def tally(counts: Counter[str], operation: Operation, outcome: Outcome) -> None:
     """Count what an operation turned out to be, so that a run shows what it has tried."""
     name = type(operation).__name__
     counts["operations"] += 1
-    if isinstance(operation, Place):
+    if isinstance(operation, PlaceOrder):
         counts[f"orders {'taken' if outcome.accepted else 'refused'}"] += 1
         if outcome.fills:
             counts[f"filled {operation.order_type}"] += 1

@@ -51,7 +51,7 @@ class Merge:
 
 
 @dataclass(frozen=True)
-class Place:
+class PlaceOrder:
     """Post an order, with its two amounts exactly as signed.
 
     A BUY gives dollars (maker_amount) for shares (taker_amount); a SELL the other way round.
@@ -96,7 +96,7 @@ class Close:
     """Close the market."""
 
 
-Operation = Deposit | Withdraw | Split | Merge | Place | Cancel | Advance | ChangeTick | Close
+Operation = Deposit | Withdraw | Split | Merge | PlaceOrder | Cancel | Advance | ChangeTick | Close
 
 
 @dataclass(frozen=True)

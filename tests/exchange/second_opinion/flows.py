@@ -36,7 +36,7 @@ from tests.exchange.second_opinion.flow import (
     Market,
     Merge,
     Operation,
-    Place,
+    PlaceOrder,
     Split,
     Withdraw,
 )
@@ -108,7 +108,7 @@ class Builder:
         self.market = Market(self.tick, rate, exponent, chooser.pick(START_MS))
         self.now_ms = self.market.start_ms
         self.centre = chooser.pick(("0.5", "0.5", "0.3", "0.9", "0.1", "0.97", "0.02"))
-        self.placed: list[Place] = []
+        self.placed: list[PlaceOrder] = []
         self.funds: dict[tuple[str, str], int] = {}
 
     def one_in(self, chances: int) -> bool:
@@ -185,7 +185,7 @@ class Builder:
         most = self.choose.pick(("0.5", "0.8", "0.9", "0.95", "0.98", "0.99"))
         return max(1, int(self.funds.get((account, asset), 0) * Fraction(most)))
 
-    def order(self, account: str) -> Place:
+    def order(self, account: str) -> PlaceOrder:
         """An order, sometimes spoilt, sometimes one that was posted before."""
         if self.placed and self.one_in(25):
             return self.choose.pick(self.placed)
@@ -199,7 +199,7 @@ class Builder:
             maker, taker = self.market_amounts(side, price)
         else:
             maker, taker = self.limit_amounts(side, price)
-        place = Place(
+        place = PlaceOrder(
             order_id=f"o{len(self.placed)}",
             account=account,
             token=token,
@@ -254,7 +254,7 @@ class Builder:
             return 0
         return self.now_ms // 1000 + self.choose.pick(AHEAD_S)
 
-    def corrupt(self, place: Place) -> Place:
+    def corrupt(self, place: PlaceOrder) -> PlaceOrder:
         """An order with an amount that is odd, empty or off the grid."""
         change = self.choose.pick((1, -1, 1000, -1000, 10_000))
         if self.one_in(8):

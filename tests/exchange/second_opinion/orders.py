@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ceil, floor
 
 from tests.exchange.second_opinion import reasons
-from tests.exchange.second_opinion.flow import BUY, FAK, FOK, GTD, MICRO, SELL, Place
+from tests.exchange.second_opinion.flow import BUY, FAK, FOK, GTD, MICRO, SELL, PlaceOrder
 
 MARKET_TYPES = (FOK, FAK)
 AMOUNT_DECIMALS = {
@@ -45,22 +45,22 @@ class Order:
         return ceil(exact) if self.side == BUY else floor(exact)
 
 
-def dollars_of(place: Place) -> int:
+def dollars_of(place: PlaceOrder) -> int:
     """The dollars among the two signed amounts."""
     return place.maker_amount if place.side == BUY else place.taker_amount
 
 
-def shares_of(place: Place) -> int:
+def shares_of(place: PlaceOrder) -> int:
     """The shares among the two signed amounts."""
     return place.taker_amount if place.side == BUY else place.maker_amount
 
 
-def is_market(place: Place) -> bool:
+def is_market(place: PlaceOrder) -> bool:
     """Whether the order fills now or never."""
     return place.order_type in MARKET_TYPES
 
 
-def limit_of(place: Place, tick: Fraction) -> Fraction:
+def limit_of(place: PlaceOrder, tick: Fraction) -> Fraction:
     """The order's limit: as signed, or for a market order the next grid price inside it."""
     signed = Fraction(dollars_of(place), shares_of(place))
     if not is_market(place):
@@ -74,7 +74,7 @@ def fits(micro: int, decimals: int) -> bool:
     return micro % int(10 ** (6 - decimals)) == 0
 
 
-def own_reasons(place: Place, tick: Fraction, now_ms: int) -> set[str]:
+def own_reasons(place: PlaceOrder, tick: Fraction, now_ms: int) -> set[str]:
     """Every rule that the order breaks whatever the book and the wallets hold."""
     found: set[str] = set()
     if place.order_type == GTD:
@@ -89,7 +89,7 @@ def own_reasons(place: Place, tick: Fraction, now_ms: int) -> set[str]:
     return found | amount_reasons(place, tick)
 
 
-def amount_reasons(place: Place, tick: Fraction) -> set[str]:
+def amount_reasons(place: PlaceOrder, tick: Fraction) -> set[str]:
     """Every rule that the order's two amounts break."""
     found: set[str] = set()
     limit = limit_of(place, tick)

@@ -28,7 +28,7 @@ from tests.exchange.second_opinion.flow import (
     Market,
     Operation,
     Outcome,
-    Place,
+    PlaceOrder,
     Wallet,
     Withdraw,
 )
@@ -38,12 +38,12 @@ from tests.exchange.second_opinion.venue import Venue
 CENT = Market(Fraction("0.01"), Fraction("0.05"), 1, 1_800_000_000_000)
 
 
-def order(name: str, account: str, token: str, side: str, price: str, shares: str, kind: str = GTC) -> Place:
+def order(name: str, account: str, token: str, side: str, price: str, shares: str, kind: str = GTC) -> PlaceOrder:
     """An order by price and shares."""
     size = int(Fraction(shares) * MICRO)
     dollars = int(size * Fraction(price))
     maker, taker = (dollars, size) if side == BUY else (size, dollars)
-    return Place(name, account, token, side, kind, maker, taker)
+    return PlaceOrder(name, account, token, side, kind, maker, taker)
 
 
 def run(*operations: Operation, market: Market = CENT) -> list[Outcome]:
@@ -110,25 +110,25 @@ def test_time_breaks_ties_across_the_mirror() -> None:
 def test_market_buy_spends_dollars_and_fok_is_all_or_nothing() -> None:
     """$5 at 0.37 or better buys at 0.25 first; one dollar too many kills it."""
     asks = (order("a", "ann", YES, SELL, "0.25", "8"), order("b", "bob", YES, SELL, "0.37", "9"))
-    *_, killed = run(*asks, Place("c", "cat", YES, BUY, FOK, 6_000_000, 16_216_200))
+    *_, killed = run(*asks, PlaceOrder("c", "cat", YES, BUY, FOK, 6_000_000, 16_216_200))
     assert killed.reasons == {reasons.FOK_KILLED}
-    *_, filled = run(*asks, Place("c", "cat", YES, BUY, FOK, 5_000_000, 13_513_500))
+    *_, filled = run(*asks, PlaceOrder("c", "cat", YES, BUY, FOK, 5_000_000, 13_513_500))
     assert [fill.size for fill in filled.fills] == [8_000_000, 8_108_108]
-    *_, partly = run(*asks, Place("c", "cat", YES, BUY, FAK, 6_000_000, 16_216_200))
+    *_, partly = run(*asks, PlaceOrder("c", "cat", YES, BUY, FAK, 6_000_000, 16_216_200))
     assert [fill.size for fill in partly.fills] == [8_000_000, 9_000_000]
 
 
 def test_shares_rounded_up_never_fill() -> None:
     """A market BUY whose shares are rounded up has a limit one step below the ask."""
     ask = order("a", "ann", YES, SELL, "0.37", "50")
-    *_, killed = run(ask, Place("c", "cat", YES, BUY, FAK, 10_000_000, 27_027_100))
+    *_, killed = run(ask, PlaceOrder("c", "cat", YES, BUY, FAK, 10_000_000, 27_027_100))
     assert killed.reasons == {reasons.FAK_KILLED}
 
 
 def test_gtd_dies_a_minute_early() -> None:
     """Three minutes ahead is just enough, and lives two."""
-    early = Place("a", "ann", YES, BUY, GTD, 2_500_000, 5_000_000, 1_800_000_179)
-    good = Place("b", "ann", YES, BUY, GTD, 2_500_000, 5_000_000, 1_800_000_180)
+    early = PlaceOrder("a", "ann", YES, BUY, GTD, 2_500_000, 5_000_000, 1_800_000_179)
+    good = PlaceOrder("b", "ann", YES, BUY, GTD, 2_500_000, 5_000_000, 1_800_000_180)
     refused, taken, alive, dead = run(early, good, Advance(119_999), Advance(1))
     assert refused.reasons == {reasons.EXPIRATION}
     assert taken.accepted and alive.resting == {"b": 5_000_000}
@@ -161,7 +161,7 @@ def test_nothing_is_made_or_lost(flow: Flow) -> None:
         for account, wallet in after.wallets.items():
             assert min(wallet.cash, wallet.yes, wallet.no) >= 0, account
         assert all(left > 0 for left in after.resting.values())
-        if isinstance(operation, Place):
+        if isinstance(operation, PlaceOrder):
             pairs = total(after, "yes") - total(before, "yes")
             assert pairs == total(after, "no") - total(before, "no")
             lost = total(before, "cash") - total(after, "cash") - pairs

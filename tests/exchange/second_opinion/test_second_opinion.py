@@ -19,7 +19,7 @@ TRIED = [
     *(f"refused {reason}" for reason in reasons.VENUE_WORDS),
     *(f"legs {kind}" for kind in (DIRECT, MINT, MERGE)),
     *(f"filled {order_type}" for order_type in (GTC, GTD, FOK, FAK)),
-    *(f"removed by {name}" for name in ("Advance", "Cancel", "ChangeTick", "Close", "Merge", "Place", "Withdraw")),
+    *(f"removed by {name}" for name in ("Advance", "Cancel", "ChangeTick", "Close", "Merge", "PlaceOrder", "Withdraw")),
     "several prices",
 ]
 

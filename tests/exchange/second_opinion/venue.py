@@ -36,7 +36,7 @@ from tests.exchange.second_opinion.flow import (
     Merge,
     Operation,
     Outcome,
-    Place,
+    PlaceOrder,
     Side,
     Split,
     Wallet,
@@ -80,7 +80,7 @@ class Venue:
             Withdraw: self.withdraw,
             Split: self.split,
             Merge: self.merge,
-            Place: self.place,
+            PlaceOrder: self.place,
             Cancel: self.cancel,
             Advance: self.advance,
             ChangeTick: self.change_tick,
@@ -224,7 +224,7 @@ class Venue:
 
     # Orders
 
-    def place(self, place: Place) -> tuple[set[str], list[Fill]]:
+    def place(self, place: PlaceOrder) -> tuple[set[str], list[Fill]]:
         """Refuse an order, or trade what it meets and let the rest of it stand or lapse."""
         self.wallet(place.account)
         refused = own_reasons(place, self.tick, self.now_ms)
@@ -255,7 +255,7 @@ class Venue:
             self.matched.add((order.order_id, order.account))
         return set(), fills
 
-    def order_from(self, place: Place) -> Order:
+    def order_from(self, place: PlaceOrder) -> Order:
         """The order at work that a posted order would be."""
         dies_at_ms = place.expiration * 1000 - GTD_EARLY_MS
         return Order(
@@ -269,7 +269,7 @@ class Venue:
             dies_at_ms=dies_at_ms if place.order_type == GTD else None,
         )
 
-    def book_reasons(self, place: Place, order: Order, plan: Plan) -> set[str]:
+    def book_reasons(self, place: PlaceOrder, order: Order, plan: Plan) -> set[str]:
         """Every rule that the order breaks against this book and this wallet."""
         found: set[str] = set()
         crosses = bool(queue(order, self.book))
@@ -289,7 +289,7 @@ class Venue:
             found.add(reasons.BALANCE)
         return found
 
-    def needed(self, place: Place, order: Order, plan: Plan) -> int:
+    def needed(self, place: PlaceOrder, order: Order, plan: Plan) -> int:
         """What the order must be able to pay: the whole of it at its limit, and the fee there.
 
         A market BUY spends the same dollars on more shares at better prices: if their fee is the

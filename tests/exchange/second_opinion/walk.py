@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from math import ceil, floor
 
-from tests.exchange.second_opinion.flow import BUY, Place
+from tests.exchange.second_opinion.flow import BUY, PlaceOrder
 from tests.exchange.second_opinion.orders import Order, is_market, queue
 
 
@@ -42,7 +42,7 @@ class Plan:
         return [level for level in self.levels if level.takes]
 
 
-def walk(order: Order, place: Place, book: list[Order]) -> Plan:
+def walk(order: Order, place: PlaceOrder, book: list[Order]) -> Plan:
     """Walk the queue price by price, until the order's shares (or dollars) are used up."""
     spends = is_market(place) and place.side == BUY
     plan = Plan([], place.maker_amount if spends else order.left)

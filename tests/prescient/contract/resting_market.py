@@ -1,4 +1,4 @@
-"""A floor for resting orders: one market, one portfolio, a stream that a test feeds, on whatever store is under test."""
+"""A harness for resting orders: one market, one portfolio, a stream that a test feeds, on whatever store is under test."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ START_MS = round(START.timestamp() * 1000)
 START_S = START_MS // 1000
 
 
-class Floor:
+class RestingHarness:
     """One market with a book of 100 at each of three prices a side, a portfolio, and a context on the store under test."""
 
     def __init__(self, store: Store, fees: FeeSchedule = FeeSchedule(50_000)) -> None:
@@ -36,7 +36,7 @@ class Floor:
         self.time_ms = START_MS
         self.portfolio_id = 0
 
-    async def open(self, cash: int = 1_000) -> Floor:
+    async def open(self, cash: int = 1_000) -> RestingHarness:
         if not await self.store.active_events():
             await self.store.save_events(pages(self.data.events), "cycle-1", START)
         made = await self.store.create_portfolio(NewPortfolio("One", "majority", cash * MICRO), START)
@@ -44,9 +44,9 @@ class Floor:
         await restore(self.context)
         return self
 
-    async def restarted(self, store: Store) -> Floor:
+    async def restarted(self, store: Store) -> RestingHarness:
         """Another process on the same rows: what rests is taken over."""
-        again = Floor(store, self.market.fees)
+        again = RestingHarness(store, self.market.fees)
         again.portfolio_id, again.time_ms = self.portfolio_id, self.time_ms + 60_000
         await restore(again.context)
         return again
@@ -80,7 +80,7 @@ class Floor:
         position = await self.store.position(self.portfolio_id, YES)
         return portfolio.reserved_micro // CENT, position.size_micro // SHARE if position else 0
 
-    async def with_shares(self, size: int = 60) -> Floor:
+    async def with_shares(self, size: int = 60) -> RestingHarness:
         """Buy at the ask, as a taker."""
         placed = await self.place(56, size)
         assert placed.status is OrderStatus.FILLED

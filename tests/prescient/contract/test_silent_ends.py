@@ -9,23 +9,23 @@ import pytest
 from polymarket_kit.order_ends import OrderEnd
 from prescient.ports.store import Store
 from prescient.trading.resting import cancel_stranded
-from tests.prescient.contract.resting_market import NO, START_MS, YES, Floor
+from tests.prescient.contract.resting_market import NO, START_MS, YES, RestingHarness
 from tests.prescient.contract.store_examples import House
 
 
 @pytest.fixture
-async def floor(store: Store) -> Floor:
-    return await Floor(store).open()
+async def harness(store: Store) -> RestingHarness:
+    return await RestingHarness(store).open()
 
 
-async def test_a_game_that_starts_ends_what_rests_also_after_a_restart(floor: Floor, house: House) -> None:
-    rules = floor.data.rules_by_condition
+async def test_a_game_that_starts_ends_what_rests_also_after_a_restart(harness: RestingHarness, house: House) -> None:
+    rules = harness.data.rules_by_condition
     rules["0xc1"] = replace(rules["0xc1"], game_start_ms=START_MS + 600_000)
-    await floor.place()
-    await floor.place(53)
-    await floor.listen(floor.printed(110))
-    assert (await floor.held())[1] == 10
-    again = await floor.restarted(await house.open())
+    await harness.place()
+    await harness.place(53)
+    await harness.listen(harness.printed(110))
+    assert (await harness.held())[1] == 10
+    again = await harness.restarted(await house.open())
     again.time_ms = START_MS + 599_999
     assert await again.listen(*await again.stream.books([YES, NO])) == []
     # Told by the first thing that happens after it, or by the clock.
@@ -35,11 +35,11 @@ async def test_a_game_that_starts_ends_what_rests_also_after_a_restart(floor: Fl
     assert await again.store.resting_orders() == []
 
 
-async def test_a_game_that_starts_earlier_than_it_was_said_ends_what_rests(floor: Floor) -> None:
-    placed = await floor.place()
-    rules = floor.data.rules_by_condition
+async def test_a_game_that_starts_earlier_than_it_was_said_ends_what_rests(harness: RestingHarness) -> None:
+    placed = await harness.place()
+    rules = harness.data.rules_by_condition
     rules["0xc1"] = replace(rules["0xc1"], game_start_ms=START_MS)
-    assert [(one.order.intent.order_id, one.reason) for one in await cancel_stranded(floor.context)] == [
+    assert [(one.order.intent.order_id, one.reason) for one in await cancel_stranded(harness.context)] == [
         (placed.order_id, OrderEnd.GAME_START.text)
     ]
-    assert await floor.held() == (0, 0)
+    assert await harness.held() == (0, 0)

@@ -36,7 +36,7 @@ class Market(StaticMarketData):
 
 
 @dataclass
-class Place:
+class VenueUnderTest:
     """A venue with one market on which 500 shares are offered at 0.55 and wanted at 0.54."""
 
     venue: Venue
@@ -62,14 +62,14 @@ class Place:
 
 
 @pytest.fixture(params=["paper", "scripted"])
-def place(request: pytest.FixtureRequest) -> Place:
+def under_test(request: pytest.FixtureRequest) -> VenueUnderTest:
     data = Market()
     data.add(binary_market(1, fees=NO_FEES), [("0.54", "500")], [("0.55", "500")])
     context = context_over(data)
     venue = context.venues["paper"]
     if request.param == "scripted":
         venue = ScriptedVenue(venue, context.clock)
-    return Place(venue, data, context)
+    return VenueUnderTest(venue, data, context)
 
 
 def request_for(kind: RequestKind, number: int = 1) -> PositionRequest:
@@ -77,74 +77,78 @@ def request_for(kind: RequestKind, number: int = 1) -> PositionRequest:
     return PositionRequest(f"{kind}-{number}", 1, kind, ("0xc1",), (("11", 5 * MICRO), ("12", 5 * MICRO)), gained)
 
 
-async def test_it_has_the_name_that_portfolios_give(place: Place) -> None:
-    assert place.venue.name in ("paper", "scripted")
+async def test_it_has_the_name_that_portfolios_give(under_test: VenueUnderTest) -> None:
+    assert under_test.venue.name in ("paper", "scripted")
 
 
-async def test_what_it_would_send_is_its_own_and_is_not_sent(place: Place) -> None:
-    first, second = await place.ready(1), await place.ready(2)
+async def test_what_it_would_send_is_its_own_and_is_not_sent(under_test: VenueUnderTest) -> None:
+    first, second = await under_test.ready(1), await under_test.ready(2)
     assert (first.wire is None) == (second.wire is None)
     if first.wire is not None and second.wire is not None:
         assert first.wire.order_hash != second.wire.order_hash
-        assert first.wire == (await place.ready(1)).wire
+        assert first.wire == (await under_test.ready(1)).wire
     for order in (first, second):
-        answer = await place.venue.resolve(order)
+        answer = await under_test.venue.resolve(order)
         assert isinstance(answer, Rejected) or (isinstance(answer, Accepted) and not answer.fills)
 
 
 @pytest.mark.parametrize(("side", "price"), [(Side.BUY, 550_000), (Side.SELL, 540_000)])
-async def test_an_order_that_matches_is_filled_within_its_limit(place: Place, side: Side, price: int) -> None:
-    order = await place.ready(1, side=side, limit_price_micro=price)
-    answer = await place.venue.submit(order)
+async def test_an_order_that_matches_is_filled_within_its_limit(
+    under_test: VenueUnderTest, side: Side, price: int
+) -> None:
+    order = await under_test.ready(1, side=side, limit_price_micro=price)
+    answer = await under_test.venue.submit(order)
     assert isinstance(answer, Accepted) and answer.status in TERMINAL_STATUSES
     assert sum(fill.size_micro for fill in answer.fills) == 10 * MICRO
     assert {fill.price_micro for fill in answer.fills} == {price}
     assert answer.model
 
 
-async def test_an_order_that_finds_nothing_is_refused_with_a_reason(place: Place) -> None:
-    answer = await place.venue.submit(await place.ready(1, limit_price_micro=500_000))
+async def test_an_order_that_finds_nothing_is_refused_with_a_reason(under_test: VenueUnderTest) -> None:
+    answer = await under_test.venue.submit(await under_test.ready(1, limit_price_micro=500_000))
     assert isinstance(answer, Rejected) and answer.code == "not_filled" and answer.reason
 
 
-async def test_a_source_that_is_away_is_an_answer_and_nothing_is_placed(place: Place) -> None:
-    order = await place.ready(1)
-    place.data.away = True
-    answer = await place.venue.submit(order)
+async def test_a_source_that_is_away_is_an_answer_and_nothing_is_placed(under_test: VenueUnderTest) -> None:
+    order = await under_test.ready(1)
+    under_test.data.away = True
+    answer = await under_test.venue.submit(order)
     assert isinstance(answer, Rejected) and answer.code == "venue_unavailable"
-    place.data.away = False
-    resolved = await place.venue.resolve(order)
+    under_test.data.away = False
+    resolved = await under_test.venue.resolve(order)
     assert isinstance(resolved, Rejected) or (isinstance(resolved, Accepted) and not resolved.fills)
 
 
-async def test_asking_what_became_of_an_order_sends_nothing(place: Place) -> None:
-    order = await place.ready(1)
+async def test_asking_what_became_of_an_order_sends_nothing(under_test: VenueUnderTest) -> None:
+    order = await under_test.ready(1)
     for _ in range(3):
-        answer = await place.venue.resolve(order)
+        answer = await under_test.venue.resolve(order)
         assert isinstance(answer, Rejected) or answer.status in TERMINAL_STATUSES  # type: ignore[union-attr]  # not unknown
     # All 500 are still there.
-    whole = await place.venue.submit(await place.ready(2, size_micro=500 * MICRO))
+    whole = await under_test.venue.submit(await under_test.ready(2, size_micro=500 * MICRO))
     assert isinstance(whole, Accepted) and sum(fill.size_micro for fill in whole.fills) == 500 * MICRO
 
 
-async def test_what_is_not_on_the_book_is_not_cancelled(place: Place) -> None:
-    never = await place.ready(1)
-    matched = await place.ready(2)
-    await place.venue.submit(matched)
+async def test_what_is_not_on_the_book_is_not_cancelled(under_test: VenueUnderTest) -> None:
+    never = await under_test.ready(1)
+    matched = await under_test.ready(2)
+    await under_test.venue.submit(matched)
     for order in (never, matched):
-        answer = await place.venue.cancel(order)
+        answer = await under_test.venue.cancel(order)
         assert isinstance(answer, NotCanceled) and answer.reason
 
 
 @pytest.mark.parametrize("kind", list(RequestKind))
-async def test_positions_are_changed_as_asked_and_the_payment_is_told(place: Place, kind: RequestKind) -> None:
+async def test_positions_are_changed_as_asked_and_the_payment_is_told(
+    under_test: VenueUnderTest, kind: RequestKind
+) -> None:
     ask = {
-        RequestKind.MERGE: place.venue.merge,
-        RequestKind.REDEEM: place.venue.redeem,
-        RequestKind.CONVERT: place.venue.convert,
+        RequestKind.MERGE: under_test.venue.merge,
+        RequestKind.REDEEM: under_test.venue.redeem,
+        RequestKind.CONVERT: under_test.venue.convert,
     }[kind]
     request = request_for(kind)
-    await place.venue.prepare_request(request)
+    await under_test.venue.prepare_request(request)
     done = await ask(request)
     assert isinstance(done, Done) and done.gained == request.gained
     # Either the chain's name for it, or the names of what was assumed.
@@ -152,8 +156,8 @@ async def test_positions_are_changed_as_asked_and_the_payment_is_told(place: Pla
 
 
 @pytest.mark.parametrize("kind", list(RequestKind))
-async def test_a_request_that_was_never_made_is_known_as_such(place: Place, kind: RequestKind) -> None:
-    assert isinstance(await place.venue.resolve_request(request_for(kind)), Rejected)
+async def test_a_request_that_was_never_made_is_known_as_such(under_test: VenueUnderTest, kind: RequestKind) -> None:
+    assert isinstance(await under_test.venue.resolve_request(request_for(kind)), Rejected)
 
 
 async def test_a_request_gives_something_and_gains_no_less_than_nothing() -> None:

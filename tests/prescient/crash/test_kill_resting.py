@@ -25,7 +25,7 @@ from prescient.ports.store import Store
 from prescient.trading.recover import recover
 from prescient.trading.resting import restore, sweep
 from tests.fakes import START
-from tests.prescient.contract.resting_market import CENT, START_MS, Floor
+from tests.prescient.contract.resting_market import CENT, START_MS, RestingHarness
 from tests.prescient.crash.life import die
 from tests.prescient.faults.house import Tripwire
 
@@ -62,18 +62,18 @@ class Rest:
         return asyncio.run(with_store())
 
     async def _found(self, store: Store) -> None:
-        floor = await Floor(store).open()
-        self.portfolio_id = floor.portfolio_id
-        await floor.place(54, ORDER_SHARES)
+        harness = await RestingHarness(store).open()
+        self.portfolio_id = harness.portfolio_id
+        await harness.place(54, ORDER_SHARES)
 
-    async def floor(self, store: Store) -> Floor:
+    async def harness(self, store: Store) -> RestingHarness:
         """Take over what rests, as a process does when it starts, and hear the whole books."""
-        floor = Floor(store)
-        floor.portfolio_id = self.portfolio_id
-        await recover(floor.context)
-        await restore(floor.context)
-        await floor.listen()
-        return floor
+        harness = RestingHarness(store)
+        harness.portfolio_id = self.portfolio_id
+        await recover(harness.context)
+        await restore(harness.context)
+        await harness.listen()
+        return harness
 
     def fork(self, method: str, number: int, *, after: bool) -> int:
         """Start a child that hears prints and dies around one call of its store; returns its id."""
@@ -89,21 +89,21 @@ class Rest:
             os._exit(1)
 
     async def _trade(self, store: Store, method: str, number: int, *, after: bool) -> None:
-        floor = await self.floor(store)
+        harness = await self.harness(store)
         if method:
-            object.__setattr__(floor.context, "store", Tripwire(store, method, die, number=number, after=after))
+            object.__setattr__(harness.context, "store", Tripwire(store, method, die, number=number, after=after))
         for count in range(PRINTS):
             time_ms = START_MS + 1_000 * self.round + count
-            await floor.listen(PrintSeen("11", 54 * CENT, PRINT_SHARES * MICRO, Side.SELL, time_ms))
-            await sweep(floor.context)
+            await harness.listen(PrintSeen("11", 54 * CENT, PRINT_SHARES * MICRO, Side.SELL, time_ms))
+            await sweep(harness.context)
 
     def look(self) -> tuple[int, int]:
         """Check everything as the next process would find it; return the shares filled and still ahead."""
         return self.run(self._look)  # type: ignore[no-any-return] # what it runs says
 
     async def _look(self, store: Store) -> tuple[int, int]:
-        floor = await self.floor(store)
-        assert floor.context.resting is not None
+        harness = await self.harness(store)
+        assert harness.context.resting is not None
         portfolio = await store.portfolio(self.portfolio_id)
         trades = await store.trades(self.portfolio_id, 1_000)
         filled = sum(trade.size_micro for trade in trades)
@@ -122,7 +122,7 @@ class Rest:
             return filled // MICRO, 0
         ((_, state),) = kept
         assert state.filled_micro == filled
-        assert floor.context.resting.states()[state.order_id] == replace(
+        assert harness.context.resting.states()[state.order_id] == replace(
             state, in_gap=False, ahead_micro=min(state.ahead_micro, 100 * MICRO), shown_micro=100 * MICRO
         )
         return filled // MICRO, state.ahead_micro // MICRO

@@ -113,51 +113,51 @@ class OneBadItem(FaultyTransport):
     async def request(self, method: str, url: str, params: Any, body: bytes | None) -> HttpResponse:
         whole = await super().request(method, url, params, body)
         if url.endswith(CATALOGUE):
-            return self._changed(whole, self._spoil_market)
+            return self._changed(whole, self._corrupt_market)
         if url.endswith(BOOKS):
-            return self._changed(whole, self._spoil_book)
+            return self._changed(whole, self._corrupt_book)
         if url.endswith(self.condition) or ("market", self.token) in params:
             return HttpResponse(200, b'{"t": "nonsense", "history": [{"t": "now", "p": 7}]}', whole.headers)
         return whole
 
-    def _changed(self, whole: HttpResponse, spoil: Any) -> HttpResponse:
+    def _changed(self, whole: HttpResponse, corrupt: Any) -> HttpResponse:
         content = json.loads(whole.body)
-        spoil(content)
+        corrupt(content)
         return HttpResponse(whole.status, json.dumps(content).encode(), whole.headers)
 
-    def _spoil_market(self, content: Any) -> None:
+    def _corrupt_market(self, content: Any) -> None:
         for market in (market for event in content["events"] for market in event.get("markets", ())):
             if market["id"] == self.market_id:
                 market["clobTokenIds"] = '["not", "a'
 
-    def _spoil_book(self, content: Any) -> None:
+    def _corrupt_book(self, content: Any) -> None:
         for book in content:
             if book["asset_id"] == self.token:
                 book["bids"] = [{"price": "-1", "size": "NaN"}]
 
 
 async def test_one_bad_item_costs_only_itself(store: Store) -> None:
-    sound, spoiled = House(MemoryStore(), seed=2), House(store, seed=2)
-    for house in (sound, spoiled):
+    sound, corrupted = House(MemoryStore(), seed=2), House(store, seed=2)
+    for house in (sound, corrupted):
         await house.found()
     whole = await sound.cycle()
     first, second = (await sound.store.screened(whole.cycle_id))[:2]
-    transport = spoiled.transport
+    transport = corrupted.transport
     transport.__class__ = OneBadItem
     assert isinstance(transport, OneBadItem)
     transport.market_id = first.market_id
     transport.token, transport.condition = second.outcomes[0].token_id, second.condition_id
 
-    report = await spoiled.cycle()
+    report = await corrupted.cycle()
 
     assert report.status is CycleStatus.COMPLETED
     # The market that cannot be read is left out of its event; the event and all its other markets go on.
     collected, expected = report.total(Step.COLLECT), whole.total(Step.COLLECT)
     assert collected.count_out == expected.count_out
     assert collected.amounts["markets"] == expected.amounts["markets"] - 1
-    kept = {market.market_id for market in await spoiled.store.screened(report.cycle_id)}
+    kept = {market.market_id for market in await corrupted.store.screened(report.cycle_id)}
     assert kept == {market.market_id for market in await sound.store.screened(whole.cycle_id)} - {first.market_id}
     # The one without a readable book, rules or history is not traded; everybody else is.
-    traded = {trade.condition_id for trade in await spoiled.store.trades(None, 100)}
+    traded = {trade.condition_id for trade in await corrupted.store.trades(None, 100)}
     assert traded and not traded & {first.condition_id, second.condition_id}
-    await check_books(store, spoiled.clock.now())
+    await check_books(store, corrupted.clock.now())

@@ -39,8 +39,8 @@ def test_a_balance_that_differs_from_its_ledger_is_named(
     asyncio.run(two_portfolios(settings))
     assert (books(settings).level, books(settings).text) == ("ok", "every balance agrees with its ledger (2)")
     # As no program of ours could: past every trigger, by the server's own superuser.
-    spoil = "UPDATE portfolios SET current_balance = current_balance + 1.5 WHERE portfolio_id = 2"
-    postgres_server.run(shared_database, f"SET session_replication_role = replica; {spoil}")
+    corrupt = "UPDATE portfolios SET current_balance = current_balance + 1.5 WHERE portfolio_id = 2"
+    postgres_server.run(shared_database, f"SET session_replication_role = replica; {corrupt}")
     found = books(settings)
     assert found.level == "fail" and found.cure
     assert found.text == "current_balance differs from the ledger: portfolio 2 by $1.50"
