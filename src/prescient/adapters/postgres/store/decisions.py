@@ -5,28 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
-
-from sqlalchemy import select
 
 from prescient.adapters.postgres.connection import Raw
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.partitions import PARTITIONED, append_rows, days_ahead, drop_before, ensure_days
-from prescient.adapters.postgres.store.tables import decisions as table
+from prescient.adapters.postgres.store.rows import value_of, where
 from prescient.domain.signal import Decision, Step
 
-COLUMNS = (
-    "timestamp",
-    "cycle_id",
-    "step",
-    "subject_kind",
-    "subject_id",
-    "passed",
-    "code",
-    "number",
-    "setting",
-    "portfolio_id",
-)
+# The columns of a decision are its fields.
+COLUMNS = ("timestamp", "cycle_id", *Decision._fields)
+READ = ", ".join(COLUMNS)
 CHUNK_ROWS = 5000
 
 PRUNE_SCREENED = """
@@ -41,7 +29,6 @@ class DecisionMethods(StoreBase):
         """Append decisions, which may be tens of thousands."""
         rows: list[tuple[object, ...]] = []
         for start in range(0, len(decisions), CHUNK_ROWS):
-            # The columns beyond the first two are the decision's own fields in their order.
             rows += [(now, cycle_id, *decision) for decision in decisions[start : start + CHUNK_ROWS]]
             await asyncio.sleep(0)
         if rows:
@@ -59,33 +46,15 @@ class DecisionMethods(StoreBase):
         limit: int = 200,
     ) -> list[tuple[str, datetime, Decision]]:
         """Return (cycle id, time, decision), the one made last first."""
-        columns = table.c
-        statement = select(
-            columns.cycle_id,
-            columns.timestamp,
-            columns.step,
-            columns.subject_kind,
-            columns.subject_id,
-            columns.passed,
-            columns.code,
-            columns.number,
-            columns.setting,
-            columns.portfolio_id,
+        clause, values = where(
+            ("cycle_id = {}", cycle_id),
+            ("subject_id = {}", subject_id),
+            ("(portfolio_id IS NULL OR portfolio_id = {})", portfolio_id),
         )
-        for column, wanted in (
-            (columns.cycle_id, cycle_id),
-            (columns.subject_id, subject_id),
-        ):
-            if wanted is not None:
-                statement = statement.where(column == wanted)
-        if portfolio_id is not None:
-            own = columns.portfolio_id
-            statement = statement.where(own.is_(None) | (own == portfolio_id))
         # By time first: connections that save side by side draw their sequence numbers in turns.
-        statement = statement.order_by(columns.timestamp.desc(), columns.sequence.desc()).limit(limit)
-        async with self._database.reading() as connection:
-            rows = await connection.execute(statement)
-            return [(row.cycle_id, row.timestamp, _decision_of(row[2:])) for row in rows]
+        newest_first = f"SELECT {READ} FROM decisions {clause} ORDER BY timestamp DESC, sequence DESC"  # noqa: S608 # our own text
+        rows = await self._database.rows(f"{newest_first} LIMIT ${len(values) + 1}", *values, limit)
+        return [(row["cycle_id"], row["timestamp"], value_of(Decision, row, step=Step(row["step"]))) for row in rows]
 
     async def prune(self, now: datetime, decisions_days: int, snapshots_days: int) -> None:
         """Drop whole days past their time, and make room for the clock's day and those ahead."""
@@ -100,9 +69,3 @@ class DecisionMethods(StoreBase):
             await self._database.transact_raw(drop)
         oldest = now - timedelta(days=decisions_days)
         await self._database.transact_raw(lambda connection: connection.execute(PRUNE_SCREENED, oldest))
-
-
-def _decision_of(row: Sequence[Any]) -> Decision:
-    fields = list(row)
-    fields[0] = Step(fields[0])
-    return Decision(*fields)

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, Table, func, select
-
 from prescient.adapters.postgres.connection import Raw
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.money import lock_portfolio
-from prescient.adapters.postgres.store.rows import snapshot_columns, snapshot_of
-from prescient.adapters.postgres.store.tables import equity, history, portfolios, positions, trades
+from prescient.adapters.postgres.store.rows import SNAPSHOT, snapshot_of, value_of, where
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound
 from prescient.domain.portfolio import Snapshot
 
@@ -22,7 +19,7 @@ SELECT (initial_balance * 1000000)::bigint AS initial_micro,
        (total_invested * 1000000)::bigint AS invested_micro,
        (realized_pnl * 1000000)::bigint AS realized_micro,
        (unrealized_pnl * 1000000)::bigint AS unrealized_micro,
-       held.*,
+       held.cost_micro, held.marks_micro, held.realized_sum_micro, held.open_positions,
        (SELECT count(*) FROM trades WHERE portfolio_id = $1) AS trades
   FROM portfolios,
        (SELECT coalesce(sum(cost) * 1000000, 0)::bigint AS cost_micro,
@@ -81,11 +78,26 @@ ON CONFLICT (portfolio_id, snapshot_date) DO UPDATE
 
 # The audit reads every entry.
 BALANCES = """
-SELECT account, asset, (sum(change) * 1000000)::bigint
+SELECT account, asset, (sum(change) * 1000000)::bigint AS balance_micro
   FROM (SELECT debit AS account, asset, -amount AS change FROM ledger WHERE portfolio_id = $1
         UNION ALL
         SELECT credit, asset, amount FROM ledger WHERE portfolio_id = $1) AS legs
  GROUP BY account, asset
+"""
+
+EQUITY = f"""
+SELECT {SNAPSHOT} FROM portfolio_equity WHERE portfolio_id = $1 AND timestamp >= $2 ORDER BY timestamp, equity_id
+ LIMIT $3
+"""  # noqa: S608 # our own text
+
+COUNTS = """
+SELECT portfolio_id,
+       (SELECT count(*) FROM trades WHERE trades.portfolio_id = portfolios.portfolio_id) AS trades,
+       (SELECT count(*) FROM portfolio_positions AS held
+         WHERE held.portfolio_id = portfolios.portfolio_id AND size = 0 AND held.realized_pnl > 0) AS won,
+       (SELECT count(*) FROM portfolio_positions AS held
+         WHERE held.portfolio_id = portfolios.portfolio_id AND size = 0 AND held.realized_pnl < 0) AS lost
+  FROM portfolios
 """
 
 
@@ -116,9 +128,13 @@ class HistoryMethods(StoreBase):
 
         async def take(connection: Raw) -> Snapshot:
             await lock_portfolio(connection, portfolio_id)
-            sums = Sums(*await connection.fetchrow(SUMS, portfolio_id) or ())
-            ledger_cash, entry_id = await connection.fetchrow(LEDGER_CASH, portfolio_id) or (0, 0)
-            _check_identities(portfolio_id, sums, ledger_cash)
+            kept, ledger = (
+                await connection.fetchrow(SUMS, portfolio_id),
+                await connection.fetchrow(LEDGER_CASH, portfolio_id),
+            )
+            assert kept is not None and ledger is not None
+            sums = value_of(Sums, kept)
+            _check_identities(portfolio_id, sums, ledger["cash_micro"])
             wrong = [row["token_id"] for row in await connection.fetch(DIFFERING_SHARES, portfolio_id)]
             if wrong:
                 raise InvariantBroken(
@@ -126,7 +142,7 @@ class HistoryMethods(StoreBase):
                 )
             snapshot = _snapshot(portfolio_id, cycle_id, sums, now)
             values = _values(snapshot)
-            await connection.execute(WRITE_EQUITY, *values, entry_id)
+            await connection.execute(WRITE_EQUITY, *values, ledger["entry_id"])
             await connection.execute(WRITE_DAY, *values)
             return snapshot
 
@@ -134,28 +150,20 @@ class HistoryMethods(StoreBase):
 
     async def history(self, portfolio_id: int | None, limit: int) -> list[Snapshot]:
         """One snapshot per portfolio and day, newest day first."""
-        order = history.c.snapshot_date.desc(), history.c.portfolio_id
-        wanted = [] if portfolio_id is None else [history.c.portfolio_id == portfolio_id]
-        return await self._snapshots(history, wanted, order, limit)
+        clause, values = where(("portfolio_id = {}", portfolio_id))
+        newest_first = f"SELECT {SNAPSHOT} FROM portfolio_history {clause} ORDER BY snapshot_date DESC, portfolio_id"  # noqa: S608 # our own text
+        rows = await self._database.rows(f"{newest_first} LIMIT ${len(values) + 1}", *values, limit)
+        return [snapshot_of(row) for row in rows]
 
     async def equity(self, portfolio_id: int, since: datetime, limit: int) -> list[Snapshot]:
         """Every snapshot since a moment, oldest first."""
-        wanted = [equity.c.portfolio_id == portfolio_id, equity.c.timestamp >= since]
-        return await self._snapshots(equity, wanted, (equity.c.timestamp, equity.c.equity_id), limit)
+        return [snapshot_of(row) for row in await self._database.rows(EQUITY, portfolio_id, since, limit)]
 
     async def trade_counts(self, portfolio_id: int | None) -> dict[int, tuple[int, int, int]]:
         """By portfolio: trades, and closed positions that made or lost money."""
-        made = select(func.count()).where(trades.c.portfolio_id == portfolios.c.portfolio_id).scalar_subquery()
-        closed = select(func.count()).where(
-            positions.c.portfolio_id == portfolios.c.portfolio_id, positions.c.size == 0
-        )
-        won = closed.where(positions.c.realized_pnl > 0).scalar_subquery()
-        lost = closed.where(positions.c.realized_pnl < 0).scalar_subquery()
-        statement = select(portfolios.c.portfolio_id, made, won, lost).order_by(portfolios.c.portfolio_id)
-        if portfolio_id is not None:
-            statement = statement.where(portfolios.c.portfolio_id == portfolio_id)
-        async with self._database.reading() as connection:
-            return {row[0]: (row[1], row[2], row[3]) for row in await connection.execute(statement)}
+        clause, values = where(("portfolio_id = {}", portfolio_id))
+        rows = await self._database.rows(f"{COUNTS} {clause} ORDER BY portfolio_id", *values)
+        return {row["portfolio_id"]: (row["trades"], row["won"], row["lost"]) for row in rows}
 
     async def ledger_balances(self, portfolio_id: int) -> dict[tuple[str, str], int]:
         """Add up every entry of a portfolio's ledger. Raises PortfolioNotFound."""
@@ -163,14 +171,7 @@ class HistoryMethods(StoreBase):
         if not rows:
             # Every portfolio has its opening entry.
             raise PortfolioNotFound(portfolio_id)
-        return {(row[0], row[1]): row[2] for row in rows}
-
-    async def _snapshots(
-        self, table: Table, wanted: list[ColumnElement[bool]], order: tuple[ColumnElement[object], ...], limit: int
-    ) -> list[Snapshot]:
-        statement = select(*snapshot_columns(table)).where(*wanted).order_by(*order).limit(limit)
-        async with self._database.reading() as connection:
-            return [snapshot_of(row) for row in await connection.execute(statement)]
+        return {(row["account"], row["asset"]): row["balance_micro"] for row in rows}
 
 
 def _check_identities(portfolio_id: int, sums: Sums, ledger_cash_micro: int) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
-
-from prescient.adapters.postgres.connection import Raw, compiled
+from prescient.adapters.postgres.connection import Raw
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.money import (
     SET_ASIDE,
@@ -18,17 +16,14 @@ from prescient.adapters.postgres.store.money import (
     refuse_set_aside,
     write_position,
 )
-from prescient.adapters.postgres.store.rows import POSITION, plain, position_of
-from prescient.adapters.postgres.store.tables import positions
+from prescient.adapters.postgres.store.rows import POSITION, position_of, where
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import Transfer
 from prescient.domain.portfolio import Mark, Position
 
-ONE_POSITION = compiled(
-    select(*POSITION).where(
-        positions.c.portfolio_id == bindparam("portfolio_id"), positions.c.token_id == bindparam("token_id")
-    )
-)
+ONE_POSITION = f"""
+SELECT {POSITION} FROM portfolio_positions WHERE portfolio_id = $1 AND token_id = $2
+"""  # noqa: S608 # our own text
 
 # Marks of what was bought, sold or settled since the prices were asked for change nothing.
 WRITE_MARKS = """
@@ -61,18 +56,13 @@ class PositionMethods(StoreBase):
 
     async def positions(self, portfolio_id: int | None, *, open_only: bool = True) -> list[Position]:
         """Positions by portfolio, the one opened first first."""
-        columns = positions.c
-        statement = select(*POSITION).order_by(columns.portfolio_id, columns.opened_at, columns.token_id)
-        if portfolio_id is not None:
-            statement = statement.where(columns.portfolio_id == portfolio_id)
-        if open_only:
-            statement = statement.where(columns.size > 0)
-        async with self._database.reading() as connection:
-            return [position_of(row) for row in await connection.execute(statement)]
+        clause, values = where(("portfolio_id = {}", portfolio_id), ("size > 0", open_only))
+        oldest_first = f"SELECT {POSITION} FROM portfolio_positions {clause} ORDER BY portfolio_id, opened_at, token_id"  # noqa: S608 # our own text
+        return [position_of(row) for row in await self._database.rows(oldest_first, *values)]
 
     async def position(self, portfolio_id: int, token_id: str) -> Position | None:
         rows = await self._database.rows(ONE_POSITION, portfolio_id, token_id)
-        return position_of(plain(rows[0])) if rows else None
+        return position_of(rows[0]) if rows else None
 
     async def save_marks(self, portfolio_id: int, marks: Sequence[Mark], now: datetime) -> None:
         """Value open positions. Raises PortfolioNotFound."""

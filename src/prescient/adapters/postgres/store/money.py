@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import asyncpg
 
 from prescient.adapters.postgres.connection import Raw
+from prescient.adapters.postgres.store.rows import TERMINAL
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound, PositionMoved
 from prescient.domain.ledger import Transfer
 from prescient.domain.portfolio import Position
@@ -71,13 +72,13 @@ STANDING = """
 """
 
 # The shares of a token that a portfolio's open SELL orders may still take: {0} is the portfolio, {1} the token.
-SET_ASIDE = """
+SET_ASIDE = f"""
 SELECT coalesce(sum(places.size - places.filled), 0) * 1000000 AS resting,
        coalesce(sum(orders.reserved_shares) FILTER (WHERE places.order_id IS NULL), 0) * 1000000 AS on_its_way
   FROM orders LEFT JOIN resting_orders AS places USING (order_id)
- WHERE orders.portfolio_id = {0} AND orders.token_id = {1} AND orders.side = 'SELL'
-   AND orders.status NOT IN ('FILLED', 'CANCELED', 'EXPIRED', 'REJECTED', 'REFUSED')
-"""
+ WHERE orders.portfolio_id = {{0}} AND orders.token_id = {{1}} AND orders.side = 'SELL'
+   AND orders.status NOT IN {TERMINAL}
+"""  # noqa: S608 # our own text
 
 
 def refuse_moved(standing: Sequence[int] | None, before: Position | None) -> None:

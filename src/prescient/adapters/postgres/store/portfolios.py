@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, exists, insert, literal, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+import asyncpg
 
 from polymarket_kit.errors import InvalidRequest
-from prescient.adapters.postgres.connection import compiled, driver_of
-from prescient.adapters.postgres.errors import UNIQUE_VIOLATION, sqlstate_of
+from prescient.adapters.postgres.connection import Raw, json_text
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.money import append_transfers
-from prescient.adapters.postgres.store.rows import PORTFOLIO, plain, portfolio_of
-from prescient.adapters.postgres.store.tables import portfolios
+from prescient.adapters.postgres.store.rows import PORTFOLIO, portfolio_of, where
 from prescient.domain.errors import ConflictError, PortfolioNotActive, PortfolioNotFound
 from prescient.domain.ledger import opening
 from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
 
-ONE_PORTFOLIO = compiled(select(*PORTFOLIO).where(portfolios.c.portfolio_id == bindparam("portfolio_id")))
+ONE_PORTFOLIO = f"SELECT {PORTFOLIO} FROM portfolios WHERE portfolio_id = $1"  # noqa: S608 # our own text
+LOCK = f"{ONE_PORTFOLIO} FOR NO KEY UPDATE"
+CREATE = f"""
+INSERT INTO portfolios (name, description, strategy_type, strategy_config, initial_balance, current_balance, status,
+                        venue, schedule, created_at, updated_at)
+VALUES ($1, $2, $3, $4::text::jsonb, $5::bigint * 0.000001, $5::bigint * 0.000001, $6, $7, $8, $9, $9)
+RETURNING {PORTFOLIO}
+"""  # noqa: S608 # our own text
+CHANGE = f"""
+UPDATE portfolios
+   SET name = $2, description = $3, strategy_type = $4, strategy_config = $5::text::jsonb, schedule = $6, status = $7,
+       updated_at = $8
+ WHERE portfolio_id = $1
+RETURNING {PORTFOLIO}
+"""  # noqa: S608 # our own text
+NAMED = "SELECT portfolio_id FROM portfolios WHERE name = $1 AND portfolio_id IS DISTINCT FROM $2::bigint"
 CHANGEABLE = frozenset({"name", "description", "strategy_type", "strategy_config", "schedule", "status"})
 
 
@@ -31,70 +46,75 @@ class PortfolioMethods(StoreBase):
         if new.initial_balance_micro <= 0:
             raise InvalidRequest("initial_balance", "must be above zero.")
 
-        async def create(connection: AsyncConnection) -> Portfolio:
+        async def create(connection: Raw) -> Portfolio:
             await _refuse_taken(connection, new.name, None)
-            values = {
-                "name": new.name,
-                "description": new.description,
-                "strategy_type": new.strategy_type,
-                "strategy_config": new.strategy_config,
-                "initial_balance": new.initial_balance_micro,
-                "current_balance": new.initial_balance_micro,
-                "status": PortfolioStatus.ACTIVE.value,
-                "venue": new.venue,
-                "schedule": new.schedule,
-                "created_at": now,
-                "updated_at": now,
-            }
-            statement = insert(portfolios).values(values).returning(*PORTFOLIO)
-            portfolio = portfolio_of((await _unless_taken(connection, statement)).one())
-            entries = opening(portfolio.portfolio_id, new.initial_balance_micro, now)
-            await append_transfers(await driver_of(connection), portfolio.portfolio_id, entries)
-            return portfolio
+            with _unless_taken():
+                row = await connection.fetchrow(
+                    CREATE,
+                    new.name,
+                    new.description,
+                    new.strategy_type,
+                    json_text(new.strategy_config),
+                    new.initial_balance_micro,
+                    PortfolioStatus.ACTIVE.value,
+                    new.venue,
+                    new.schedule,
+                    now,
+                )
+            assert row is not None
+            made = portfolio_of(row)
+            entries = opening(made.portfolio_id, new.initial_balance_micro, now)
+            await append_transfers(connection, made.portfolio_id, entries)
+            assert made.cash_micro == new.initial_balance_micro == sum(entry.amount_micro for entry in entries)
+            return made
 
-        return await self._database.transact(create)
+        return await self._database.transact_raw(create)
 
     async def portfolio(self, portfolio_id: int) -> Portfolio:
         """Raises PortfolioNotFound."""
         rows = await self._database.rows(ONE_PORTFOLIO, portfolio_id)
         if not rows:
             raise PortfolioNotFound(portfolio_id)
-        return portfolio_of(plain(rows[0]))
+        return portfolio_of(rows[0])
 
     async def portfolios(self, status: PortfolioStatus | None = None) -> list[Portfolio]:
-        statement = select(*PORTFOLIO).order_by(portfolios.c.portfolio_id)
-        if status is not None:
-            statement = statement.where(portfolios.c.status == status.value)
-        async with self._database.reading() as connection:
-            return [portfolio_of(row) for row in await connection.execute(statement)]
+        clause, values = where(("status = {}", status and status.value))
+        by_id = f"SELECT {PORTFOLIO} FROM portfolios {clause} ORDER BY portfolio_id"  # noqa: S608 # our own text
+        return [portfolio_of(row) for row in await self._database.rows(by_id, *values)]
 
     async def ever_had_portfolio(self) -> bool:
         # Portfolios are never deleted, so one that ever was still is.
-        async with self._database.reading() as connection:
-            return bool(await connection.scalar(select(exists().select_from(portfolios))))
+        return bool(await self._database.rows("SELECT 1 FROM portfolios LIMIT 1"))
 
     async def change_portfolio(self, portfolio_id: int, changes: dict[str, Any], now: datetime) -> Portfolio:
         """Raises PortfolioNotFound, PortfolioNotActive once archived, InvalidRequest, ConflictError."""
 
-        async def change(connection: AsyncConnection) -> Portfolio:
-            locked = select(portfolios.c.status).where(portfolios.c.portfolio_id == portfolio_id)
-            status = await connection.scalar(locked.with_for_update(key_share=True))
-            if status is None:
+        async def change(connection: Raw) -> Portfolio:
+            row = await connection.fetchrow(LOCK, portfolio_id)
+            if row is None:
                 raise PortfolioNotFound(portfolio_id)
-            if status == PortfolioStatus.ARCHIVED.value:
-                raise PortfolioNotActive(portfolio_id, status)
-            values = _checked(changes)
-            if "name" in values:
-                await _refuse_taken(connection, values["name"], portfolio_id)
-            statement = (
-                update(portfolios)
-                .where(portfolios.c.portfolio_id == portfolio_id)
-                .values(**values, updated_at=now)
-                .returning(*PORTFOLIO)
-            )
-            return portfolio_of((await _unless_taken(connection, statement)).one())
+            before = portfolio_of(row)
+            if before.status is PortfolioStatus.ARCHIVED:
+                raise PortfolioNotActive(portfolio_id, before.status)
+            after = replace(before, **_checked(changes))
+            if after.name != before.name:
+                await _refuse_taken(connection, after.name, portfolio_id)
+            with _unless_taken():
+                row = await connection.fetchrow(
+                    CHANGE,
+                    portfolio_id,
+                    after.name,
+                    after.description,
+                    after.strategy_type,
+                    json_text(after.strategy_config),
+                    after.schedule,
+                    after.status.value,
+                    now,
+                )
+            assert row is not None
+            return portfolio_of(row)
 
-        return await self._database.transact(change)
+        return await self._database.transact_raw(change)
 
 
 def _checked(changes: dict[str, Any]) -> dict[str, Any]:
@@ -103,22 +123,20 @@ def _checked(changes: dict[str, Any]) -> dict[str, Any]:
             raise InvalidRequest(name, f"cannot be changed; only {', '.join(sorted(CHANGEABLE))} can.")
     values = dict(changes)
     if "status" in values:
-        values["status"] = PortfolioStatus(values["status"]).value
+        values["status"] = PortfolioStatus(values["status"])
     return values
 
 
-async def _refuse_taken(connection: AsyncConnection, name: str, own_id: int | None) -> None:
-    taken = select(portfolios.c.portfolio_id).where(portfolios.c.name == name)
-    other_id = await connection.scalar(taken.where(portfolios.c.portfolio_id.is_distinct_from(literal(own_id))))
+async def _refuse_taken(connection: Raw, name: str, own_id: int | None) -> None:
+    other_id = await connection.fetchval(NAMED, name, own_id)
     if other_id is not None:
         raise ConflictError(f"Portfolio {other_id} already has this name. Choose another name.")
 
 
-async def _unless_taken(connection: AsyncConnection, statement: Any) -> Any:
-    """Write a portfolio's row; another transaction may have taken its name since we looked."""
+@contextmanager
+def _unless_taken() -> Iterator[None]:
+    """Say whose name it is: another transaction may have taken it since we looked."""
     try:
-        return await connection.execute(statement)
-    except Exception as error:
-        if sqlstate_of(error) == UNIQUE_VIOLATION:
-            raise ConflictError("Another portfolio already has this name. Choose another name.") from error
-        raise
+        yield
+    except asyncpg.UniqueViolationError as error:
+        raise ConflictError("Another portfolio already has this name. Choose another name.") from error

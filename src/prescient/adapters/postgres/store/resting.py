@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
-from typing import Any
-
-from sqlalchemy import select
 
 from prescient.adapters.postgres.connection import Raw, json_text
 from prescient.adapters.postgres.store.base import StoreBase
-from prescient.adapters.postgres.store.rows import ORDER, order_of
-from prescient.adapters.postgres.store.tables import orders
-from prescient.adapters.postgres.store.tables import resting_orders as places
+from prescient.adapters.postgres.store.rows import ORDER, RESTING, order_of, resting_of
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.order import TERMINAL_STATUSES, ApprovedOrder, OrderStatus
 from prescient.domain.resting import RestingOrder
 
-# Behind the two tokens in the order of ``RestingOrder``.
-PLACE = (
-    places.c.first_token_id,
-    places.c.second_token_id,
-    places.c.size,
-    places.c.joined_ms,
-    places.c.expires_ms,
-    places.c.filled,
-    places.c.fill_count,
-    places.c.ahead,
-    places.c.shown,
-    places.c.held_cash,
-    places.c.in_gap,
-    places.c.model,
-)
+OLDEST_FIRST = f"""
+SELECT {ORDER}, {RESTING} FROM orders JOIN resting_orders USING (order_id) ORDER BY orders.sequence
+"""  # noqa: S608 # our own text
 
 KEEP = """
 INSERT INTO resting_orders (order_id, first_token_id, second_token_id, joined_ms, expires_ms, size, filled, fill_count,
@@ -84,11 +66,7 @@ class RestingMethods(StoreBase):
 
     async def resting_orders(self) -> list[tuple[ApprovedOrder, RestingOrder]]:
         """Orders that rest, oldest first, with the places that were kept last."""
-        statement = select(*ORDER, orders.c.reserved_cash, orders.c.reserved_shares, *PLACE)
-        statement = statement.join(places, places.c.order_id == orders.c.order_id).order_by(orders.c.sequence)
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(statement)).all()
-        return [_resting_of(row) for row in rows]
+        return [(order_of(row), resting_of(row)) for row in await self._database.rows(OLDEST_FIRST)]
 
     async def save_resting(self, states: Sequence[RestingOrder], now: datetime) -> None:
         """Keep places between two bookings."""
@@ -108,14 +86,3 @@ class RestingMethods(StoreBase):
             )
 
         await self._database.transact_raw(refresh)
-
-
-def _resting_of(row: Sequence[Any]) -> tuple[ApprovedOrder, RestingOrder]:
-    """An order as it was approved, and its place; what the order itself says is not kept twice."""
-    split = len(ORDER)
-    order = order_of(row[:split], row[split], row[split + 1])
-    first, second, *folders, model = row[split + 2 :]
-    intent = order.intent
-    told = intent.token_id, intent.side, intent.limit_price_micro
-    state = RestingOrder(intent.order_id, intent.portfolio_id, intent.condition_id, (first, second), *told, *folders)
-    return order, replace(state, model=tuple((name, value) for name, value in model))

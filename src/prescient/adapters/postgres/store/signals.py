@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import exists, select
-
 from prescient.adapters.postgres.connection import Raw, json_text
 from prescient.adapters.postgres.store.base import StoreBase
-from prescient.adapters.postgres.store.rows import SIGNAL, signal_of
-from prescient.adapters.postgres.store.tables import orders, signals
+from prescient.adapters.postgres.store.rows import SIGNAL, signal_of, where
 from prescient.domain.errors import PortfolioNotFound
 from prescient.domain.signal import Signal
 
@@ -35,6 +32,10 @@ ON CONFLICT (signal_id) DO NOTHING
 UNKNOWN_PORTFOLIO = """
 SELECT min(wanted) FROM unnest($1::bigint[]) AS wanted
  WHERE NOT EXISTS (SELECT FROM portfolios WHERE portfolio_id = wanted)
+"""
+# A refusal is an order as well.
+PENDING = """
+NOT EXISTS (SELECT FROM orders WHERE orders.signal_id = trading_signals.signal_id AND orders.signal_id <> '')
 """
 
 
@@ -66,15 +67,11 @@ class SignalMethods(StoreBase):
         limit: int = 1000,
     ) -> list[Signal]:
         """Return signals as they were saved, the first ``limit``; pending is what has no order, refused ones included."""
-        statement = select(*SIGNAL).order_by(signals.c.sequence).limit(limit)
-        if cycle_id is not None:
-            statement = statement.where(signals.c.cycle_id == cycle_id)
-        if portfolio_id is not None:
-            statement = statement.where(signals.c.portfolio_id == portfolio_id)
-        if signal_ids is not None:
-            statement = statement.where(signals.c.signal_id.in_(list(signal_ids)))
-        if pending_only:
-            ordered = exists().where(orders.c.signal_id == signals.c.signal_id, orders.c.signal_id != "")
-            statement = statement.where(~ordered)
-        async with self._database.reading() as connection:
-            return [signal_of(row) for row in await connection.execute(statement)]
+        clause, values = where(
+            ("cycle_id = {}", cycle_id),
+            ("portfolio_id = {}", portfolio_id),
+            ("signal_id = ANY({}::text[])", signal_ids),
+            (PENDING, pending_only),
+        )
+        as_saved = f"SELECT {SIGNAL} FROM trading_signals {clause} ORDER BY sequence LIMIT ${len(values) + 1}"  # noqa: S608 # our own text
+        return [signal_of(row) for row in await self._database.rows(as_saved, *values, limit)]

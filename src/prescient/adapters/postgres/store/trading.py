@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 import asyncpg
 import msgspec
-from sqlalchemy import bindparam, select
 
-from prescient.adapters.postgres.connection import Raw, compiled, json_text
+from prescient.adapters.postgres.connection import Raw, json_text
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.facts import columns_of, fact_of, given
 from prescient.adapters.postgres.store.money import (
@@ -21,12 +19,20 @@ from prescient.adapters.postgres.store.money import (
     write_position,
 )
 from prescient.adapters.postgres.store.resting import keep_place
-from prescient.adapters.postgres.store.rows import ORDER, TRADE, order_of, trade_of
-from prescient.adapters.postgres.store.tables import consumption, fills, orders, trades
+from prescient.adapters.postgres.store.rows import (
+    FILL,
+    ORDER,
+    TERMINAL,
+    TRADE,
+    fill_of,
+    order_of,
+    trade_of,
+    value_of,
+    where,
+)
 from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.order import (
-    TERMINAL_STATUSES,
     ApprovedOrder,
     Consumption,
     Fill,
@@ -37,7 +43,6 @@ from prescient.domain.order import (
 from prescient.domain.order_state import booked_state
 
 FACT_ROWS = list[tuple[str, datetime, str]]
-FINAL = sorted(status.value for status in TERMINAL_STATUSES)
 
 LOCK_BY_ORDER = """
 SELECT portfolio_id FROM orders JOIN portfolios USING (portfolio_id) WHERE order_id = $1
@@ -79,11 +84,7 @@ SELECT $1, number, $2, price * 0.000001, size * 0.000001, cost * 0.000001, fee *
        WITH ORDINALITY AS given (price, size, cost, fee, number)
 """
 
-TAKEN = compiled(
-    select(consumption.c.levels).where(
-        consumption.c.token_id == bindparam("token_id"), consumption.c.side == bindparam("side")
-    )
-)
+TAKEN = "SELECT levels FROM paper_consumption WHERE token_id = $1 AND side = $2"
 
 # The memory of the latest match stays: orders sent side by side are booked in any order.
 REMEMBER = """
@@ -91,6 +92,15 @@ INSERT INTO paper_consumption (token_id, side, levels, updated_at) VALUES ($1, $
 ON CONFLICT (token_id, side) DO UPDATE SET levels = excluded.levels, updated_at = excluded.updated_at
  WHERE paper_consumption.updated_at <= excluded.updated_at
 """
+
+
+OPEN_ORDERS = f"""
+SELECT {ORDER}, status, order_hash, signed_body, salt FROM orders WHERE status NOT IN {TERMINAL} ORDER BY sequence
+"""  # noqa: S608 # our own text
+FILLS_OF_TRADES = f"""
+SELECT trade_id, {FILL} FROM fills WHERE trade_id = ANY($1::text[]) ORDER BY trade_id, number
+"""  # noqa: S608 # our own text
+FILLS_OF_ORDER = f"SELECT {FILL} FROM fills WHERE order_id = $1 ORDER BY trade_id, number"  # noqa: S608 # our own text
 
 
 class OrderMethods(StoreBase):
@@ -125,12 +135,8 @@ class OrderMethods(StoreBase):
 
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         """Orders without a final status, oldest first."""
-        reserved = orders.c.status, orders.c.reserved_cash, orders.c.reserved_shares
-        statement = select(*ORDER, *reserved, orders.c.order_hash, orders.c.signed_body, orders.c.salt)
-        statement = statement.where(orders.c.status.not_in(FINAL)).order_by(orders.c.sequence)
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(statement)).all()
-        return [(_with_wire(row), OrderStatus(row.status)) for row in rows]
+        rows = await self._database.rows(OPEN_ORDERS)
+        return [(_with_wire(row), OrderStatus(row["status"])) for row in rows]
 
     async def consumption(self, token_id: str, side: str) -> Consumption:
         """What was taken from one side of a book; empty if nothing was."""
@@ -142,29 +148,22 @@ class OrderMethods(StoreBase):
         """Trades with their fills, the one booked last first."""
         if limit <= 0:
             return []
-        statement = select(*TRADE).order_by(trades.c.sequence.desc()).limit(limit)
-        if portfolio_id is not None:
-            statement = statement.where(trades.c.portfolio_id == portfolio_id)
+        clause, values = where(("portfolio_id = {}", portfolio_id))
+        newest_first = f"SELECT {TRADE} FROM trades {clause} ORDER BY sequence DESC LIMIT ${len(values) + 1}"  # noqa: S608 # our own text
+        rows = await self._database.rows(newest_first, *values, limit)
         matched: dict[str, list[Fill]] = defaultdict(list)
-        async with self._database.reading() as connection:
-            rows = (await connection.execute(statement)).all()
-            wanted = fills.c.trade_id.in_([row.trade_id for row in rows])
-            columns = select(fills.c.trade_id, fills.c.price, fills.c.size, fills.c.cost, fills.c.fee).where(wanted)
-            for row in await connection.execute(columns.order_by(fills.c.trade_id, fills.c.number)):
-                matched[row[0]].append(Fill(*row[1:]))
-        return [trade_of(row, matched[row.trade_id]) for row in rows]
+        for row in await self._database.rows(FILLS_OF_TRADES, [row["trade_id"] for row in rows]):
+            matched[row["trade_id"]].append(fill_of(row))
+        return [trade_of(row, matched[row["trade_id"]]) for row in rows]
 
     async def fills(self, order_id: str) -> list[Fill]:
         """The fills of one order, as they matched."""
-        statement = select(fills.c.price, fills.c.size, fills.c.cost, fills.c.fee).where(fills.c.order_id == order_id)
-        async with self._database.reading() as connection:
-            rows = await connection.execute(statement.order_by(fills.c.trade_id, fills.c.number))
-            return [Fill(*row) for row in rows]
+        return [fill_of(row) for row in await self._database.rows(FILLS_OF_ORDER, order_id)]
 
 
-def _with_wire(row: Any) -> ApprovedOrder:
-    order = order_of(row[: len(ORDER)], row.reserved_cash, row.reserved_shares)
-    return order if row.order_hash is None else replace(order, wire=Wire(row.order_hash, row.signed_body, row.salt))
+def _with_wire(row: asyncpg.Record) -> ApprovedOrder:
+    order = order_of(row)
+    return order if row["order_hash"] is None else replace(order, wire=value_of(Wire, row))
 
 
 async def _answer(connection: Raw, booking: Booking, now: datetime) -> tuple[int, OrderStatus]:
