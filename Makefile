@@ -4,7 +4,7 @@ VENUE ?= practice
 
 BIN := .venv/bin
 
-.PHONY: run test setup setup-dev format lint types layers unit fidelity fuzz second-opinion bench lock clean
+.PHONY: run test setup setup-dev format lint types layers unit fidelity fuzz second-opinion races bench lock clean
 
 # `exec`: the program takes the place of the shell, so that Ctrl-C and SIGTERM reach it, and make waits for its end.
 run: setup
@@ -57,6 +57,10 @@ fuzz: setup-dev
 # Compare the exchange's engine with the second opinion on a hundred thousand random flows (about a quarter of an hour).
 second-opinion: setup-dev
 	$(BIN)/python -m tests.exchange.second_opinion.campaign --flows 100000
+
+# A thousand rounds of orders that race each other from several processes (`make test` runs twenty of them).
+races: setup-dev
+	$(BIN)/python -m tests.prescient.races.course
 
 # Rewrite the hashed requirement files from pyproject.toml.
 lock:

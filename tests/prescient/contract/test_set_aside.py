@@ -54,9 +54,9 @@ async def end(hall: Hall, order: ApprovedOrder) -> None:
     await hall.store.book(Booking(order.intent.order_id, told, (), None, None, ""), START)
 
 
-def interrupted(hall: Hall, method: str, action: Callable[[], Awaitable[Any]]) -> None:
-    """Let something happen between what is read and the next call that writes."""
-    wired: Any = Tripwire(hall.store, method, action, after=False)
+def interrupted(hall: Hall, method: str, action: Callable[[], Awaitable[Any]], number: int = 1) -> None:
+    """Let something happen before the n-th call of a method from now."""
+    wired: Any = Tripwire(hall.store, method, action, number=number, after=False)
     hall.context = replace(hall.context, store=wired)
 
 
@@ -79,6 +79,22 @@ async def test_a_sale_approved_while_a_merge_is_computed_keeps_its_shares(hall: 
     with pytest.raises(NothingToMerge):
         await merge_sets(hall.context, hall.portfolio_id, "0xc1")
     assert await hall.shares() == {"11": 50, "12": 50, "22": 50}
+
+
+async def test_sets_merged_by_another_between_two_readings_are_gone(hall: Hall) -> None:
+    other = replace(hall.context)
+    # The third reading of a position is that of what will be given up; before it was asked what is free.
+    interrupted(hall, "position", lambda: merge_sets(other, hall.portfolio_id, "0xc1"), number=3)
+    with pytest.raises(NothingToMerge):
+        await merge_sets(hall.context, hall.portfolio_id, "0xc1")
+    assert await hall.shares() == {"22": 50}
+
+
+async def test_shares_converted_by_another_between_two_readings_are_gone(hall: Hall) -> None:
+    other = replace(hall.context)
+    interrupted(hall, "position", lambda: convert_no_shares(other, hall.portfolio_id, ["0xc1", "0xc2"]), number=3)
+    with pytest.raises(NotConvertible):
+        await convert_no_shares(hall.context, hall.portfolio_id, ["0xc1", "0xc2"])
 
 
 async def test_a_merge_that_lost_a_part_merges_the_rest(hall: Hall) -> None:

@@ -21,6 +21,7 @@ from prescient.adapters.polymarket.messages.http import HttpResponse, TransportF
 from prescient.adapters.recent import RecentMarketData
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD
+from prescient.domain.portfolio import Portfolio
 from prescient.domain.screening import MarketFilter
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
@@ -164,26 +165,30 @@ class House:
 async def check_books(store: Store, now: datetime, *, resting: bool = True) -> None:
     """Every invariant of the money. ``resting``: nothing is under way, so nothing may be reserved, open or running."""
     for portfolio in await store.portfolios():
-        balances = await store.ledger_balances(portfolio.portfolio_id)
-        by_asset: dict[str, int] = {}
-        for (account, asset), amount in balances.items():
-            assert account not in OWN_ACCOUNTS or amount >= 0
-            by_asset[asset] = by_asset.get(asset, 0) + amount
-        assert set(by_asset.values()) <= {0}
-        assert portfolio.cash_micro == balances[CASH, USD] + balances.get((RESERVED, USD), 0)
-        assert portfolio.reserved_micro == balances.get((RESERVED, USD), 0)
-        positions = await store.positions(portfolio.portfolio_id)
-        shares = {asset: amount for (account, asset), amount in balances.items() if account == SHARES and amount}
-        assert {position.token_id: position.size_micro for position in positions} == shares
-        await _check_trades(store, portfolio.portfolio_id)
-        snapshot = await store.snapshot(portfolio.portfolio_id, "check", now)
-        marks = sum(position.mark_value_micro for position in positions)
-        assert snapshot.value_micro == portfolio.cash_micro + marks
-        if resting:
-            assert portfolio.reserved_micro == 0
+        await check_portfolio(store, portfolio, now, resting=resting)
     if resting:
         assert await store.open_orders() == []
         assert [report.cycle_id for report in await store.cycles(1_000) if report.status == "running"] == []
+
+
+async def check_portfolio(store: Store, portfolio: Portfolio, now: datetime, *, resting: bool = True) -> None:
+    """The invariants of one portfolio's money: the ledger balances, and positions and cached sums agree with it."""
+    balances = await store.ledger_balances(portfolio.portfolio_id)
+    by_asset: dict[str, int] = {}
+    for (account, asset), amount in balances.items():
+        assert account not in OWN_ACCOUNTS or amount >= 0
+        by_asset[asset] = by_asset.get(asset, 0) + amount
+    assert set(by_asset.values()) <= {0}
+    assert portfolio.cash_micro == balances[CASH, USD] + balances.get((RESERVED, USD), 0)
+    assert portfolio.reserved_micro == balances.get((RESERVED, USD), 0)
+    positions = await store.positions(portfolio.portfolio_id)
+    shares = {asset: amount for (account, asset), amount in balances.items() if account == SHARES and amount}
+    assert {position.token_id: position.size_micro for position in positions} == shares
+    await _check_trades(store, portfolio.portfolio_id)
+    snapshot = await store.snapshot(portfolio.portfolio_id, "check", now)
+    marks = sum(position.mark_value_micro for position in positions)
+    assert snapshot.value_micro == portfolio.cash_micro + marks
+    assert not resting or portfolio.reserved_micro == 0
 
 
 async def _check_trades(store: Store, portfolio_id: int) -> None:

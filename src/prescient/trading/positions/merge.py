@@ -66,6 +66,9 @@ async def merge_sets(
         if size == 0:
             raise NothingToMerge(condition_id)
         held = [await _held(context, portfolio_id, token_id) for token_id in tokens]
+        if any(one.size_micro < size for one in held):
+            # Sold or merged by somebody else since we looked what is free.
+            continue
         transfers = swapped(
             portfolio_id, name, "merge", [(token_id, size) for token_id in tokens], [(USD, size)], context.clock.now()
         )
@@ -112,6 +115,9 @@ async def convert_no_shares(
             raise NotConvertible("The portfolio has no free NO shares of every one of these markets.")
         dollars = (len(chosen) - 1) * size
         held = [await _held(context, portfolio_id, token_id) for token_id in given]
+        if any(one.size_micro < size for one in held):
+            # Sold or merged by somebody else since we looked what is free.
+            continue
         changes = _converted(
             context, held, size, dollars, [await _to_gain(context, portfolio_id, one) for one in others]
         )

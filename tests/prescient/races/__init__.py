@@ -1,0 +1,1 @@
+"""Races between processes for the same cash and the same shares, on PostgreSQL."""
