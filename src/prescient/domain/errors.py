@@ -95,6 +95,15 @@ class PositionMoved(ConflictError):
         )
 
 
+class RequestClosed(ConflictError):
+    """Raised by the store for a change of positions that has ended already: it is booked, or it never happened."""
+
+    code = "request_closed"
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"Request {request_id} has ended already; nothing was booked again.")
+
+
 class IdempotencyKeyReused(InvalidRequest):
     code = "idempotency_key_reused"
 

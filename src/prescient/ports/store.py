@@ -30,6 +30,7 @@ from prescient.domain.resting import RestingOrder
 from prescient.domain.risk import Check
 from prescient.domain.signal import Decision, Signal
 from prescient.ports.market_data import EventPage
+from prescient.ports.requests import PositionRequests
 from prescient.ports.submissions import Submissions
 
 
@@ -233,8 +234,11 @@ class Positions(Protocol):
         position: Position,
         now: datetime,
         before: Position | None = None,
+        closes: str = "",
     ) -> bool:
         """Book a resolved position once; False if these transfers were booked before.
+
+        ``closes`` names the open request of which this is the outcome: both or neither. Raises RequestClosed.
 
         Raises PositionMoved like ``book``, and for shares of a SELL order that is on its way; a resting one gives way.
         """
@@ -245,8 +249,11 @@ class Positions(Protocol):
         transfers: Sequence[Transfer],
         changes: Sequence[tuple[Position, Position]],
         now: datetime,
+        closes: str = "",
     ) -> bool:
         """Book positions that turn into one another or into cash, as (before, after); False if booked before.
+
+        ``closes`` as in ``settle``.
 
         Raises PositionMoved like ``book``, and for shares that open SELL orders may take; InvariantBroken.
         """
@@ -346,6 +353,7 @@ class Store(
     Signals,
     Orders,
     Submissions,
+    PositionRequests,
     Positions,
     History,
     CatalogueReads,

@@ -25,6 +25,7 @@ from prescient.trading.orders.portfolio_lock import executing
 from prescient.trading.orders.resolve import resolve_orders
 from prescient.trading.orders.sell_back import Outcome, sell_back_group
 from prescient.trading.orders.submit import submit_order, text_of_error
+from prescient.trading.positions.resolve import resolve_requests
 from prescient.trading.strategy_config import complete
 
 log = structlog.get_logger(__name__)
@@ -55,6 +56,7 @@ async def execute_signals(
     """
     async with executing(context.store, portfolio_id):
         await resolve_orders(context, portfolio_id)
+        await resolve_requests(context, portfolio_id)
         try:
             count, outcomes = await _execute(context, cycle_id, portfolio_id, signal_ids)
         except Exception:

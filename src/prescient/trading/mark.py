@@ -24,10 +24,12 @@ async def mark_positions(context: TradingContext, portfolio_id: int) -> StepRepo
     report = StepReport(Step.MARK, portfolio_id)
     positions = await context.store.positions(portfolio_id)
     report.count_in = len(positions)
-    settled = await settle_resolved(context, portfolio_id, positions)
+    here = (await context.store.portfolio(portfolio_id)).venue in context.venues
+    # Only the process that holds a portfolio's venue may have it pay or merge.
+    settled = await settle_resolved(context, portfolio_id, positions) if here else set()
     report.amounts["settled"] = len(settled)
     still_open = [position for position in positions if position.token_id not in settled]
-    merged = await merge_all(context, portfolio_id, still_open)
+    merged = await merge_all(context, portfolio_id, still_open) if here else []
     if merged:
         # A complete set is a dollar today: there is no reason to wait for its market's end.
         report.amounts["merged"] = len(merged)

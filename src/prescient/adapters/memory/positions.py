@@ -13,6 +13,7 @@ from prescient.adapters.memory.tables import (
     Tables,
     check_identities,
     checked_deltas,
+    closing,
     refuse_moved,
     refuse_set_aside,
     set_aside,
@@ -66,21 +67,26 @@ class PositionMethods(StoreBase):
         position: Position,
         now: datetime,
         before: Position | None = None,
+        closes: str = "",
     ) -> bool:
         tables = self._tables
         row = tables.row(portfolio_id)
+        request = closing(tables, closes)
         refuse_moved(row, before)
         if any(transfer.transfer_id in tables.transfer_ids for transfer in transfers):
             return False
         if before is not None:
             # A resting SELL does not keep a payout back: its market is over, and it ends.
             _, on_its_way_micro = set_aside(tables, portfolio_id, position.token_id)
-            refuse_set_aside(before, position, on_its_way_micro)
+            own_micro = dict(request.request.given).get(position.token_id, 0) if request else 0
+            refuse_set_aside(before, position, on_its_way_micro - own_micro)
         deltas = checked_deltas(tables, row, transfers)
         shares = row.shares.get(position.token_id, 0) + deltas.get((SHARES, position.token_id), 0)
         check_position(position, portfolio_id, shares)
         write_transfers(tables, row, transfers, deltas, now)
         write_position(row, position, now)
+        if request is not None:
+            request.status = "done"
         return True
 
     async def swap(
@@ -89,12 +95,16 @@ class PositionMethods(StoreBase):
         transfers: Sequence[Transfer],
         changes: Sequence[tuple[Position, Position]],
         now: datetime,
+        closes: str = "",
     ) -> bool:
         tables = self._tables
         row = tables.row(portfolio_id)
+        request = closing(tables, closes)
+        own = dict(request.request.given) if request else {}
         for before, after in changes:
             refuse_moved(row, before)
-            refuse_set_aside(before, after, sum(set_aside(tables, portfolio_id, before.token_id)))
+            aside_micro = sum(set_aside(tables, portfolio_id, before.token_id)) - own.get(before.token_id, 0)
+            refuse_set_aside(before, after, aside_micro)
         if any(transfer.transfer_id in tables.transfer_ids for transfer in transfers):
             return False
         deltas = checked_deltas(tables, row, transfers)
@@ -104,6 +114,8 @@ class PositionMethods(StoreBase):
         write_transfers(tables, row, transfers, deltas, now)
         for _, after in changes:
             write_position(row, after, now)
+        if request is not None:
+            request.status = "done"
         return True
 
     async def trade_counts(self, portfolio_id: int | None) -> dict[int, tuple[int, int, int]]:

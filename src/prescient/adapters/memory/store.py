@@ -7,6 +7,7 @@ from prescient.adapters.memory.orders import OrderMethods, SignalMethods
 from prescient.adapters.memory.portfolios import CycleMethods, LeaseMethods, PortfolioMethods
 from prescient.adapters.memory.positions import HistoryMethods, PositionMethods
 from prescient.adapters.memory.reads import ReadMethods
+from prescient.adapters.memory.requests import RequestMethods
 from prescient.adapters.memory.submissions import SubmissionMethods
 
 
@@ -19,6 +20,7 @@ class MemoryStore(
     SignalMethods,
     OrderMethods,
     SubmissionMethods,
+    RequestMethods,
     PositionMethods,
     HistoryMethods,
     ReadMethods,

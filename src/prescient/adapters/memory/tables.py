@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 
 from polymarket_kit.model import Side
 from prescient.domain.cycle import CycleReport
-from prescient.domain.errors import InvariantBroken, PortfolioNotFound, PositionMoved, StoreUnavailable
+from prescient.domain.errors import InvariantBroken, PortfolioNotFound, PositionMoved, RequestClosed, StoreUnavailable
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD, Transfer
 from prescient.domain.market import Event, Market
-from prescient.domain.order import ApprovedOrder, Consumption, Fill, OrderIntent, OrderStatus, Refused, Trade
+from prescient.domain.order import ApprovedOrder, Consumption, Fill, OrderIntent, OrderStatus, Refused, Trade, Wire
 from prescient.domain.order_state import Fact
 from prescient.domain.portfolio import Portfolio, Position, Snapshot
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import Decision, Signal
+from prescient.domain.venue_answers import PositionRequest
 
 Balances = dict[tuple[str, str], int]
 
@@ -54,6 +55,16 @@ class OrderRow:
     fills: list[Fill] = field(default_factory=list)
     resting: RestingOrder | None = None
     facts: list[Fact] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class RequestRow:
+    """A change of positions that a venue was asked for: open, done or rejected."""
+
+    request: PositionRequest
+    wire: Wire | None
+    status: str = "open"
+    reason: str = ""
 
 
 class DecisionBatch(NamedTuple):
@@ -110,6 +121,7 @@ class Tables:
     trades: list[Trade] = field(default_factory=list)
     trade_ids: set[str] = field(default_factory=set)
     consumption: dict[tuple[str, str], tuple[datetime, Consumption]] = field(default_factory=dict)
+    requests: dict[str, RequestRow] = field(default_factory=dict)
     leases: dict[str, Process] = field(default_factory=dict)
     heartbeats: dict[str, tuple[datetime, dict[str, Any]]] = field(default_factory=dict)
 
@@ -187,7 +199,7 @@ def write_transfers(
 
 
 def set_aside(tables: Tables, portfolio_id: int, token_id: str) -> tuple[int, int]:
-    """The shares of a token that a portfolio's open SELL orders may still take: (of resting ones, of those on their way)."""
+    """The shares of a token that open SELL orders and requests may still take: (of resting ones, of those on their way)."""
     resting = on_its_way = 0
     for order_id in tables.open_orders:
         order = tables.orders[order_id]
@@ -198,7 +210,20 @@ def set_aside(tables: Tables, portfolio_id: int, token_id: str) -> tuple[int, in
             resting += order.resting.left_micro
         elif order.approved is not None:
             on_its_way += order.approved.reserved_shares_micro
+    for row in tables.requests.values():
+        if row.status == "open" and row.request.portfolio_id == portfolio_id:
+            on_its_way += dict(row.request.given).get(token_id, 0)
     return resting, on_its_way
+
+
+def closing(tables: Tables, request_id: str) -> RequestRow | None:
+    """The open request that a booking ends, if any. Raises RequestClosed."""
+    if not request_id:
+        return None
+    row = tables.requests.get(request_id)
+    if row is None or row.status != "open":
+        raise RequestClosed(request_id)
+    return row
 
 
 def refuse_set_aside(before: Position, after: Position, set_aside_micro: int) -> None:

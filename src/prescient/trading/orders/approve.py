@@ -50,6 +50,9 @@ async def free_shares(context: TradingContext, portfolio_id: int, token_id: str,
         intent = order.intent
         if (intent.portfolio_id, intent.token_id, intent.side) == (portfolio_id, token_id, Side.SELL):
             held_micro -= resting.get(intent.order_id, order.reserved_shares_micro if unanswered else 0)
+    if unanswered:
+        for request in await context.store.open_requests(portfolio_id):
+            held_micro -= dict(request.given).get(token_id, 0)
     return max(held_micro, 0)
 
 

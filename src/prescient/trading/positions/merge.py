@@ -10,14 +10,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import structlog
+
 from polymarket_kit.errors import InvalidRequest
-from prescient.domain.errors import ConflictError, NotFoundError, PositionMoved
+from prescient.domain.errors import ConflictError, InvariantBroken, NotFoundError, PositionMoved
 from prescient.domain.ledger import USD, swapped
 from prescient.domain.market import Market
 from prescient.domain.portfolio import Position
+from prescient.domain.venue_answers import PositionRequest, RequestKind
 from prescient.ports.context import TradingContext
 from prescient.trading.orders.approve import free_shares
+from prescient.trading.positions.requests import Answered, PositionsBusy, RequestRefused, RequestUnanswered, ask
 from prescient.trading.positions.settle import is_final
+
+log = structlog.get_logger(__name__)
 
 ATTEMPTS_MAX = 5
 
@@ -55,27 +61,20 @@ async def merge_sets(
     The market needs no resolution, and its dispute changes nothing: the two outcomes sum to a dollar whatever happens.
     Raises PortfolioNotFound, NotFoundError, NothingToMerge, InvalidRequest, PositionMoved.
     """
-    await context.store.portfolio(portfolio_id)
+    venue = context.venue_of(await context.store.portfolio(portfolio_id))
     market = (await context.store.markets_by_condition([condition_id])).get(condition_id)
     if market is None or len(market.outcomes) != 2:
         raise NotFoundError(f"Market {condition_id} is not in the catalogue. List markets: GET /markets.")
     tokens = [outcome.token_id for outcome in market.outcomes]
-    name = context.ids.new("merge")
     for _ in range(ATTEMPTS_MAX):
+        name = context.ids.new("merge")
         size = await _free_sets(context, portfolio_id, tokens, size_micro)
         if size == 0:
             raise NothingToMerge(condition_id)
-        held = [await _held(context, portfolio_id, token_id) for token_id in tokens]
-        if any(one.size_micro < size for one in held):
-            # Sold or merged by somebody else since we looked what is free.
-            continue
-        transfers = swapped(
-            portfolio_id, name, "merge", [(token_id, size) for token_id in tokens], [(USD, size)], context.clock.now()
-        )
-        changes = _given_up(context, held, size, size)
-        try:
-            await context.store.swap(portfolio_id, transfers, changes, context.clock.now())
-        except PositionMoved:
+        given = tuple((token_id, size) for token_id in tokens)
+        request = PositionRequest(name, portfolio_id, RequestKind.MERGE, (condition_id,), given, ((USD, size),))
+        answered = await ask(context, venue, request)
+        if not await book_swap(context, answered):
             continue
         return Swapped(portfolio_id, size, size, tuple(tokens))
     raise PositionMoved(tokens[0])
@@ -93,6 +92,9 @@ async def merge_all(context: TradingContext, portfolio_id: int, positions: Seque
         except (NothingToMerge, NotFoundError, PositionMoved):
             # Set aside for open orders, traded all the time, or no market of two outcomes that we know.
             continue
+        except (RequestRefused, RequestUnanswered, PositionsBusy) as error:
+            # The other sets go on; this one is asked for again, or about, in a later round.
+            log.warning("not merged", portfolio_id=portfolio_id, condition_id=condition_id, error=str(error))
     return merged
 
 
@@ -104,32 +106,56 @@ async def convert_no_shares(
     What the NO shares cost, less the dollars paid, is what the YES shares cost, in equal parts. The venue's conversion fee
     is zero (assumed). Raises PortfolioNotFound, NotFoundError, NotConvertible, InvalidRequest, PositionMoved.
     """
-    await context.store.portfolio(portfolio_id)
+    venue = context.venue_of(await context.store.portfolio(portfolio_id))
     chosen, others = await _members(context, condition_ids)
     given = [market.outcomes[1].token_id for market in chosen]
     gained = [market.outcomes[0].token_id for market in others]
-    name = context.ids.new("convert")
     for _ in range(ATTEMPTS_MAX):
+        name = context.ids.new("convert")
         size = await _free_sets(context, portfolio_id, given, size_micro)
         if size == 0:
             raise NotConvertible("The portfolio has no free NO shares of every one of these markets.")
         dollars = (len(chosen) - 1) * size
-        held = [await _held(context, portfolio_id, token_id) for token_id in given]
-        if any(one.size_micro < size for one in held):
-            # Sold or merged by somebody else since we looked what is free.
-            continue
-        changes = _converted(
-            context, held, size, dollars, [await _to_gain(context, portfolio_id, one) for one in others]
-        )
         incoming = [(token_id, size) for token_id in gained] + ([(USD, dollars)] if dollars else [])
-        outgoing = [(token_id, size) for token_id in given]
-        transfers = swapped(portfolio_id, name, "convert", outgoing, incoming, context.clock.now())
-        try:
-            await context.store.swap(portfolio_id, transfers, changes, context.clock.now())
-        except PositionMoved:
+        outgoing = tuple((token_id, size) for token_id in given)
+        conditions = tuple(market.condition_id for market in (*chosen, *others))
+        request = PositionRequest(name, portfolio_id, RequestKind.CONVERT, conditions, outgoing, tuple(incoming))
+        answered = await ask(context, venue, request)
+        if not await book_swap(context, answered):
             continue
         return Swapped(portfolio_id, size, dollars, tuple(given), tuple(gained))
     raise PositionMoved(given[0])
+
+
+async def book_swap(context: TradingContext, answered: Answered) -> bool:
+    """Book what a venue did with positions; False if they are others by now and nothing was sent: then ask anew.
+
+    Raises InvariantBroken when what was really done cannot be booked, and RequestClosed when it is booked already.
+    """
+    request, portfolio_id = answered.request, answered.request.portfolio_id
+    dollars = dict(answered.done.gained).get(USD, 0)
+    tokens = [token_id for token_id, _ in answered.done.gained if token_id != USD]
+    size = request.given[0][1]
+    assert {amount for _, amount in request.given} == {size}
+    markets = await context.store.markets_by_condition(list(request.condition_ids)) if tokens else {}
+    by_token = {outcome.token_id: market for market in markets.values() for outcome in market.outcomes}
+    for _ in range(ATTEMPTS_MAX if answered.closes else 1):
+        held = [await _held(context, portfolio_id, token_id) for token_id, _ in request.given]
+        if any(one.size_micro < size for one in held):
+            break
+        to_gain = [await _to_gain(context, portfolio_id, by_token[token_id]) for token_id in tokens]
+        changes = _converted(context, held, size, dollars, to_gain)
+        now = context.clock.now()
+        kind = request.kind.value
+        transfers = swapped(portfolio_id, request.request_id, kind, request.given, answered.done.gained, now)
+        try:
+            await context.store.swap(portfolio_id, transfers, changes, now, answered.closes)
+        except PositionMoved:
+            continue
+        return True
+    if answered.closes:
+        raise InvariantBroken(f"request {request.request_id} was done, and its shares are not there to book it")
+    return False
 
 
 def _converted(

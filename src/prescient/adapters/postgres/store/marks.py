@@ -16,6 +16,7 @@ from prescient.adapters.postgres.store.money import (
     refuse_set_aside,
     write_position,
 )
+from prescient.adapters.postgres.store.requests import close_request
 from prescient.adapters.postgres.store.rows import POSITION, position_of, where
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.ledger import Transfer
@@ -92,6 +93,7 @@ class PositionMethods(StoreBase):
         position: Position,
         now: datetime,
         before: Position | None = None,
+        closes: str = "",
     ) -> bool:
         """Book a resolved position once; False if it was booked before.
 
@@ -102,6 +104,7 @@ class PositionMethods(StoreBase):
 
         async def pay(connection: Raw) -> bool:
             await lock_portfolio(connection, portfolio_id)
+            await close_request(connection, closes, now)
             ids = [transfer.transfer_id for transfer in transfers]
             found = await connection.fetchrow(BOOKED_BEFORE, ids, portfolio_id, position.token_id)
             assert found is not None
@@ -123,6 +126,7 @@ class PositionMethods(StoreBase):
         transfers: Sequence[Transfer],
         changes: Sequence[tuple[Position, Position]],
         now: datetime,
+        closes: str = "",
     ) -> bool:
         """Book positions that turn into one another or into cash; False if these transfers were booked before.
 
@@ -133,6 +137,7 @@ class PositionMethods(StoreBase):
 
         async def turn(connection: Raw) -> bool:
             await lock_portfolio(connection, portfolio_id)
+            await close_request(connection, closes, now)
             ids = [transfer.transfer_id for transfer in transfers]
             booked = False
             for before, after in changes:

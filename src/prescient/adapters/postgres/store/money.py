@@ -71,10 +71,12 @@ STANDING = """
    FROM portfolio_positions WHERE portfolio_id = {0} AND token_id = {1})
 """
 
-# The shares of a token that a portfolio's open SELL orders may still take: {0} is the portfolio, {1} the token.
+# The shares of a token that open SELL orders and requests may still take: {0} is the portfolio, {1} the token.
 SET_ASIDE = f"""
 SELECT coalesce(sum(places.size - places.filled), 0) * 1000000 AS resting,
-       coalesce(sum(orders.reserved_shares) FILTER (WHERE places.order_id IS NULL), 0) * 1000000 AS on_its_way
+       coalesce(sum(orders.reserved_shares) FILTER (WHERE places.order_id IS NULL), 0) * 1000000
+           + coalesce((SELECT sum((part->>1)::bigint) FROM position_requests, jsonb_array_elements(given) AS part
+                        WHERE portfolio_id = {{0}} AND status = 'open' AND part->>0 = {{1}}), 0) AS on_its_way
   FROM orders LEFT JOIN resting_orders AS places USING (order_id)
  WHERE orders.portfolio_id = {{0}} AND orders.token_id = {{1}} AND orders.side = 'SELL'
    AND orders.status NOT IN {TERMINAL}

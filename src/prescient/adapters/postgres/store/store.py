@@ -14,6 +14,7 @@ from prescient.adapters.postgres.store.leases import LeaseMethods
 from prescient.adapters.postgres.store.marks import PositionMethods
 from prescient.adapters.postgres.store.portfolios import PortfolioMethods
 from prescient.adapters.postgres.store.reads import ReadMethods
+from prescient.adapters.postgres.store.requests import RequestMethods
 from prescient.adapters.postgres.store.resting import RestingMethods
 from prescient.adapters.postgres.store.signals import SignalMethods
 from prescient.adapters.postgres.store.submissions import SubmissionMethods
@@ -29,6 +30,7 @@ class PostgresStore(
     ApprovalMethods,
     OrderMethods,
     SubmissionMethods,
+    RequestMethods,
     FactMethods,
     RestingMethods,
     PositionMethods,

@@ -197,6 +197,23 @@ obligations = Table(
     *_texts("last_reason"),
 )
 
+position_requests = Table(
+    "position_requests",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    Column("portfolio_id", BigInteger, nullable=False),
+    *_texts("kind"),
+    Column("condition_ids", ARRAY(Text), nullable=False),
+    Column("given", JSONB, nullable=False),
+    Column("gained", JSONB, nullable=False),
+    *_texts("status", "reason"),
+    Column("order_hash", LargeBinary),
+    Column("signed_body", LargeBinary),
+    Column("salt", BigInteger),
+    *_times("created_at"),
+    *_times("ended_at", nullable=True),
+)
+
 trades = Table(
     "trades",
     metadata,
