@@ -106,6 +106,10 @@ def database_name(settings: Settings) -> str:
     return f"{settings.postgres_db}{source_info(settings).database_suffix}"
 
 
+# The venues that the worker alone holds, because they need secrets; a live venue is one more (decision 8).
+WORKER_VENUES: frozenset[str] = frozenset()
+
+
 @asynccontextmanager
 async def open_context(settings: Settings, *, venue_wanted: bool = True) -> AsyncIterator[TradingContext]:
     """Connect everything that one process trades with, and close it in the opposite order.
@@ -142,6 +146,7 @@ async def open_context(settings: Settings, *, venue_wanted: bool = True) -> Asyn
             source=source,
             resting=venue.resting,
             stream=stream,
+            venues_elsewhere=WORKER_VENUES,
         )
 
 

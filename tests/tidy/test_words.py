@@ -13,7 +13,8 @@ GLOSSARY = REPOSITORY / "docs" / "glossary.md"
 # Lines of Python, comments and docstrings included. The trading core is what a new developer reads first.
 BUDGETS = {
     "the trading core": (
-        7_000,
+        # 7,000 before a lost answer, a request to the venue and an execution elsewhere had their own code.
+        8_500,
         (
             "src/prescient/domain",
             "src/prescient/strategies",

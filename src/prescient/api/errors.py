@@ -18,10 +18,12 @@ from prescient.api.inputs import safe_name
 from prescient.domain.errors import (
     ConflictError,
     CycleAlreadyRunning,
+    ExecutionInterrupted,
     InvariantBroken,
     NotFoundError,
     StepUnavailable,
     StoreUnavailable,
+    VenueOwnerAway,
     VenueUnavailable,
 )
 
@@ -35,6 +37,8 @@ STATUS: dict[type[PrescientError], int] = {
     VenueUnavailable: 502,
     StoreUnavailable: 503,
     StepUnavailable: 503,
+    VenueOwnerAway: 503,
+    ExecutionInterrupted: 503,
     PrescientError: 500,
 }
 RETRY_AFTER_S = 5

@@ -17,7 +17,7 @@ from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.errors import NoActivePortfolios
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.ports.context import TradingContext
-from prescient.trading.execute import execute_signals
+from prescient.trading.hand_over import execute_where_the_venue_is
 from prescient.trading.mark import update_prices
 from prescient.worker import price_updater
 from prescient.worker.leased_loop import is_alive
@@ -177,7 +177,7 @@ async def execute(context: TheContext, cycle_steps: TheCycleSteps, form: Execute
     if form.signal_ids is None:
         report = await cycle_steps.execute(cycle_id, form.portfolio_id)
     else:
-        report = await execute_signals(context, cycle_id, form.portfolio_id, form.signal_ids)
+        report = await execute_where_the_venue_is(context, cycle_id, form.portfolio_id, form.signal_ids)
     await known_cycle(context, cycle_id, report)
     return ExecuteAnswer(
         cycle_id=cycle_id,

@@ -145,6 +145,35 @@ class VenueElsewhere(ConflictError):
         super().__init__(f"Venue {name!r} is held by the worker alone: start it with `prescient up` and ask there.")
 
 
+class VenueOwnerAway(PrescientError):
+    """No process holds the venue that a portfolio trades at (HTTP 503)."""
+
+    code = "venue_owner_away"
+
+    def __init__(self, venue: str) -> None:
+        super().__init__(
+            f"No worker that holds venue {venue!r} runs, so nothing was sent. Start it with `prescient up`; the signals "
+            "stay pending."
+        )
+
+
+class ExecutionInterrupted(PrescientError):
+    """The process that executed for us has ended in the middle (HTTP 503)."""
+
+    code = "execution_interrupted"
+
+    def __init__(self, venue: str) -> None:
+        super().__init__(
+            f"The worker that holds venue {venue!r} ended while it executed. What it sent is resolved when it is back."
+        )
+
+
+class ExecutionFailed(PrescientError):
+    """The process that executed for us met an error, and says which (HTTP 500)."""
+
+    code = "execution_failed"
+
+
 class StepUnavailable(PrescientError):
     """Another service of ours does not answer (HTTP 503)."""
 

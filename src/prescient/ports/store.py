@@ -29,6 +29,7 @@ from prescient.domain.records import Claim, Collected, MarketSnapshot
 from prescient.domain.resting import RestingOrder
 from prescient.domain.risk import Check
 from prescient.domain.signal import Decision, Signal
+from prescient.ports.executions import Executions
 from prescient.ports.market_data import EventPage
 from prescient.ports.requests import PositionRequests
 from prescient.ports.submissions import Submissions
@@ -354,6 +355,7 @@ class Store(
     Orders,
     Submissions,
     PositionRequests,
+    Executions,
     Positions,
     History,
     CatalogueReads,

@@ -122,13 +122,22 @@ def _paper_trading_loops(settings: Settings, context: TradingContext) -> list[Le
 
 
 async def _work(settings: Settings, stop: asyncio.Event) -> None:
+    from prescient.worker.execution_loop import ExecutionLoop
     from prescient.worker.worker import Worker, ask_controller
 
     async with wiring.open_context(settings) as context:
         tune_garbage_collection()
         controller_url = f"http://{LOOPBACK}:{settings.port(CONTROLLER.name)}"
-        worker = Worker(context.store, context.clock, ask_controller(controller_url), wiring.system_clock())
-        await _until(stop, worker.run())
+        timer = wiring.system_clock()
+        loops: list[LeasedLoop] = [Worker(context.store, context.clock, ask_controller(controller_url), timer)]
+        loops += [ExecutionLoop(context, name, timer) for name in sorted(wiring.WORKER_VENUES)]
+        await _until(stop, _together(loops))
+
+
+async def _together(loops: Sequence[LeasedLoop]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for loop in loops:
+            group.create_task(loop.run())
 
 
 async def _until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:

@@ -9,7 +9,7 @@ from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.ports.context import TradingContext
 from prescient.trading.collect import collect_events, filter_events
 from prescient.trading.decide import decide_signals
-from prescient.trading.execute import execute_signals
+from prescient.trading.hand_over import execute_where_the_venue_is
 from prescient.trading.mark import mark_positions
 from prescient.trading.screen import screen_markets
 from prescient.trading.snapshot import take_snapshot
@@ -34,7 +34,7 @@ class LocalCycleSteps:
         return await self._timed(decide_signals(self._context, cycle_id, portfolio_id, limits))
 
     async def execute(self, cycle_id: str, portfolio_id: int) -> StepReport:
-        return await self._timed(execute_signals(self._context, cycle_id, portfolio_id))
+        return await self._timed(execute_where_the_venue_is(self._context, cycle_id, portfolio_id))
 
     async def mark(self, portfolio_id: int) -> StepReport:
         return await self._timed(mark_positions(self._context, portfolio_id))

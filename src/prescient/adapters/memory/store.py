@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prescient.adapters.memory.catalogue import CatalogueMethods, DecisionMethods
+from prescient.adapters.memory.executions import ExecutionMethods
 from prescient.adapters.memory.orders import OrderMethods, SignalMethods
 from prescient.adapters.memory.portfolios import CycleMethods, LeaseMethods, PortfolioMethods
 from prescient.adapters.memory.positions import HistoryMethods, PositionMethods
@@ -21,6 +22,7 @@ class MemoryStore(
     OrderMethods,
     SubmissionMethods,
     RequestMethods,
+    ExecutionMethods,
     PositionMethods,
     HistoryMethods,
     ReadMethods,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from polymarket_kit.model import Side
 from prescient.domain.cycle import CycleReport
 from prescient.domain.errors import InvariantBroken, PortfolioNotFound, PositionMoved, RequestClosed, StoreUnavailable
+from prescient.domain.execution import ExecutionRequest
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD, Transfer
 from prescient.domain.market import Event, Market
 from prescient.domain.order import ApprovedOrder, Consumption, Fill, OrderIntent, OrderStatus, Refused, Trade, Wire
@@ -122,6 +123,7 @@ class Tables:
     trade_ids: set[str] = field(default_factory=set)
     consumption: dict[tuple[str, str], tuple[datetime, Consumption]] = field(default_factory=dict)
     requests: dict[str, RequestRow] = field(default_factory=dict)
+    executions: dict[str, ExecutionRequest] = field(default_factory=dict)
     leases: dict[str, Process] = field(default_factory=dict)
     heartbeats: dict[str, tuple[datetime, dict[str, Any]]] = field(default_factory=dict)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 # Every step of ``migrations/versions``, oldest first; a test holds the two equal.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 HEAD = REVISIONS[-1]
 # One lock for all programs that may bring up this database at once.
 MIGRATION_LOCK = 0x7072_6573_6369_656E

@@ -14,7 +14,7 @@ import asyncpg
 import msgspec
 
 from polymarket_kit.model import OrderType, Side
-from prescient.domain.cycle import CycleReport
+from prescient.domain.cycle import CycleReport, StepReport
 from prescient.domain.order import TERMINAL_STATUSES, ApprovedOrder, Fill, OrderIntent, Trade
 from prescient.domain.portfolio import Portfolio, PortfolioStatus, Position, Snapshot
 from prescient.domain.resting import RestingOrder
@@ -240,6 +240,11 @@ def where(*conditions: tuple[str, object]) -> tuple[str, list[object]]:
 
 def _pairs(document: Sequence[Sequence[str]]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for name, value in document)
+
+
+def step_of(document: object) -> StepReport:
+    """Read one step's report back from a jsonb column."""
+    return msgspec.convert(document, StepReport, dec_hook=_counter)
 
 
 def _counter(_wanted: type, counts: dict[str, int]) -> Counter[str]:

@@ -8,6 +8,7 @@ from prescient.adapters.postgres.store.approving import ApprovalMethods
 from prescient.adapters.postgres.store.catalogue import CatalogueMethods
 from prescient.adapters.postgres.store.cycles import CycleMethods
 from prescient.adapters.postgres.store.decisions import DecisionMethods
+from prescient.adapters.postgres.store.executions import ExecutionMethods
 from prescient.adapters.postgres.store.facts import FactMethods
 from prescient.adapters.postgres.store.history import HistoryMethods
 from prescient.adapters.postgres.store.leases import LeaseMethods
@@ -31,6 +32,7 @@ class PostgresStore(
     OrderMethods,
     SubmissionMethods,
     RequestMethods,
+    ExecutionMethods,
     FactMethods,
     RestingMethods,
     PositionMethods,

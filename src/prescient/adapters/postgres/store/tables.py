@@ -204,14 +204,26 @@ position_requests = Table(
     Column("portfolio_id", BigInteger, nullable=False),
     *_texts("kind"),
     Column("condition_ids", ARRAY(Text), nullable=False),
-    Column("given", JSONB, nullable=False),
-    Column("gained", JSONB, nullable=False),
+    *(Column(name, JSONB, nullable=False) for name in ("given", "gained")),
     *_texts("status", "reason"),
     Column("order_hash", LargeBinary),
     Column("signed_body", LargeBinary),
     Column("salt", BigInteger),
     *_times("created_at"),
     *_times("ended_at", nullable=True),
+)
+
+execution_requests = Table(
+    "execution_requests",
+    metadata,
+    Column("request_id", Text, primary_key=True),
+    *_texts("venue", "cycle_id"),
+    Column("portfolio_id", BigInteger, nullable=False),
+    Column("signal_ids", ARRAY(Text)),
+    *_times("requested_at"),
+    Column("claimed_by", Text),
+    *_times("claimed_at", "ended_at", nullable=True),
+    *(Column(name, JSONB) for name in ("report", "error")),
 )
 
 trades = Table(
