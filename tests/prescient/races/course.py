@@ -30,6 +30,7 @@ from tests.prescient.races.rivals import CYCLE_ID, MARKET, NO, RIVALS, YES, Verd
 SEED = 20260517
 SHARES, CASH_MICRO = 50, 15 * MICRO
 ANSWER_TIMEOUT_S = 60.0
+ROUNDS_PER_LINE = 50
 LOST = ("insufficient_cash", "insufficient_shares")
 
 
@@ -118,8 +119,8 @@ class Course:
 
     def race(self, store: Store, tally: Tally, rounds: int, run: Any) -> None:
         """Run rounds one after the other; ``run`` runs a coroutine of the watching store."""
-        began_s = time.monotonic()
         for number in range(tally.rounds, tally.rounds + rounds):
+            began_s = time.monotonic()
             portfolio_id = run(_found(store, number))
             self.tell(portfolio_id)
             self.answers()
@@ -133,7 +134,9 @@ class Course:
             stormed = [verdict for told in self.answers() for verdict in told]
             run(_calm(store, portfolio_id))
             tally.add(verdicts, stormed)
-        tally.seconds += time.monotonic() - began_s
+            tally.seconds += time.monotonic() - began_s
+            if tally.rounds % ROUNDS_PER_LINE == 0:
+                print(tally, flush=True)
 
 
 async def _found(store: Store, number: int) -> int:
