@@ -7,24 +7,7 @@ from typing import Any
 
 import msgspec
 
-from polymarket_kit.messages.order_messages import (
-    ApiKeyMessage,
-    ApiKeysMessage,
-    BalanceAllowanceMessage,
-    CancelAnswer,
-    CancelMarketBody,
-    CancelOrderBody,
-    ErrorMessage,
-    HeartbeatMessage,
-    OpenOrderMessage,
-    PageMessage,
-    SendOrderAnswer,
-    SendOrderMessage,
-    TradeMessage,
-)
-from practice_exchange.books.shapes import BookShape, ClobMarketShape, InfoShape, SimplifiedMarketShape
-from practice_exchange.faults.order import Fault
-from practice_exchange.gamma.shapes import TagShape
+from polymarket_kit.messages.order_messages import ErrorMessage
 from practice_exchange.web.responses import Answer, json_answer
 from practice_exchange.web.route import OBJECT, Login, Request, Route
 from practice_exchange.world.world import WorldView
@@ -54,28 +37,6 @@ HEADERS = {
     Login.KEY_OR_WALLET: L2_HEADERS,
     Login.BUILDER: L2_HEADERS,
 }
-STRUCTS: tuple[Any, ...] = (
-    ApiKeyMessage,
-    ApiKeysMessage,
-    BalanceAllowanceMessage,
-    BookShape,
-    CancelAnswer,
-    CancelMarketBody,
-    CancelOrderBody,
-    ClobMarketShape,
-    ErrorMessage,
-    Fault,
-    HeartbeatMessage,
-    InfoShape,
-    OpenOrderMessage,
-    PageMessage[OpenOrderMessage],
-    PageMessage[TradeMessage],
-    SendOrderAnswer,
-    SendOrderMessage,
-    SimplifiedMarketShape,
-    TagShape,
-    TradeMessage,
-)
 DIGITS = {"type": "string", "pattern": "^[0-9]{1,78}$"}
 ADDRESS = {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"}
 HASH = {"type": "string", "pattern": "^0x[0-9a-fA-F]{64}$"}
@@ -136,11 +97,13 @@ def describe(world: WorldView, routes: Sequence[Route]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, examples)
-    _, components = msgspec.json.schema_components(STRUCTS, ref_template=REFERENCE)
-    for name, fields in FIELDS.items():
-        components[name]["properties"] |= fields
+    shapes = [shape for route in routes for shape in (route.answer, route.body) if not isinstance(shape, dict | None)]
+    _, components = msgspec.json.schema_components([*shapes, ErrorMessage], ref_template=REFERENCE)
+    for name in FIELDS.keys() & components.keys():
+        components[name]["properties"] |= FIELDS[name]
     # An order for the first contracts has no timestamp; who reads this document makes none of those.
-    components["OrderMessage"]["required"].append("timestamp")
+    if "OrderMessage" in components:
+        components["OrderMessage"]["required"].append("timestamp")
     info = {
         "title": "Practice exchange",
         "version": "1",

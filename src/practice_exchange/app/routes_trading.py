@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from polymarket_kit.messages.order_messages import (
-    ApiKeyMessage,
-    ApiKeysMessage,
-    BalanceAllowanceMessage,
-    CancelAnswer,
-    CancelMarketBody,
-    CancelOrderBody,
-    HeartbeatMessage,
-    OpenOrderMessage,
-    PageMessage,
-    SendOrderAnswer,
-    SendOrderMessage,
-    TradeMessage,
-)
+from typing import Any
+
+from polymarket_kit.messages import order_messages as wire
 from practice_exchange.app.chain_and_data_routes import ChainAndDataRoutes
 from practice_exchange.app.openapi import OBJECTS, TEXT, TEXTS, TRUTH
 from practice_exchange.chain.relayer import Relayer
@@ -23,163 +12,110 @@ from practice_exchange.chain.rpc import RpcSide
 from practice_exchange.clob.account_routes import AccountRoutes
 from practice_exchange.clob.key_routes import KeyRoutes
 from practice_exchange.clob.order_gateway import OrderGateway
-from practice_exchange.web.route import OBJECT, Effect, Login, Metered, Route
+from practice_exchange.web.route import OBJECT, Effect, Handler, Login, Metered, Route
 
 READS, CHANGES = Effect.READS, Effect.CHANGES
-L1, L2, READ_ONLY = Login.WALLET, Login.KEY, Login.KEY_OR_READ_ONLY
-KEYS = "keys"
+L1, L2 = Login.WALLET, Login.KEY
+BALANCE = "asset_type token_id signature_type"
+OPEN_ORDERS, TRADES = wire.PageMessage[wire.OpenOrderMessage], wire.PageMessage[wire.TradeMessage]
+OF_ORDERS, OF_TRADES = "id market asset_id next_cursor", "id maker_address market asset_id before after next_cursor"
+NOTIFICATIONS = "ledger, notifications"
+BEAT = wire.HeartbeatMessage
 
-TRADING: tuple[Route, ...] = (
-    Route("POST /clob/auth/api-key", KeyRoutes.create, CHANGES, ApiKeyMessage, login=L1, limits=KEYS),
-    Route("GET /clob/auth/derive-api-key", KeyRoutes.derive, READS, ApiKeyMessage, login=L1, limits=KEYS),
-    Route("GET /clob/auth/api-keys", KeyRoutes.keys, READS, ApiKeysMessage, login=Login.KEY_OR_WALLET, limits=KEYS),
-    Route("DELETE /clob/auth/api-key", KeyRoutes.delete, CHANGES, TEXT, login=L2, limits=KEYS),
-    Route("POST /clob/auth/readonly-api-key", KeyRoutes.create_read_only, CHANGES, login=L2, limits=KEYS),
-    Route("GET /clob/auth/readonly-api-keys", KeyRoutes.read_only_keys, READS, {}, login=L2, limits=KEYS),
-    Route(
-        "DELETE /clob/auth/readonly-api-key",
-        KeyRoutes.delete_read_only,
-        CHANGES,
-        {},
-        body=OBJECT,
-        login=L2,
-        limits=KEYS,
+
+def key(
+    operation: str,
+    handler: Handler,
+    effect: Effect,
+    login: Login = Login.NONE,
+    answer: Any = OBJECT,
+    query: str = "",
+    body: Any = None,
+) -> Route:
+    """A route about API keys."""
+    return Route(operation, handler, effect, answer, query, body, login, "keys")
+
+
+def order(
+    operation: str, handler: Handler, metered: Metered, limits: str, body: Any = None, answer: Any = wire.CancelAnswer
+) -> Route:
+    """A route that posts or cancels orders."""
+    return Route(operation, handler, CHANGES, answer, "", body, L2, limits, metered)
+
+
+def own(
+    operation: str, handler: Handler, answer: Any = OBJECT, query: str = "", *, limits: str = "", body: Any = None
+) -> Route:
+    """A route that reads what belongs to a key's owner; a read-only key will do."""
+    return Route(operation, handler, READS, answer, query, body, Login.KEY_OR_READ_ONLY, limits)
+
+
+KEYS: tuple[Route, ...] = (
+    key("POST /clob/auth/api-key", KeyRoutes.create, CHANGES, L1, wire.ApiKeyMessage),
+    key("GET /clob/auth/derive-api-key", KeyRoutes.derive, READS, L1, wire.ApiKeyMessage),
+    key("GET /clob/auth/api-keys", KeyRoutes.keys, READS, Login.KEY_OR_WALLET, wire.ApiKeysMessage),
+    key("DELETE /clob/auth/api-key", KeyRoutes.delete, CHANGES, L2, TEXT),
+    key("POST /clob/auth/readonly-api-key", KeyRoutes.create_read_only, CHANGES, L2),
+    key("GET /clob/auth/readonly-api-keys", KeyRoutes.read_only_keys, READS, L2, {}),
+    key("DELETE /clob/auth/readonly-api-key", KeyRoutes.delete_read_only, CHANGES, L2, {}, body=OBJECT),
+    key(
+        "GET /clob/auth/validate-readonly-api-key", KeyRoutes.validate_read_only, READS, answer={}, query="address key"
     ),
-    Route(
-        "GET /clob/auth/validate-readonly-api-key", KeyRoutes.validate_read_only, READS, {}, "address key", limits=KEYS
-    ),
-    Route("POST /clob/auth/builder-api-key", ChainAndDataRoutes.create_builder_key, CHANGES, login=L2, limits=KEYS),
-    Route("GET /clob/auth/builder-api-key", ChainAndDataRoutes.builder_keys, READS, {}, login=L2, limits=KEYS),
-    Route(
-        "DELETE /clob/auth/builder-api-key",
-        ChainAndDataRoutes.revoke_builder_key,
-        CHANGES,
-        TEXT,
-        login=Login.BUILDER,
-        limits=KEYS,
-    ),
-    Route("GET /clob/auth/ban-status/closed-only", AccountRoutes.closed_only, READS, login=READ_ONLY, limits=KEYS),
-    Route(
+    key("POST /clob/auth/builder-api-key", ChainAndDataRoutes.create_builder_key, CHANGES, L2),
+    key("GET /clob/auth/builder-api-key", ChainAndDataRoutes.builder_keys, READS, L2, {}),
+    key("DELETE /clob/auth/builder-api-key", ChainAndDataRoutes.revoke_builder_key, CHANGES, Login.BUILDER, TEXT),
+    key("GET /clob/auth/ban-status/closed-only", AccountRoutes.closed_only, READS, Login.KEY_OR_READ_ONLY),
+)
+ORDERS: tuple[Route, ...] = (
+    order(
         "POST /clob/order",
         OrderGateway.post_one,
-        CHANGES,
-        SendOrderAnswer,
-        body=SendOrderMessage,
-        login=L2,
-        limits="post order",
-        metered=Metered.ORDER,
+        Metered.ORDER,
+        "post order",
+        wire.SendOrderMessage,
+        wire.SendOrderAnswer,
     ),
-    Route(
+    order(
         "POST /clob/orders",
         OrderGateway.post_many,
-        CHANGES,
+        Metered.ORDERS,
+        "post orders",
+        {"type": "array", "items": {"$ref": "#/components/schemas/SendOrderMessage"}, "maxItems": 15},
         {"type": "array", "items": {"$ref": "#/components/schemas/SendOrderAnswer"}},
-        body={"type": "array", "items": {"$ref": "#/components/schemas/SendOrderMessage"}, "maxItems": 15},
-        login=L2,
-        limits="post orders",
-        metered=Metered.ORDERS,
     ),
-    Route(
-        "DELETE /clob/order",
-        OrderGateway.cancel_one,
-        CHANGES,
-        CancelAnswer,
-        body=CancelOrderBody,
-        login=L2,
-        limits="cancel order",
-        metered=Metered.CANCEL,
-    ),
-    Route(
-        "DELETE /clob/orders",
-        OrderGateway.cancel_many,
-        CHANGES,
-        CancelAnswer,
-        body=TEXTS,
-        login=L2,
-        limits="cancel orders",
-        metered=Metered.CANCELS,
-    ),
-    Route(
-        "DELETE /clob/cancel-all",
-        OrderGateway.cancel_all,
-        CHANGES,
-        CancelAnswer,
-        login=L2,
-        limits="cancel-all",
-        metered=Metered.CANCEL_ALL,
-    ),
-    Route(
+    order("DELETE /clob/order", OrderGateway.cancel_one, Metered.CANCEL, "cancel order", wire.CancelOrderBody),
+    order("DELETE /clob/orders", OrderGateway.cancel_many, Metered.CANCELS, "cancel orders", TEXTS),
+    order("DELETE /clob/cancel-all", OrderGateway.cancel_all, Metered.CANCEL_ALL, "cancel-all"),
+    order(
         "DELETE /clob/cancel-market-orders",
         OrderGateway.cancel_market,
-        CHANGES,
-        CancelAnswer,
-        body=CancelMarketBody,
-        login=L2,
-        limits="cancel-market-orders",
-        metered=Metered.CANCEL_ALL,
+        Metered.CANCEL_ALL,
+        "cancel-market-orders",
+        wire.CancelMarketBody,
     ),
-    Route(
-        "GET /clob/data/order/{order_id}",
-        AccountRoutes.order,
-        READS,
-        OpenOrderMessage,
-        login=READ_ONLY,
-        limits="ledger",
-    ),
-    Route(
-        "GET /clob/data/orders",
-        AccountRoutes.orders,
-        READS,
-        PageMessage[OpenOrderMessage],
-        "id market asset_id next_cursor",
-        login=READ_ONLY,
-        limits="data/orders, ledger",
-    ),
-    Route(
-        "GET /clob/data/trades",
-        AccountRoutes.trades,
-        READS,
-        PageMessage[TradeMessage],
-        "id maker_address market asset_id before after next_cursor",
-        login=READ_ONLY,
-        limits="data/trades, ledger",
-    ),
-    Route(
+)
+ACCOUNT: tuple[Route, ...] = (
+    own("GET /clob/data/order/{order_id}", AccountRoutes.order, wire.OpenOrderMessage, limits="ledger"),
+    own("GET /clob/data/orders", AccountRoutes.orders, OPEN_ORDERS, OF_ORDERS, limits="data/orders, ledger"),
+    own("GET /clob/data/trades", AccountRoutes.trades, TRADES, OF_TRADES, limits="data/trades, ledger"),
+    own(
         "GET /clob/balance-allowance",
         AccountRoutes.balance,
-        READS,
-        BalanceAllowanceMessage,
-        "asset_type token_id signature_type",
-        login=READ_ONLY,
+        wire.BalanceAllowanceMessage,
+        BALANCE,
         limits="balance-allowance",
     ),
-    Route(
-        "GET /clob/balance-allowance/update",
-        AccountRoutes.update_balance,
-        CHANGES,
-        query="asset_type token_id signature_type",
-        login=L2,
-        limits="balance-allowance/update",
+    *(
+        Route(
+            operation, AccountRoutes.update_balance, CHANGES, query=BALANCE, login=L2, limits="balance-allowance/update"
+        )
+        for operation in ("GET /clob/balance-allowance/update", "PUT /clob/balance-allowance/update")
     ),
-    Route(
-        "PUT /clob/balance-allowance",
-        AccountRoutes.update_balance,
-        CHANGES,
-        query="asset_type token_id signature_type",
-        login=L2,
-    ),
+    Route("PUT /clob/balance-allowance", AccountRoutes.update_balance, CHANGES, query=BALANCE, login=L2),
     Route(
         "GET /clob/data/pre-migration-orders", AccountRoutes.pre_migration_orders, READS, query="next_cursor", login=L2
     ),
-    Route(
-        "GET /clob/notifications",
-        AccountRoutes.unread_notifications,
-        READS,
-        OBJECTS,
-        "signature_type",
-        login=READ_ONLY,
-        limits="ledger, notifications",
-    ),
+    own("GET /clob/notifications", AccountRoutes.unread_notifications, OBJECTS, "signature_type", limits=NOTIFICATIONS),
     Route(
         "DELETE /clob/notifications",
         AccountRoutes.drop_notifications,
@@ -187,31 +123,20 @@ TRADING: tuple[Route, ...] = (
         TEXT,
         "ids",
         login=L2,
-        limits="ledger, notifications",
+        limits=NOTIFICATIONS,
     ),
-    Route(
-        "POST /clob/v1/heartbeats", AccountRoutes.heartbeat, CHANGES, HeartbeatMessage, body=HeartbeatMessage, login=L2
-    ),
+    Route("POST /clob/v1/heartbeats", AccountRoutes.heartbeat, CHANGES, BEAT, body=BEAT, login=L2),
     Route("POST /clob/heartbeats", AccountRoutes.old_heartbeat, CHANGES, login=L2),
-    Route("GET /clob/order-scoring", AccountRoutes.order_scoring, READS, query="order_id", login=READ_ONLY),
+    own("GET /clob/order-scoring", AccountRoutes.order_scoring, query="order_id"),
     Route("GET /clob/orders-scoring", AccountRoutes.queried_scoring, READS, query="order_ids", login=L2),
-    Route(
+    own(
         "POST /clob/orders-scoring",
         AccountRoutes.posted_scoring,
-        READS,
         {"type": "object", "additionalProperties": TRUTH},
         body=TEXTS,
-        login=READ_ONLY,
-    ),
-    Route(
-        "PUT /clob/balance-allowance/update",
-        AccountRoutes.update_balance,
-        CHANGES,
-        query="asset_type token_id signature_type",
-        login=L2,
-        limits="balance-allowance/update",
     ),
 )
+TRADING = (*KEYS, *ORDERS, *ACCOUNT)
 CHAIN: tuple[Route, ...] = (
     Route("GET /relayer/deployed", Relayer.deployed, READS, query="address type"),
     Route("GET /relayer/relay-payload", Relayer.nonce, READS, query="address type"),

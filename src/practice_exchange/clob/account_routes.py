@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -73,48 +74,36 @@ def page_of(query: Query, found: Sequence[T], render: Callable[[T], object], mal
 READABLE = (OrderState.LIVE, OrderState.MATCHED, OrderState.DELAYED)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class AccountRoutes:
     """Each handler gets the key that asks, then the request. They raise WireError.
 
     ``known`` are the accounts from before the deposit wallets; ``machine_s`` is this machine's clock.
     """
 
-    def __init__(
-        self,
-        venue_engine: VenueEngine,
-        renderer: Renderer,
-        *,
-        approvals: Approvals,
-        balances: BalanceCache,
-        notifications: Notifications,
-        heartbeats: Heartbeats,
-        known: set[str],
-        machine_s: Callable[[], float],
-        chain_id: int,
-    ) -> None:
-        self._venue_engine = venue_engine
-        self._render = renderer
-        self._approvals = approvals
-        self._balances = balances
-        self._notifications = notifications
-        self._heartbeats = heartbeats
-        self._known = known
-        self._machine_s = machine_s
-        self._chain_id = chain_id
+    venue_engine: VenueEngine
+    renderer: Renderer
+    approvals: Approvals
+    balances: BalanceCache
+    notifications: Notifications
+    heartbeats: Heartbeats
+    known: set[str]
+    machine_s: Callable[[], float]
+    chain_id: int
 
     # Orders and trades
 
     def _own_order(self, key: ApiKey, order_id: str) -> Order:
         if not is_order_id(order_id):
             raise clob_invalid("Invalid orderID")
-        order = self._venue_engine.engine.order(order_id)
+        order = self.venue_engine.engine.order(order_id)
         if order is None or order.account_id not in wallets_of(key.address) or order.status not in READABLE:
             raise clob_missing("Order not found")
         return order
 
     def order(self, key: ApiKey, request: Request) -> Answer:
         """One order."""
-        return json_answer(self._render.order(self._own_order(key, request.name)))
+        return json_answer(self.renderer.order(self._own_order(key, request.name)))
 
     def pre_migration_orders(self, key: ApiKey, request: Request) -> Answer:
         """Orders of the first contracts: none."""
@@ -127,10 +116,10 @@ class AccountRoutes:
         found = [
             order
             for account_id in wallets_of(key.address)
-            for order in self._venue_engine.engine.open_orders(account_id)
+            for order in self.venue_engine.engine.open_orders(account_id)
             if fits(wanted, (order.order_id, order.condition_id, order.token_id))
         ]
-        return page_of(query, found, self._render.order, BAD_ORDERS_QUERY)
+        return page_of(query, found, self.renderer.order, BAD_ORDERS_QUERY)
 
     def trades(self, key: ApiKey, request: Request) -> Answer:
         """Trades, by page.
@@ -139,24 +128,24 @@ class AccountRoutes:
         """
         query = request.query
         accounts = wallets_of(key.address)
-        numbers = {number for account_id in accounts for number in self._venue_engine.trades_of.get(account_id, ())}
+        numbers = {number for account_id in accounts for number in self.venue_engine.trades_of.get(account_id, ())}
         wanted = (query.text("id"), query.text("market"), query.text("asset_id"))
         after, before = moment_s(query, "after") or 0, moment_s(query, "before")
         found: list[Trade] = []
         for number in sorted(numbers, reverse=True):
-            trade = self._venue_engine.engine.trade(number)
-            if trade is None or not fits(wanted, (self._render.trade_id(number), trade.condition_id, trade.token_id)):
+            trade = self.venue_engine.engine.trade(number)
+            if trade is None or not fits(wanted, (self.renderer.trade_id(number), trade.condition_id, trade.token_id)):
                 continue
             matched_s = trade.matched_ms // SECOND_MS
             if after <= matched_s and (before is None or matched_s <= before) and made_by(trade, query):
                 found.append(trade)
-        return page_of(query, found, lambda trade: self._render.trade(trade, accounts), BAD_TRADES_QUERY)
+        return page_of(query, found, lambda trade: self.renderer.trade(trade, accounts), BAD_TRADES_QUERY)
 
     # The account
 
     def closed_only(self, key: ApiKey, request: Request) -> Answer:
         """Whether one may only close positions."""
-        found = map(self._venue_engine.engine.find_account, wallets_of(key.address))
+        found = map(self.venue_engine.engine.find_account, wallets_of(key.address))
         closed = any(each is not None and each.restriction is Restriction.CLOSED_ONLY for each in found)
         return json_answer({"closed_only": closed})
 
@@ -167,37 +156,37 @@ class AccountRoutes:
             raise clob_invalid("Invalid asset type")
         if kind != "COLLATERAL" and not is_number(token_id):
             raise clob_invalid("Invalid token id")
-        account = self._venue_engine.engine.account(self._wallet(key.address, signature_type_of(query)))
+        account = self.venue_engine.engine.account(self._wallet(key.address, signature_type_of(query)))
         return account, COLLATERAL if kind == "COLLATERAL" else token_id
 
     def update_balance(self, key: ApiKey, request: Request) -> Answer:
         """Look at a balance anew."""
-        self._balances.update(*self._asked_holding(key, request.query))
+        self.balances.update(*self._asked_holding(key, request.query))
         return json_answer({})
 
     def balance(self, key: ApiKey, request: Request) -> Answer:
         """A balance."""
         account, asset = self._asked_holding(key, request.query)
-        usable_micro, contracts = self._approvals.usable_micro, EXCHANGES[self._chain_id]
+        usable_micro, contracts = self.approvals.usable_micro, EXCHANGES[self.chain_id]
         spenders = {each.address: str(usable_micro(account.account_id, asset, each.address)) for each in contracts}
-        return json_answer(BalanceAllowanceMessage(str(self._balances.shown_micro(account, asset)), spenders))
+        return json_answer(BalanceAllowanceMessage(str(self.balances.shown_micro(account, asset)), spenders))
 
     def unread_notifications(self, key: ApiKey, request: Request) -> Answer:
         """Notifications."""
-        return json_answer(self._notifications.unread(self._wallet(key.address, signature_type_of(request.query))))
+        return json_answer(self.notifications.unread(self._wallet(key.address, signature_type_of(request.query))))
 
     def drop_notifications(self, key: ApiKey, request: Request) -> Answer:
         """Drop notifications."""
         numbers = [text.strip() for text in request.query.text("ids").split(",")]
         if not all(is_number(text) for text in numbers):
             raise clob_invalid("Invalid ids")
-        self._notifications.drop(wallets_of(key.address), map(int, numbers))
+        self.notifications.drop(wallets_of(key.address), map(int, numbers))
         return json_answer("OK")
 
     def _wallet(self, address: str, kind: SignatureType) -> str:
         """The owner's wallet of this kind; of two deposit wallets the one that has been funded."""
         older = upgradeable_deposit_wallet(address)
-        return older if kind is SignatureType.DEPOSIT_WALLET and older in self._known else wallet_of(address, kind)
+        return older if kind is SignatureType.DEPOSIT_WALLET and older in self.known else wallet_of(address, kind)
 
     def old_heartbeat(self, key: ApiKey, request: Request) -> Answer:
         """Say that one is alive, in the old way."""
@@ -209,7 +198,7 @@ class AccountRoutes:
             given = msgspec.json.decode(request.body or b"{}", type=_Beat).heartbeat_id
         except msgspec.MsgspecError as error:
             raise clob_invalid("Invalid payload") from error
-        return self._heartbeats.beat(key, given or "", self._machine_s())
+        return self.heartbeats.beat(key, given or "", self.machine_s())
 
     def order_scoring(self, key: ApiKey, request: Request) -> Answer:
         """Whether an order earns rewards."""
@@ -239,10 +228,10 @@ class AccountRoutes:
         return json_answer({order_id: self._is_scoring(key, order_id) for order_id in order_ids})
 
     def _is_scoring(self, key: ApiKey, order_id: str) -> bool:
-        order = self._venue_engine.engine.order(order_id)
+        order = self.venue_engine.engine.order(order_id)
         if order is None or order.account_id not in wallets_of(key.address) or order.status is not OrderState.LIVE:
             return False
-        return scores(order, self._venue_engine.market_of(order.condition_id))
+        return scores(order, self.venue_engine.market_of(order.condition_id))
 
 
 class _Beat(msgspec.Struct):

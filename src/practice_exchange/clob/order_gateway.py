@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
@@ -41,6 +42,7 @@ OTHER_VERSION = Rejection("other_version", "invalid order version")
 TOO_MANY_CANCELS = Rejection("too_many_cancels", f"Too many orders in payload, max allowed: {CANCELS_MAX}")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class OrderGateway:
     """Takes and cancels orders of authenticated clients.
 
@@ -48,28 +50,18 @@ class OrderGateway:
     proxy or a Safe; everybody may trade with a deposit wallet.
     """
 
-    def __init__(
-        self,
-        world: WorldView,
-        venue_engine: VenueEngine,
-        renderer: Renderer,
-        known: set[str],
-        approvals: Approvals,
-        balances: BalanceCache,
-        chain_id: int,
-    ) -> None:
-        self._world = world
-        self._venue_engine = venue_engine
-        self._render = renderer
-        self._known = known
-        self._approvals = approvals
-        self._balances = balances
-        self._chain_id = chain_id
+    world: WorldView
+    venue_engine: VenueEngine
+    renderer: Renderer
+    known: set[str]
+    approvals: Approvals
+    balances: BalanceCache
+    chain_id: int
 
     def post_one(self, key: ApiKey, request: Request) -> Answer:
         """Post an order."""
         answer = self._place(key, request.body)
-        return refused(answer) if isinstance(answer, Rejection) else json_answer(self._render.placed(answer))
+        return refused(answer) if isinstance(answer, Rejection) else json_answer(self.renderer.placed(answer))
 
     def post_many(self, key: ApiKey, request: Request) -> Answer:
         """Post up to 15 orders.
@@ -89,7 +81,7 @@ class OrderGateway:
     def _leg(self, answer: Placed | Rejection) -> SendOrderAnswer:
         if isinstance(answer, Rejection):
             return SendOrderAnswer(error_msg=answer.text, order_id="", status="", success=True)
-        return self._render.placed(answer)
+        return self.renderer.placed(answer)
 
     def _place(self, key: ApiKey, body: bytes | msgspec.Raw) -> Placed | Rejection:
         try:
@@ -99,19 +91,19 @@ class OrderGateway:
         refusal = self._refuse_stranger(key, posted)
         if refusal is not None:
             return refusal
-        found = self._world.register.tokens.get(str(posted.order.token_id))
+        found = self.world.register.tokens.get(str(posted.order.token_id))
         if found is None or not found[0].order_book_enabled:
             return MARKET_NOT_FOUND
         if found[0].closed:
             return MARKET_CLOSED
-        contract = contract_for(posted.order.token_id, found[0].negative_risk, self._chain_id)
+        contract = contract_for(posted.order.token_id, found[0].negative_risk, self.chain_id)
         try:
             order_id = verify_order(posted.order, posted.signature, contract, key.address)
         except (SignatureInvalid, ValueError):
             return OTHER_VERSION if self._is_for_another_version(posted, contract, key) else INVALID_SIGNATURE
-        self._venue_engine.enter(found[0])
+        self.venue_engine.enter(found[0])
         order, maker = posted.order, checksum_address(posted.order.maker)
-        refusal = self._approvals.refuse(maker, contract.address, order.side, order.maker_amount_micro)
+        refusal = self.approvals.refuse(maker, contract.address, order.side, order.maker_amount_micro)
         if refusal is not None:
             return refusal
         return self._take(
@@ -131,15 +123,15 @@ class OrderGateway:
 
     def _take(self, request: OrderRequest) -> Placed | Rejection:
         """Place an order, unless its account's cached balance is too small."""
-        if self._balances.frozen:
-            refusal = self._balances.refuse(self._venue_engine.engine.account(request.account_id), request)
+        if self.balances.frozen:
+            refusal = self.balances.refuse(self.venue_engine.engine.account(request.account_id), request)
             if refusal is not None:
                 return refusal
-        return self._venue_engine.place(request)
+        return self.venue_engine.place(request)
 
     def _is_for_another_version(self, posted: PostedOrder, contract: ExchangeContract, key: ApiKey) -> bool:
         """Whether a signature that is no good here is good for an exchange of another version (assumed: so the venue's text)."""
-        for other in EXCHANGES[self._chain_id]:
+        for other in EXCHANGES[self.chain_id]:
             if other.version == contract.version:
                 continue
             with suppress(SignatureInvalid, ValueError):
@@ -159,7 +151,7 @@ class OrderGateway:
         if checksum_address(order.signer) != key.address:
             return NOT_THE_SIGNER
         maker = checksum_address(order.maker)
-        if maker not in self._known or not owns_wallet(key.address, maker, order.signature_type):
+        if maker not in self.known or not owns_wallet(key.address, maker, order.signature_type):
             return NOT_ALLOWED
         return None
 
@@ -204,31 +196,31 @@ class OrderGateway:
         return [
             order.order_id
             for account_id in wallets_of(key.address)
-            for order in self._venue_engine.engine.open_orders(account_id)
+            for order in self.venue_engine.engine.open_orders(account_id)
             if (not condition_id or order.condition_id == condition_id) and (not token_id or order.token_id == token_id)
         ]
 
     def _cancel(self, key: ApiKey, order_ids: list[str]) -> Answer:
         """Cancel each order in the account that made it, if that is one of the asker's; another's is not found."""
-        engine, mine = self._venue_engine.engine, wallets_of(key.address)
+        engine, mine = self.venue_engine.engine, wallets_of(key.address)
         canceled: list[str] = []
         not_canceled: dict[str, str] = {}
         for asked_id in dict.fromkeys(order_ids):
             order = engine.order(asked_id)
             account_id = order.account_id if order is not None and order.account_id in mine else mine[0]
-            report = engine.cancel(account_id, asked_id, self._venue_engine.now_ms)
+            report = engine.cancel(account_id, asked_id, self.venue_engine.now_ms)
             if isinstance(report, Rejection):
                 return refused(report)
             canceled += report.canceled
             not_canceled |= dict(report.not_canceled)
-        self._venue_engine.advance()
+        self.venue_engine.advance()
         return json_answer(CancelAnswer(canceled, not_canceled))
 
     def cancel_key(self, key: ApiKey) -> None:
         """Cancel what one API key posted: its heartbeat stopped."""
         for account_id in wallets_of(key.address):
-            self._venue_engine.engine.cancel_all(account_id, self._venue_engine.now_ms, owner=key.credentials.key)
-        self._venue_engine.advance()
+            self.venue_engine.engine.cancel_all(account_id, self.venue_engine.now_ms, owner=key.credentials.key)
+        self.venue_engine.advance()
 
 
 def _read(body: bytes, kind: type[T]) -> T:

@@ -128,13 +128,7 @@ class Selector:
         return newest_first(found)
 
     def activity(
-        self,
-        user: str,
-        wanted: Filter,
-        kinds: Sequence[str],
-        without_cash: bool,
-        side: str,
-        window: tuple[int, int],
+        self, user: str, wanted: Filter, kinds: Sequence[str], without_cash: bool, side: str, window: tuple[int, int]
     ) -> list[Record]:
         """An account's records of these kinds (all if none is named) within a window of ms, oldest first."""
         start_ms, end_ms = window

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass, field
 from enum import IntEnum
 from heapq import heapify, heappop, heappush
 
@@ -40,58 +41,34 @@ EXPIRY, SETTLEMENT = Due.EXPIRY, Due.SETTLEMENT
 AgendaEntry = tuple[int, int, Due, str | int]
 
 
+@dataclass(slots=True, eq=False)
 class Core:
     """All state of one exchange. Only the modules of this package touch it."""
 
-    __slots__ = (
-        "accounts",
-        "agenda",
-        "agenda_limit",
-        "closed",
-        "counter",
-        "events",
-        "fees_micro",
-        "markets",
-        "mode",
-        "mode_until_ms",
-        "next_due_ms",
-        "orders",
-        "rounding_micro",
-        "rules",
-        "settled",
-        "settlement_policy",
-        "spent_ids",
-        "tokens",
-        "trade_counter",
-        "trades",
-        "vaults",
-    )
-
-    def __init__(self, rules: ExchangeRules, settlement_policy: SettlementPolicy | None) -> None:
-        self.rules = rules
-        self.settlement_policy = settlement_policy
-        self.markets: dict[str, Market] = {}
-        self.tokens: dict[str, tuple[Market, int]] = {}
-        self.accounts: dict[str, Account] = {}
-        self.orders: dict[str, Order] = {}
-        # Ids of orders that ended, oldest first, and of orders that are forgotten but must not come again.
-        self.closed: deque[str] = deque()
-        self.spent_ids: set[str] = set()
-        self.trades: dict[int, Trade] = {}
-        self.settled: deque[int] = deque()
-        self.events: list[Event] = []
-        self.agenda: list[AgendaEntry] = []
-        self.agenda_limit = AGENDA_SLACK
-        self.next_due_ms = NEVER_MS
-        self.counter = 0
-        self.trade_counter = 0
-        self.mode = Mode.NORMAL
-        self.mode_until_ms = 0
-        # The venue's own pots: fees taken, and what rounding left over (or lacks), at most a micro-dollar per fill.
-        self.fees_micro = 0
-        self.rounding_micro = 0
-        # Shares given up in negative-risk conversions, by event and token, and what was paid out against them.
-        self.vaults: dict[str, Account] = {}
+    rules: ExchangeRules
+    settlement_policy: SettlementPolicy | None
+    markets: dict[str, Market] = field(default_factory=dict)
+    tokens: dict[str, tuple[Market, int]] = field(default_factory=dict)
+    accounts: dict[str, Account] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
+    # Ids of orders that ended, oldest first, and of orders that are forgotten but must not come again.
+    closed: deque[str] = field(default_factory=deque)
+    spent_ids: set[str] = field(default_factory=set)
+    trades: dict[int, Trade] = field(default_factory=dict)
+    settled: deque[int] = field(default_factory=deque)
+    events: list[Event] = field(default_factory=list)
+    agenda: list[AgendaEntry] = field(default_factory=list)
+    agenda_limit: int = AGENDA_SLACK
+    next_due_ms: int = NEVER_MS
+    counter: int = 0
+    trade_counter: int = 0
+    mode: Mode = Mode.NORMAL
+    mode_until_ms: int = 0
+    # The venue's own pots: fees taken, and what rounding left over (or lacks), at most a micro-dollar per fill.
+    fees_micro: int = 0
+    rounding_micro: int = 0
+    # Shares given up in negative-risk conversions, by event and token, and what was paid out against them.
+    vaults: dict[str, Account] = field(default_factory=dict)
 
     def account(self, account_id: str) -> Account:
         found = self.accounts.get(account_id)

@@ -17,6 +17,8 @@ from practice_exchange.engine.settlement import SettlementPolicy, Trade
 
 # Changes whenever an older snapshot can no longer be continued.
 VERSION = 1
+# Fields that the core and its snapshot have alike.
+PLAIN = ("agenda_limit", "counter", "trade_counter", "mode", "mode_until_ms", "fees_micro", "rounding_micro")
 
 
 class AccountState(msgspec.Struct):
@@ -74,13 +76,7 @@ def save(exchange: Exchange) -> bytes:
         trades=list(core.trades.values()),
         settled=list(core.settled),
         agenda=sorted(core.agenda),
-        agenda_limit=core.agenda_limit,
-        counter=core.counter,
-        trade_counter=core.trade_counter,
-        mode=core.mode,
-        mode_until_ms=core.mode_until_ms,
-        fees_micro=core.fees_micro,
-        rounding_micro=core.rounding_micro,
+        **{name: getattr(core, name) for name in PLAIN},
     )
     return _encoder.encode(state)
 
@@ -109,14 +105,9 @@ def load(data: bytes, settlement_policy: SettlementPolicy | None = None) -> Exch
     agenda: list[AgendaEntry] = list(state.agenda)
     heapify(agenda)
     core.agenda = agenda
-    core.agenda_limit = state.agenda_limit
     core.next_due_ms = agenda[0][0] if agenda else NEVER_MS
-    core.counter = state.counter
-    core.trade_counter = state.trade_counter
-    core.mode = state.mode
-    core.mode_until_ms = state.mode_until_ms
-    core.fees_micro = state.fees_micro
-    core.rounding_micro = state.rounding_micro
+    for name in PLAIN:
+        setattr(core, name, getattr(state, name))
     return Exchange(core=core)
 
 

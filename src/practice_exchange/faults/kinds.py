@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
@@ -65,224 +66,185 @@ SOCKET = Parameter("socket", "One connection by its number, from 1; all if 0.", 
 RATE = Parameter("rate", "Share of those that it strikes.", 1.0, 0.0, 1.0)
 SERVER_ERROR = "Internal server error"
 
+
+def _kinds(group: Group) -> Callable[..., Kind]:
+    """Return what makes the rows of a group: name, effect, what it imitates, parameters."""
+    return lambda name, does, imitates, *parameters: Kind(name, group, does, imitates, parameters)
+
+
+_request, _answer, _standing, _market, _stream = map(_kinds, Group)
 _REQUEST = (
-    Kind("429", Group.REQUEST, "Refuses with 429 and Retry-After.", "rate limit exceeded", (RETRY,)),
-    Kind("html", Group.REQUEST, "Answers 403 with a challenge page.", "an edge that takes the client for a robot"),
-    Kind("portal", Group.REQUEST, "Answers 200 with a web page.", "a captive portal or a wrong proxy"),
-    Kind("redirect", Group.REQUEST, "Answers 302 to another host.", "a redirect that must not get the credentials"),
-    Kind("401", Group.REQUEST, "Refuses the log-in.", "a key that was revoked, a storm of 401"),
-    Kind("403", Group.REQUEST, "Refuses the region.", "the geographic check, which comes before the log-in"),
-    Kind("425", Group.REQUEST, "Answers `service not ready`.", "a restart of the matching engine"),
-    Kind(
+    _request("429", "Refuses with 429 and Retry-After.", "rate limit exceeded", RETRY),
+    _request("html", "Answers 403 with a challenge page.", "an edge that takes the client for a robot"),
+    _request("portal", "Answers 200 with a web page.", "a captive portal or a wrong proxy"),
+    _request("redirect", "Answers 302 to another host.", "a redirect that must not get the credentials"),
+    _request("401", "Refuses the log-in.", "a key that was revoked, a storm of 401"),
+    _request("403", "Refuses the region.", "the geographic check, which comes before the log-in"),
+    _request("425", "Answers `service not ready`.", "a restart of the matching engine"),
+    _request(
         "refused",
-        Group.REQUEST,
         "Answers a server error; nothing was done.",
         "a 5xx before acceptance",
-        (STATUS, _text("The error's text.", SERVER_ERROR)),
+        STATUS,
+        _text("The error's text.", SERVER_ERROR),
     ),
-    Kind(
-        "reset", Group.REQUEST, "Hangs up without an answer; nothing was done.", "a connection that breaks on the way"
-    ),
-    Kind(
-        "404",
-        Group.REQUEST,
-        "Answers `Order not found`.",
-        "an order that is not told of any more, though it was filled",
-    ),
-    Kind("version", Group.REQUEST, "Answers 400 `order_version_mismatch`.", "a client that has become too old"),
-    Kind(
+    _request("reset", "Hangs up without an answer; nothing was done.", "a connection that breaks on the way"),
+    _request("404", "Answers `Order not found`.", "an order that is not told of any more, though it was filled"),
+    _request("version", "Answers 400 `order_version_mismatch`.", "a client that has become too old"),
+    _request(
         "cancel_refused",
-        Group.REQUEST,
         "Cancels nothing, and says why not.",
         "a cancel that is refused while the order's match is delayed",
-        (_text("The reason for each order.", "order match delayed due to market conditions"),),
+        _text("The reason for each order.", "order match delayed due to market conditions"),
     ),
-    Kind(
+    _request(
         "empty_id",
-        Group.REQUEST,
         "Answers a post with success, an error text and no order id.",
         "a refusal that claims success",
-        (_text("The error's text.", "could not insert order"),),
+        _text("The error's text.", "could not insert order"),
     ),
 )
 _ANSWER = (
-    Kind(
+    _answer(
         "500",
-        Group.ANSWER,
         "Does what was asked and answers a server error.",
         "a 5xx after acceptance: the status proves nothing",
-        (STATUS, _text("The error's text.", SERVER_ERROR)),
+        STATUS,
+        _text("The error's text.", SERVER_ERROR),
     ),
-    Kind("silence", Group.ANSWER, "Does what was asked and never answers.", "a time-out after acceptance"),
-    Kind("hang_up", Group.ANSWER, "Does what was asked and hangs up.", "a connection that breaks on the way back"),
-    Kind("half", Group.ANSWER, "Breaks off in the middle of the answer.", "a connection that breaks inside a page"),
-    Kind("garbage", Group.ANSWER, "Cuts the JSON, with the length that it then has.", "malformed JSON from an edge"),
-    Kind(
-        "slow", Group.ANSWER, "Does it at once and answers later.", "a slow way back", (_seconds("The wait.", 5, 120),)
-    ),
-    Kind(
+    _answer("silence", "Does what was asked and never answers.", "a time-out after acceptance"),
+    _answer("hang_up", "Does what was asked and hangs up.", "a connection that breaks on the way back"),
+    _answer("half", "Breaks off in the middle of the answer.", "a connection that breaks inside a page"),
+    _answer("garbage", "Cuts the JSON, with the length that it then has.", "malformed JSON from an edge"),
+    _answer("slow", "Does it at once and answers later.", "a slow way back", _seconds("The wait.", 5, 120)),
+    _answer(
         "held",
-        Group.ANSWER,
         "Lets the request wait, then does it and answers.",
         "an edge that queues requests over the limit: a post arrives late",
-        (_seconds("The wait.", 20, 120),),
+        _seconds("The wait.", 20, 120),
     ),
-    Kind(
+    _answer(
         "late",
-        Group.ANSWER,
         "Answers a server error at once and does what was asked later.",
         "an order that is accepted after its posting seemed to have failed",
-        (_seconds("How much later.", 5, 120), STATUS, _text("The error's text.", "order timed out")),
+        _seconds("How much later.", 5, 120),
+        STATUS,
+        _text("The error's text.", "order timed out"),
     ),
-    Kind("twice", Group.ANSWER, "Does it twice and answers the second.", "a proxy that repeats a post: `Duplicated`"),
-    Kind(
-        "repeat",
-        Group.ANSWER,
-        "Answers a path truly once, and the same again from then on.",
-        "a stale cache, a repeated page",
-    ),
-    Kind("missing_page", Group.ANSWER, "Empties a page and goes on to the next.", "a page that is missing"),
-    Kind("short_page", Group.ANSWER, "Leaves out half of a page's rows.", "rows that are missing"),
-    Kind("stuck_cursor", Group.ANSWER, "Names the same page as the next one.", "a cursor that does not move"),
-    Kind(
+    _answer("twice", "Does it twice and answers the second.", "a proxy that repeats a post: `Duplicated`"),
+    _answer("repeat", "Answers a path truly once, and the same again from then on.", "a stale cache, a repeated page"),
+    _answer("missing_page", "Empties a page and goes on to the next.", "a page that is missing"),
+    _answer("short_page", "Leaves out half of a page's rows.", "rows that are missing"),
+    _answer("stuck_cursor", "Names the same page as the next one.", "a cursor that does not move"),
+    _answer(
         "dust",
-        Group.ANSWER,
         "Writes sizes that are off by a little.",
         "fills above or below the order's size",
-        (Parameter("shares", "How much is added.", 0.009, -1, 1),),
+        Parameter("shares", "How much is added.", 0.009, -1, 1),
     ),
-    Kind("lies", Group.ANSWER, "Writes prices of 1.2 and sizes of -5.", "numbers that cannot be true"),
+    _answer("lies", "Writes prices of 1.2 and sizes of -5.", "numbers that cannot be true"),
 )
 _STANDING = (
-    Kind(
+    _standing(
         "failed_settlement",
-        Group.PERSISTENT,
         "Lets a share of all trades fail after some attempts.",
         "ghost fills: matched, then the transaction reverts",
-        (RATE, Parameter("retries", "Attempts before.", 1, 0, 10)),
+        RATE,
+        Parameter("retries", "Attempts before.", 1, 0, 10),
     ),
-    Kind(
+    _standing(
         "retrying",
-        Group.PERSISTENT,
         "Lets a share of all trades be tried again before they are mined.",
         "a chain that is busy: RETRYING, then MINED",
-        (RATE, Parameter("retries", "Attempts before.", 2, 1, 10)),
+        RATE,
+        Parameter("retries", "Attempts before.", 2, 1, 10),
     ),
-    Kind(
+    _standing(
         "slow_settlement",
-        Group.PERSISTENT,
         "Lets trades wait before they are mined.",
         "settlement that takes minutes",
-        (_seconds("The wait.", 600, 86_400),),
+        _seconds("The wait.", 600, 86_400),
     ),
-    Kind(
+    _standing(
         "stale_balance",
-        Group.PERSISTENT,
         "Answers and checks balances as they were, until the client asks for an update or the time is over.",
         "the venue's balance cache: a full-size sale after a match is refused",
-        (_seconds("How old a balance may become.", 60, 86_400),),
+        _seconds("How old a balance may become.", 60, 86_400),
     ),
-    Kind(
+    _standing(
         "clock_skew",
-        Group.PERSISTENT,
         "Sets the exchange's clock for log-ins and /time apart.",
         "a clock that is wrong on either side",
-        (_seconds("How far, ahead if positive.", 120, 86_400, -86_400),),
+        _seconds("How far, ahead if positive.", 120, 86_400, -86_400),
     ),
-    Kind(
+    _standing(
         "gtd_early",
-        Group.PERSISTENT,
         "Ends orders with an expiration earlier still than a minute before it; for orders posted from now on.",
         "expiries that come early",
-        (_seconds("How much earlier.", 30, 100),),
+        _seconds("How much earlier.", 30, 100),
     ),
-    Kind("banned", Group.PERSISTENT, "Bans an address.", "an address that is banned", (ADDRESS,)),
-    Kind("closed_only", Group.PERSISTENT, "Lets an address sell only.", "close-only mode of an address", (ADDRESS,)),
+    _standing("banned", "Bans an address.", "an address that is banned", ADDRESS),
+    _standing("closed_only", "Lets an address sell only.", "close-only mode of an address", ADDRESS),
 )
 _MARKET = (
-    Kind(
+    _market(
         "tick",
-        Group.MARKET,
         "Changes the tick.",
         "a tick that changes in the middle of a session",
-        (MARKET, Parameter("tick_size", "The new one.", 0.001, 0.0001, 0.1)),
+        MARKET,
+        Parameter("tick_size", "The new one.", 0.001, 0.0001, 0.1),
     ),
-    Kind(
+    _market(
         "terms",
-        Group.MARKET,
         "Changes the smallest size and the fee rate.",
         "terms that change in the middle of a session",
-        (
-            MARKET,
-            Parameter("minimum_size", "Shares.", 15, 1, 1_000),
-            Parameter("fee_rate", "Of the fee formula.", 0.05, 0, 1),
-        ),
+        MARKET,
+        Parameter("minimum_size", "Shares.", 15, 1, 1_000),
+        Parameter("fee_rate", "Of the fee formula.", 0.05, 0, 1),
     ),
-    Kind("suspend", Group.MARKET, "Stops taking orders.", "accepting_orders becomes false", (MARKET,)),
-    Kind("reopen", Group.MARKET, "Takes orders again.", "the end of a suspension or delisting", (MARKET,)),
-    Kind(
-        "delist", Group.MARKET, "Archives the market and takes its book away.", "a market that is delisted", (MARKET,)
-    ),
-    Kind(
-        "end", Group.MARKET, "Lets the market end now; it is proposed and resolved as usual.", "an early end", (MARKET,)
-    ),
-    Kind("dispute", Group.MARKET, "Lets the next resolution be disputed.", "a dispute and a new proposal", (MARKET,)),
-    Kind("void", Group.MARKET, "Lets it resolve to one half each.", "a 50/50 resolution", (MARKET,)),
-    Kind(
+    _market("suspend", "Stops taking orders.", "accepting_orders becomes false", MARKET),
+    _market("reopen", "Takes orders again.", "the end of a suspension or delisting", MARKET),
+    _market("delist", "Archives the market and takes its book away.", "a market that is delisted", MARKET),
+    _market("end", "Lets the market end now; it is proposed and resolved as usual.", "an early end", MARKET),
+    _market("dispute", "Lets the next resolution be disputed.", "a dispute and a new proposal", MARKET),
+    _market("void", "Lets it resolve to one half each.", "a 50/50 resolution", MARKET),
+    _market(
         "jump",
-        Group.MARKET,
         "Quotes around another price until the makers look again.",
         "a price that jumps within a tick and back",
-        (MARKET, Parameter("price", "The new middle.", 0.9, 0.05, 0.95)),
+        MARKET,
+        Parameter("price", "The new middle.", 0.9, 0.05, 0.95),
     ),
-    Kind(
-        "empty_book", Group.MARKET, "Takes the makers' levels away until they look again.", "an empty side", (MARKET,)
-    ),
+    _market("empty_book", "Takes the makers' levels away until they look again.", "an empty side", MARKET),
 )
 _STREAM = (
-    Kind(
+    _stream(
         "stalled_socket",
-        Group.STREAM,
         "Lets open connections fall silent; PING is still answered.",
         "a feed that stalls while the connection looks alive",
-        (CHANNEL, SOCKET),
+        CHANNEL,
+        SOCKET,
     ),
-    Kind("dropped_socket", Group.STREAM, "Breaks open connections off.", "a storm of disconnects", (CHANNEL, SOCKET)),
-    Kind("stalled_token", Group.STREAM, "Says nothing more about one token.", "one asset that stalls", (TOKEN,)),
-    Kind(
+    _stream("dropped_socket", "Breaks open connections off.", "a storm of disconnects", CHANNEL, SOCKET),
+    _stream("stalled_token", "Says nothing more about one token.", "one asset that stalls", TOKEN),
+    _stream(
         "missing_snapshot",
-        Group.STREAM,
         "Leaves out the first books of the next subscriptions.",
         "changes that come before a snapshot",
-        (Parameter("count", "How many subscriptions.", 1, 1, 1_000_000),),
+        Parameter("count", "How many subscriptions.", 1, 1, 1_000_000),
     ),
-    Kind("lost_tokens", Group.STREAM, "Forgets a share of subscribed tokens.", "a subscription in part", (RATE,)),
-    Kind("doubled_frames", Group.STREAM, "Sends a share of frames twice.", "messages that repeat", (RATE,)),
-    Kind("missing_frames", Group.STREAM, "Loses a share of frames.", "events that never arrive", (RATE,)),
-    Kind("garbled_frames", Group.STREAM, "Makes a share of frames no JSON.", "malformed messages", (RATE,)),
-    Kind("reordered_frames", Group.STREAM, "Swaps a share of frames with the next.", "messages out of order", (RATE,)),
+    _stream("lost_tokens", "Forgets a share of subscribed tokens.", "a subscription in part", RATE),
+    _stream("doubled_frames", "Sends a share of frames twice.", "messages that repeat", RATE),
+    _stream("missing_frames", "Loses a share of frames.", "events that never arrive", RATE),
+    _stream("garbled_frames", "Makes a share of frames no JSON.", "malformed messages", RATE),
+    _stream("reordered_frames", "Swaps a share of frames with the next.", "messages out of order", RATE),
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in (*_REQUEST, *_ANSWER, *_STANDING, *_MARKET, *_STREAM)}
 # What random faults are drawn from unless kinds are named: troubles that pass by themselves.
-RANDOM_KINDS = (
-    "425",
-    "429",
-    "500",
-    "garbage",
-    "half",
-    "hang_up",
-    "held",
-    "html",
-    "late",
-    "missing_page",
-    "refused",
-    "repeat",
-    "reset",
-    "short_page",
-    "silence",
-    "slow",
-    "twice",
+_PASSING = (
+    "425 429 500 garbage half hang_up held html late missing_page refused repeat reset short_page silence slow twice"
 )
+RANDOM_KINDS = tuple(_PASSING.split())
 _ORDERS = ("/clob/order", "/clob/orders")
 _CANCELS = (*_ORDERS, "/clob/cancel-all", "/clob/cancel-market-orders")
 _LISTS = ("/gamma/events", "/gamma/markets", "/clob/data/", "/clob/markets", "/clob/sampling", "/clob/simplified")

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from polymarket_kit.messages.order_messages import MakerOrderMessage
+from polymarket_kit.messages.order_messages import MakerOrderMessage, TradeMessage
 from polymarket_kit.model import Side
 from polymarket_kit.rejections import KILLED_FAK, KILLED_FOK
 from practice_exchange.engine.events import OrderEvent, TradeEvent
@@ -70,6 +70,10 @@ class TradeFrame(msgspec.Struct, kw_only=True, gc=False):
     timestamp: str
 
 
+# What a trade's frame has from the message over REST.
+SHARED = tuple(name for name in TradeFrame.__struct_fields__ if name in TradeMessage.__struct_fields__)
+
+
 def order_frame(event: OrderEvent, render: Wording) -> bytes:
     """``status`` is one of the venue's words, or CANCELED_ and the reason in free text.
 
@@ -107,25 +111,9 @@ def trade_frame(event: TradeEvent, accounts: tuple[str, ...], render: Wording) -
     """A trade as the owner of these accounts sees it, in the state that this event tells of."""
     message = render.trade(event.trade, accounts)
     frame = TradeFrame(
-        id=message.id,
-        taker_order_id=message.taker_order_id,
-        market=message.market,
-        asset_id=message.asset_id,
-        side=message.side,
-        size=message.size,
-        price=message.price,
-        fee_rate_bps=message.fee_rate_bps,
-        status=event.status.value,
-        match_time=message.match_time,
-        last_update=str(event.time_ms // SECOND_MS),
-        outcome=message.outcome,
-        owner=message.owner,
+        **{name: getattr(message, name) for name in SHARED}
+        | {"status": event.status.value, "last_update": str(event.time_ms // SECOND_MS)},
         trade_owner=message.owner,
-        maker_address=message.maker_address,
-        transaction_hash=message.transaction_hash,
-        bucket_index=message.bucket_index,
-        maker_orders=message.maker_orders,
-        trader_side=message.trader_side,
         timestamp=str(event.time_ms),
     )
     return text_frame(_encode(frame))

@@ -9,7 +9,7 @@ import msgspec
 
 from polymarket_kit.model import Side
 from practice_exchange.engine.events import Event, TradeEvent
-from practice_exchange.engine.settlement import Trade, TradeStatus
+from practice_exchange.engine.settlement import MakerFill, Trade, TradeStatus
 
 
 class Kind(StrEnum):
@@ -82,43 +82,25 @@ class Records:
 
     def _of_trade(self, trade: Trade, time_ms: int) -> Iterable[Record]:
         named = self._transaction_hash(trade.trade_id)
-        yield _fill(
-            trade.account_id,
-            time_ms,
-            named,
-            trade.condition_id,
-            (trade.token_id, trade.side, trade.size_micro, trade.price_micro, trade.cost_micro),
-            trade.fee_micro,
-            True,
-        )
-        for maker in trade.makers:
-            fill = (maker.token_id, maker.side, maker.size_micro, maker.price_micro, maker.cost_micro)
-            yield _fill(maker.account_id, time_ms, named, trade.condition_id, fill, 0, False)
+        parties: tuple[Trade | MakerFill, ...] = (trade, *trade.makers)
+        return [_fill(trade, party, time_ms, named) for party in parties]
 
 
-def _fill(
-    account_id: str,
-    time_ms: int,
-    transaction_hash: str,
-    condition_id: str,
-    fill: tuple[str, Side, int, int, int],
-    fee_micro: int,
-    is_taker: bool,
-) -> Record:
-    token_id, side, size_micro, price_micro, cost_micro = fill
-    signed_micro = size_micro if side is Side.BUY else -size_micro
+def _fill(trade: Trade, party: Trade | MakerFill, time_ms: int, transaction_hash: str) -> Record:
+    """What the taker, or one of the makers, did in a trade. Only the taker pays a fee."""
+    is_taker, size_micro, cost_micro = party is trade, party.size_micro, party.cost_micro
     return Record(
-        account_id,
+        party.account_id,
         Kind.TRADE,
         time_ms,
         transaction_hash,
         cost_micro,
         size_micro,
-        condition_id,
-        token_id,
-        side.value,
-        price_micro,
-        fee_micro,
+        trade.condition_id,
+        party.token_id,
+        party.side.value,
+        party.price_micro,
+        trade.fee_micro if is_taker else 0,
         is_taker,
-        [(token_id, signed_micro, cost_micro)],
+        [(party.token_id, size_micro if party.side is Side.BUY else -size_micro, cost_micro)],
     )

@@ -11,6 +11,8 @@ from practice_exchange.web.query import Query
 from practice_exchange.web.responses import Answer
 
 OBJECT: dict[str, Any] = {"type": "object"}
+# Gets what its log-in proves, if anything, then the request.
+Handler = Callable[..., Answer]
 
 
 class Request(NamedTuple):
@@ -79,7 +81,7 @@ class Route:
     """
 
     operation: str
-    handler: Callable[..., Answer]
+    handler: Handler
     effect: Effect
     answer: Any = field(default_factory=lambda: OBJECT)
     query: str = ""
