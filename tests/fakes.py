@@ -18,6 +18,7 @@ from prescient.ports.context import TradingContext
 from prescient.ports.market_data import EventPage
 from prescient.ports.store import Store
 from prescient.strategies import BUILT_IN
+from prescient.trading.obligations import settling_round
 
 START = datetime(2026, 5, 17, 6, 5, tzinfo=UTC)
 FIVE_PERCENT = FeeSchedule(rate_micro=50_000)
@@ -135,6 +136,18 @@ def binary_market(number: int, price_micro: int = 550_000, fees: FeeSchedule = F
         minimum_size_micro=5 * MICRO,
         fees=fees,
     )
+
+
+def advance(context: TradingContext, seconds: float) -> None:
+    """Let time pass on a context's simulated clock."""
+    assert isinstance(context.clock, SimulatedClock)
+    context.clock.advance(seconds)
+
+
+async def mine(context: TradingContext) -> None:
+    """Let time pass until all that matched is mined and confirmed, and have what is owed carried out."""
+    advance(context, 10)
+    await settling_round(context)
 
 
 def context_over(market_data: StaticMarketData, store: Store | None = None, start: datetime = START) -> TradingContext:

@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     speed: float = Field(1.0, gt=0, le=100_000, validation_alias="PRESCIENT_SPEED")
     # The practice world stands still: for tests, and for looking at one moment at leisure.
     frozen: bool = Field(False, validation_alias="PRESCIENT_FROZEN")
+    # Seconds from a paper trade's match to the chain, and the share of paper trades that fail there and are undone.
+    # Without the first: the practice exchange's plan, or at once in a world that stands still.
+    settlement_s: float | None = Field(None, ge=0, le=86_400, validation_alias="PRESCIENT_PAPER_SETTLEMENT_S")
+    failed_fills: float = Field(0.0, ge=0, le=1, validation_alias="PRESCIENT_PAPER_FAILED_FILLS")
     strategy_files: str = Field("", validation_alias="PRESCIENT_STRATEGIES")
 
     postgres_host: str = Field("", validation_alias="POSTGRES_HOST")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from prescient.adapters.postgres.server.embedded import EmbeddedPostgres
     from prescient.adapters.postgres.server.types import ConnectionInfo
     from prescient.domain.records import ComponentHealth
+    from prescient.domain.settlement import SettlementModel
     from prescient.paper_matching.queue_model import QueueModel
     from prescient.ports.clock import Clock
     from prescient.ports.context import TradingContext
@@ -146,6 +147,7 @@ async def open_context(settings: Settings, *, venue_wanted: bool = True) -> Asyn
             source=source,
             resting=venue.resting,
             stream=stream,
+            settlement=_settlement_model(settings),
             venues_elsewhere=WORKER_VENUES,
         )
 
@@ -154,6 +156,16 @@ def _queue_model(settings: Settings) -> QueueModel:
     from prescient.paper_matching.queue_model import QueueModel
 
     return QueueModel(level_before_print_ms=source_info(settings).level_before_print_ms)
+
+
+def _settlement_model(settings: Settings) -> SettlementModel:
+    """In a world that stands still, nothing would ever be mined: there trades settle at once unless told otherwise."""
+    from prescient.domain.settlement import ASSUMED_SETTLEMENT, SettlementModel
+
+    wait_s = settings.settlement_s
+    if wait_s is None:
+        wait_s = 0.0 if settings.frozen else ASSUMED_SETTLEMENT.mined_after_s
+    return SettlementModel(mined_after_s=wait_s, failed_share=settings.failed_fills)
 
 
 def local_cycle_steps(context: TradingContext) -> CycleSteps:

@@ -35,6 +35,7 @@ from prescient.paper_matching.queue_model import QueueModel
 from prescient.ports.context import TradingContext
 from prescient.trading.orders.approve import approve_intent
 from prescient.trading.orders.book import book_answer
+from prescient.trading.positions.settling import settle_fills
 from prescient.trading.resting import hear, restore, send, sweep
 from tests.exchange.api.conftest import START
 from tests.exchange.api.trading_venue import quiet_market
@@ -244,6 +245,7 @@ class Pair:
         self.traded.advance()
         await self.listen()
         await sweep(self.context)
+        await settle_fills(self.context)
 
     async def listen(self) -> None:
         events, self.stream.waiting = self.stream.waiting, []
@@ -283,7 +285,10 @@ class Pair:
         await self.store.save_signals([signal])
         rules = await self.data.rules([intent.condition_id])
         approved = await approve_intent(self.context, intent, rules[intent.condition_id])
-        assert not isinstance(approved, Refused), approved
+        if isinstance(approved, Refused):
+            # The gate refuses what the exchange would refuse for want of a balance.
+            assert approved.code == "insufficient_shares", approved
+            return Outcome(True, text=approved.reason)
         fills: tuple[Fill, ...]
         if intent.order_type in (OrderType.GTC, OrderType.GTD):
             placed = await send(self.context, approved, signal)

@@ -9,12 +9,16 @@ from random import Random
 
 import pytest
 
+from polymarket_kit.model import OrderType, Side
+from polymarket_kit.values import MICRO
 from practice_exchange.app.server import PracticeServer
+from practice_exchange.engine.settlement import SettlementPlan
 from practice_exchange.venue.venue_engine import VenueEngine
 from prescient.adapters.clock import SystemClock
 from prescient.adapters.polymarket import PolymarketData
 from prescient.adapters.polymarket.stream.assets import StreamLimits
 from prescient.adapters.polymarket.stream.stream import PolymarketStream
+from prescient.domain.settlement import SettlementModel
 from prescient.domain.stream import GapSeen, StreamEvent
 from prescient.trading.resting import OrderNotOpen, cancel_order, hear
 from tests.exchange.api.trading_venue import trading_of
@@ -201,3 +205,38 @@ async def test_fed_by_the_exchanges_own_stream_paper_is_never_more_generous() ->
 
 def shares_of(outcome: Outcome) -> int:
     return sum(size for _, size, _, _ in outcome.matches)
+
+
+@pytest.mark.fidelity(
+    "Shares may be sold, and proceeds spent, once their trade is mined: two seconds after the match, and not before",
+    area="Paper",
+    evidence="assumed",
+    source="two copies of one seeded exchange, the same orders; the exchange's own plan",
+)
+@pytest.mark.parametrize("seed", [7, 11])
+async def test_a_sale_of_shares_that_are_not_mined_is_refused_by_both(seed: int) -> None:
+    plan, model = SettlementPlan(), SettlementModel()
+    assert (plan.mined_after_ms, plan.confirmed_after_ms, plan.retry_after_ms) == (
+        model.mined_after_s * 1000,
+        model.confirmed_after_s * 1000,
+        model.retry_after_s * 1000,
+    )
+    pair = await Pair(seed).open()
+    sold = 0
+    for market in pair.markets:
+        _, paper, real = await pair.order(market, 0, Side.BUY, OrderType.FAK, price=990_000, amount=50 * MICRO)
+        assert paper == real and paper.matches
+        book = pair.data.book(market.token_ids[0])
+        limit, size = book.best_bid_micro, 10 * MICRO
+        assert limit is not None
+        for _ in range(2):
+            _, paper, real = await pair.order(market, 0, Side.SELL, OrderType.FAK, price=limit, size=size)
+            assert (paper.refused, real.refused, paper.matches) == (True, True, real.matches)
+            assert "balance" in real.text
+    await pair.step(1)
+    for market in pair.markets:
+        limit = pair.data.book(market.token_ids[0]).best_bid_micro or 10_000
+        _, paper, real = await pair.order(market, 0, Side.SELL, OrderType.FAK, price=limit, size=10 * MICRO)
+        assert paper == real
+        sold += bool(paper.matches)
+    assert sold == len(pair.markets)

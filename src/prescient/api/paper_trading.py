@@ -11,7 +11,13 @@ from pydantic import Field
 from prescient.api.dependencies import TheContext, TheCycleSteps, TheInfo, known_cycle, latest_screen
 from prescient.api.errors import documented
 from prescient.api.inputs import Form, Id, LimitText, PortfolioId, PortfolioIdText
-from prescient.api.portfolio_responses import PortfolioState, PositionAnswer, SnapshotAnswer, TradeAnswer
+from prescient.api.portfolio_responses import (
+    OBLIGATIONS_MAX,
+    PortfolioState,
+    PositionAnswer,
+    SnapshotAnswer,
+    TradeAnswer,
+)
 from prescient.api.responses import Answer, StageAnswer, StepAnswer
 from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.errors import NoActivePortfolios
@@ -136,7 +142,9 @@ async def portfolio(context: TheContext, query: Annotated[PortfolioQuery, Query(
     """A portfolio's balances and open positions with their prices and P&L."""
     portfolio_id = query.portfolio_id or await _lowest_active(context)
     found = await context.store.portfolio(portfolio_id)
-    return PortfolioState.with_positions(found, await context.store.positions(portfolio_id))
+    positions = await context.store.positions(portfolio_id)
+    owed = await context.store.obligations(portfolio_id, None, OBLIGATIONS_MAX)
+    return PortfolioState.with_positions(found, positions, owed)
 
 
 async def _lowest_active(context: TradingContext) -> int:

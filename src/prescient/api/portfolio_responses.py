@@ -9,8 +9,12 @@ from pydantic import Field
 
 from polymarket_kit.values import micro_to_number
 from prescient.api.responses import Answer, dollars
+from prescient.domain.obligation import Obligation
 from prescient.domain.order import Trade
 from prescient.domain.portfolio import Portfolio, Position, Snapshot
+
+# More than a portfolio ever owes at once.
+OBLIGATIONS_MAX = 1_000
 
 
 class PortfolioAnswer(Answer):
@@ -21,7 +25,8 @@ class PortfolioAnswer(Answer):
     strategy_config: dict[str, Any] = Field(description="What was set; all other keys have their defaults")
     initial_balance: float
     current_balance: float = Field(description="Cash, what is reserved included")
-    available_balance: float = Field(description="Cash that no order holds")
+    available_balance: float = Field(description="Cash that no order holds and that is mined")
+    settling_balance: float = Field(description="Proceeds of sales that are not mined yet; they cannot be spent")
     total_invested: float = Field(description="Cost of the open positions, entry fees included")
     realized_pnl: float
     unrealized_pnl: float
@@ -45,6 +50,7 @@ class PositionAnswer(Answer):
     market_question: str
     outcome: str
     size: float = Field(description="Shares")
+    settling_size: float = Field(description="Those of them that are not mined yet: they cannot be sold or merged")
     entry_price: float = Field(description="Average cost of a share, fees included")
     current_price: float | None = Field(
         description="What a sale of all of it would bring per share; null before the first mark"
@@ -68,6 +74,7 @@ class PositionAnswer(Answer):
             market_question=position.market_question,
             outcome=position.outcome,
             size=micro_to_number(position.size_micro),
+            settling_size=micro_to_number(position.settling_size_micro),
             entry_price=micro_to_number(position.entry_price_micro),
             current_price=dollars(position.mark_price_micro),
             cost=micro_to_number(position.cost_micro),
@@ -82,14 +89,40 @@ class PositionAnswer(Answer):
         )
 
 
+class ObligationAnswer(Answer):
+    obligation_id: str
+    kind: str = Field(description="sell_back: a lone leg of a set; merge: a complete set")
+    about: str = Field(description="The leg's signal, or the market's condition")
+    due_at: datetime = Field(description="When it is tried, or tried again")
+    attempts: int = Field(description="Attempts that failed in a row")
+    last_reason: str
+
+    @classmethod
+    def of(cls, obligation: Obligation) -> ObligationAnswer:
+        return cls(
+            obligation_id=obligation.obligation_id,
+            kind=obligation.kind.value,
+            about=", ".join(obligation.data.values()),
+            due_at=obligation.due_at,
+            attempts=obligation.attempts,
+            last_reason=obligation.last_reason,
+        )
+
+
 class PortfolioState(PortfolioAnswer):
     positions: list[PositionAnswer]
     open_positions: int
+    obligations: list[ObligationAnswer] = Field(
+        description="What waits until shares are mined, the one due first first"
+    )
 
     @classmethod
-    def with_positions(cls, portfolio: Portfolio, positions: list[Position]) -> PortfolioState:
+    def with_positions(
+        cls, portfolio: Portfolio, positions: list[Position], obligations: list[Obligation]
+    ) -> PortfolioState:
         answers = [PositionAnswer.of(position) for position in positions]
-        return cls(**_portfolio_fields(portfolio), positions=answers, open_positions=len(answers))
+        owed = [ObligationAnswer.of(obligation) for obligation in obligations]
+        return cls(**_portfolio_fields(portfolio), positions=answers, open_positions=len(answers), obligations=owed)
 
 
 class FillAnswer(Answer):
@@ -115,7 +148,9 @@ class TradeAnswer(Answer):
     size: float = Field(description="Shares")
     entry_price: float = Field(description="Average price of the fills, without the fee")
     realized_pnl: float
-    status: str = Field(description="filled or partially_filled")
+    status: str = Field(description="filled or partially_filled; failed: the chain undid it")
+    settlement: str = Field(description="matched, mined, confirmed or failed")
+    reversed_amount: float = Field(description="Dollars without the fee that came or went back, because it failed")
     timestamp: datetime
     model: dict[str, str] = Field(description="What could not be known when it was filled, each with the value assumed")
     fills: list[FillAnswer]
@@ -139,6 +174,8 @@ class TradeAnswer(Answer):
             entry_price=micro_to_number(trade.price_micro),
             realized_pnl=micro_to_number(trade.realized_pnl_micro),
             status=trade.status,
+            settlement=trade.settlement,
+            reversed_amount=micro_to_number(trade.reversed_micro),
             timestamp=trade.time,
             model=dict(trade.model),
             fills=[
@@ -197,6 +234,7 @@ def _portfolio_fields(portfolio: Portfolio) -> dict[str, Any]:
         "initial_balance": micro_to_number(portfolio.initial_balance_micro),
         "current_balance": micro_to_number(portfolio.cash_micro),
         "available_balance": micro_to_number(portfolio.available_micro),
+        "settling_balance": micro_to_number(portfolio.settling_micro),
         "total_invested": micro_to_number(portfolio.invested_micro),
         "realized_pnl": micro_to_number(portfolio.realized_pnl_micro),
         "unrealized_pnl": micro_to_number(portfolio.unrealized_pnl_micro),

@@ -11,7 +11,7 @@ from polymarket_kit.errors import InvalidRequest
 from prescient.api.dependencies import TheContext
 from prescient.api.errors import documented
 from prescient.api.inputs import BalanceMicro, Description, Form, FreeObject, Name, PortfolioIdText, Word
-from prescient.api.portfolio_responses import PortfolioAnswer, PortfolioState
+from prescient.api.portfolio_responses import OBLIGATIONS_MAX, PortfolioAnswer, PortfolioState
 from prescient.api.responses import Answer
 from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.portfolio import PortfolioStatus
@@ -105,7 +105,9 @@ async def create(context: TheContext, form: CreateForm) -> PortfolioAnswer:
 async def show(context: TheContext, portfolio_id: Annotated[PortfolioIdText, Path()]) -> PortfolioState:
     """One portfolio with its open positions."""
     portfolio = await context.store.portfolio(portfolio_id)
-    return PortfolioState.with_positions(portfolio, await context.store.positions(portfolio_id))
+    positions = await context.store.positions(portfolio_id)
+    owed = await context.store.obligations(portfolio_id, None, OBLIGATIONS_MAX)
+    return PortfolioState.with_positions(portfolio, positions, owed)
 
 
 @router.patch("/portfolios/{portfolio_id:int}", responses=documented(404, 409))

@@ -83,6 +83,7 @@ def positions(
             item["outcome"],
             item["market_question"],
             item["size"],
+            item["settling_size"] or "",
             price(item["entry_price"]),
             price(item["current_price"]),
             item["cost"],
@@ -91,8 +92,11 @@ def positions(
         )
         for item in answer["positions"]
     ]
-    columns = ("outcome", "market", "shares", "entry", "now", "cost", "value", "P&L")
-    print_table("Open positions", columns, rows, empty="None.", spare=("cost", "entry"))
+    columns = ("outcome", "market", "shares", "settling", "entry", "now", "cost", "value", "P&L")
+    print_table("Open positions", columns, rows, empty="None.", spare=("cost", "entry", "settling"))
+    owed = [(item["kind"], item["about"], item["due_at"], item["last_reason"]) for item in answer["obligations"]]
+    if owed:
+        print_table("Waiting until shares are mined", ("what", "about", "due (UTC)", "last attempt"), owed)
 
 
 def _closed_positions(portfolio: int | None, as_json: bool) -> None:

@@ -10,6 +10,7 @@ from prescient.domain.order import ApprovedOrder, Consumption, Fill, OrderStatus
 from prescient.domain.order_state import Fact
 from prescient.domain.portfolio import Position
 from prescient.domain.resting import RestingOrder
+from prescient.domain.settlement import TradeSettlement
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,8 @@ class Booking:
     before: Position | None = None
     # The order's place in its queue after this. It is kept while the status is not final.
     resting: RestingOrder | None = None
+    # The way of its trade to the chain. None: nothing matched, or what matched is settled.
+    settlement: TradeSettlement | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,21 @@ def fills(
     return transfers
 
 
+def reversal(
+    portfolio_id: int, trade_id: str, token_id: str, side: Side, amounts: tuple[int, int, int], time: datetime
+) -> list[Transfer]:
+    """Take back what the fills of a failed trade moved. ``amounts``: its shares, dollars and fee in micro-units."""
+    size, cost, fee = amounts
+    assert size > 0 and cost >= 0 and fee >= 0
+    money, shares = (VENUE, CASH), (SHARES, VENUE)
+    if side is Side.SELL:
+        money, shares = (CASH, VENUE), (VENUE, SHARES)
+    legs = [("money", USD, *money, cost), ("fee", USD, FEES, CASH, fee), ("shares", token_id, *shares, size)]
+    transfers = _moves(f"reverse:{trade_id}", portfolio_id, "reversal", time, legs)
+    assert transfers[-1].amount_micro == size
+    return transfers
+
+
 def settlement(
     portfolio_id: int,
     condition_id: str,

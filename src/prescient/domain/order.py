@@ -181,3 +181,10 @@ class Trade:
     time: datetime
     model: tuple[tuple[str, str], ...] = ()
     fills: tuple[Fill, ...] = ()
+    # "matched", "mined", "confirmed" or "failed", as the store read it; trades of earlier releases count as confirmed.
+    settlement: str = "confirmed"
+
+    @property
+    def reversed_micro(self) -> int:
+        """The dollars without the fee that came back, or went back, because the trade failed on the chain."""
+        return self.amount_micro if self.settlement == "failed" else 0

@@ -51,10 +51,12 @@ class Portfolio:
     schedule: str
     created_at: datetime
     updated_at: datetime
+    # Proceeds of sales that are not mined yet: in the cash, and not to be spent.
+    settling_micro: int = 0
 
     @property
     def available_micro(self) -> int:
-        return self.cash_micro - self.reserved_micro
+        return self.cash_micro - self.reserved_micro - self.settling_micro
 
     @property
     def profit_micro(self) -> int:
@@ -86,6 +88,14 @@ class Position:
     opened_at: datetime
     closed_at: datetime | None = None
     status: str = "open"
+    # Bought, and not mined yet: may not be sold, merged or paid out, and costs apart from the rest. As the store read it.
+    settling_size_micro: int = field(default=0, compare=False)
+    settling_cost_micro: int = field(default=0, compare=False)
+
+    @property
+    def settled_micro(self) -> int:
+        """The shares that may be sold, merged or paid out."""
+        return self.size_micro - self.settling_size_micro
 
     @property
     def entry_price_micro(self) -> int:
@@ -110,11 +120,17 @@ class Position:
         assert after.size_micro > self.size_micro
         return after
 
+    def cost_of(self, size_micro: int) -> int:
+        """What so many of its settled shares cost: their part of the settled cost, the last share takes the rest."""
+        settled_cost = self.cost_micro - self.settling_cost_micro
+        assert 0 < size_micro <= self.settled_micro and 0 <= settled_cost <= self.cost_micro
+        return settled_cost - settled_cost * (self.settled_micro - size_micro) // self.settled_micro
+
     def reduced(self, size_micro: int, proceeds_micro: int, time: datetime) -> Position:
-        """Take shares away for proceeds after fees, by sale or payout; cost leaves in proportion."""
-        assert 0 < size_micro <= self.size_micro and proceeds_micro >= 0
+        """Take settled shares away for proceeds after fees, by sale or payout; their cost leaves in proportion."""
+        assert 0 < size_micro <= self.settled_micro and proceeds_micro >= 0
         left = self.size_micro - size_micro
-        cost_out = self.cost_micro - self.cost_micro * left // self.size_micro
+        cost_out = self.cost_of(size_micro)
         after = replace(
             self,
             size_micro=left,

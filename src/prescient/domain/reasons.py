@@ -56,6 +56,7 @@ class Reason(StrEnum):
     PRICE_OUT_OF_RANGE = "price_out_of_range", "the limit price {number} is not between 0 and 1"
     INSUFFICIENT_CASH = "insufficient_cash", "the trade costs more than the cash available (${number}); lower {setting}"
     INSUFFICIENT_SHARES = "insufficient_shares", "more shares ({number}) than the portfolio has free"
+    NOT_MINED = "not_mined", "its shares are not mined yet; what is owed with them waits until they are"
     TOO_MANY_TRADES = "too_many_trades", "the cycle's orders were used up after {number} ({setting})"
     ALREADY_ORDERED = "already_ordered", "this signal has an order already"
     GROUP_LEG_FAILED = "group_leg_failed", "another leg of the same set was not filled"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from prescient.domain.errors import UnknownVenue, VenueElsewhere
 from prescient.domain.portfolio import Portfolio
+from prescient.domain.settlement import ASSUMED_SETTLEMENT, SettlementModel
 from prescient.ports.clock import Clock, Gather, Ids
 from prescient.ports.market_data import MarketData, MarketStream
 from prescient.ports.paper import RestingVenue
@@ -32,6 +33,8 @@ class TradingContext:
     # Where orders rest, and what is told of the markets they rest in. None: this source has no stream, so none may rest.
     resting: RestingVenue | None = None
     stream: MarketStream | None = None
+    # How the paper venue's trades settle.
+    settlement: SettlementModel = ASSUMED_SETTLEMENT
     # Venues that another process of this installation holds, because only that one has their secrets.
     venues_elsewhere: frozenset[str] = frozenset()
 

@@ -32,6 +32,7 @@ from prescient.domain.signal import Decision, Signal
 from prescient.ports.executions import Executions
 from prescient.ports.market_data import EventPage
 from prescient.ports.requests import PositionRequests
+from prescient.ports.settlements import Obligations, Settlements
 from prescient.ports.submissions import Submissions
 
 
@@ -357,6 +358,8 @@ class Store(
     PositionRequests,
     Executions,
     Positions,
+    Settlements,
+    Obligations,
     History,
     CatalogueReads,
     Leases,

@@ -50,6 +50,7 @@ MODULES = {
         "prescient.api.serve",
         "prescient.worker.price_updater",
         "prescient.worker.resting_loop",
+        "prescient.worker.settling_loop",
     ),
     "worker": ("prescient.worker.worker",),
 }
@@ -107,6 +108,7 @@ def _paper_trading_loops(settings: Settings, context: TradingContext) -> list[Le
     """The background loops of the Paper trading service; one more goes here."""
     from prescient.worker.price_updater import PriceUpdater
     from prescient.worker.resting_loop import RestingLoop
+    from prescient.worker.settling_loop import SettlingLoop
 
     loops: list[LeasedLoop] = [
         PriceUpdater(
@@ -114,7 +116,8 @@ def _paper_trading_loops(settings: Settings, context: TradingContext) -> list[Le
             interval_s=settings.price_update_interval_s,
             decisions_keep_days=settings.decisions_keep_days,
             snapshots_keep_days=settings.snapshots_keep_days,
-        )
+        ),
+        SettlingLoop(context, wiring.system_clock()),
     ]
     if context.resting is not None:
         loops.append(RestingLoop(context, wiring.system_clock()))

@@ -19,13 +19,15 @@ from prescient.domain.signal import Decision, Signal, Step
 from prescient.ports.context import TradingContext
 from prescient.ports.venue import Venue
 from prescient.trading.decide import strategy_of
+from prescient.trading.obligations import carry_out
 from prescient.trading.orders.approve import approve
 from prescient.trading.orders.book import book_answer
 from prescient.trading.orders.portfolio_lock import executing
 from prescient.trading.orders.resolve import resolve_orders
-from prescient.trading.orders.sell_back import Outcome, sell_back_group
+from prescient.trading.orders.sell_back import Outcome, owe_sell_backs
 from prescient.trading.orders.submit import submit_order, text_of_error
 from prescient.trading.positions.resolve import resolve_requests
+from prescient.trading.positions.settling import settle_fills
 from prescient.trading.strategy_config import complete
 
 log = structlog.get_logger(__name__)
@@ -56,6 +58,8 @@ async def execute_signals(
     """
     async with executing(context.store, portfolio_id):
         await resolve_orders(context, portfolio_id)
+        await settle_fills(context, portfolio_id)
+        await carry_out(context, portfolio_id)
         await resolve_requests(context, portfolio_id)
         try:
             count, outcomes = await _execute(context, cycle_id, portfolio_id, signal_ids)
@@ -175,14 +179,13 @@ async def _send_unit(context: TradingContext, venue: Venue, unit: Unit, outcomes
             outcome = await book_answer(context, approved, answer, signal)
             outcomes.append((signal, outcome))
             suspended = isinstance(outcome, Unresolved)
-    sold: list[Outcome] = []
+    owed: list[Outcome] = []
     if unfilled and unit[0][0].group_id:
         # Before these orders are closed: an open one alone tells that the set is not whole.
-        sold = await sell_back_group(context, venue, unit[0][0])
+        owed = await owe_sell_backs(context, unit[0][0])
     for signal, approved, answer in unfilled:
-        waits = any(isinstance(outcome, Unresolved) for _, outcome in sold)
-        outcomes.append((signal, NOT_SENT if waits else await book_answer(context, approved, answer, signal)))
-    outcomes += sold
+        outcomes.append((signal, await book_answer(context, approved, answer, signal)))
+    outcomes += owed
 
 
 async def _explain(context: TradingContext, cycle_id: str, outcomes: Sequence[Outcome]) -> None:

@@ -14,6 +14,7 @@ from prescient.paper_matching.book import walk
 from prescient.ports.context import TradingContext
 from prescient.trading.positions.merge import merge_all
 from prescient.trading.positions.settle import settle_resolved
+from prescient.trading.positions.settling import settle_fills
 from prescient.trading.screen import save_books
 
 SNAPSHOT_SOURCE = "mark"
@@ -22,6 +23,7 @@ SNAPSHOT_SOURCE = "mark"
 async def mark_positions(context: TradingContext, portfolio_id: int) -> StepReport:
     """Settle and mark one portfolio. ``count_in`` is the open positions before, ``count_out`` those marked now."""
     report = StepReport(Step.MARK, portfolio_id)
+    await settle_fills(context, portfolio_id)
     positions = await context.store.positions(portfolio_id)
     report.count_in = len(positions)
     here = (await context.store.portfolio(portfolio_id)).venue in context.venues

@@ -37,6 +37,7 @@ from prescient.trading.orders.book import book_answer
 from prescient.trading.orders.portfolio_lock import placing_by_hand
 from prescient.trading.orders.submit import answer_of, submit_order
 from prescient.trading.orders.updates import book_update, open_booked
+from prescient.trading.positions.settling import settle_fills
 
 PORTFOLIO_NOT_ACTIVE = "the portfolio trades no more"
 
@@ -106,6 +107,7 @@ async def place_limit(context: TradingContext, form: LimitForm) -> PlacedOrder |
         raise NotFoundError(f"Market {form.market} is not in the catalogue. List markets: GET /markets.")
     _check(form)
     await context.store.portfolio(form.portfolio_id)
+    await settle_fills(context, form.portfolio_id)
     signal = _signal(context, form, market)
     rules = (await context.market_data.rules([market.condition_id])).get(market.condition_id)
     if rules is None:

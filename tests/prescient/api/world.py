@@ -15,6 +15,7 @@ from prescient.adapters.memory import MemoryStore
 from prescient.adapters.paper import PaperVenue
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import Event, Market, MarketState, OrderBook, Outcome, PricePoint, Resolution, TradingRules
+from prescient.domain.settlement import SettlementModel
 from prescient.ports.clock import Clock
 from prescient.ports.context import TradingContext
 from prescient.ports.market_data import EventPage
@@ -145,9 +146,12 @@ class SmallMarketData:
 
 
 def small_context(
-    store: MemoryStore | None = None, market_data: SmallMarketData | None = None, clock: Clock | None = None
+    store: MemoryStore | None = None,
+    market_data: SmallMarketData | None = None,
+    clock: Clock | None = None,
+    settlement_s: float = 0.0,
 ) -> TradingContext:
-    """A context on which the same calls always give the same ids, times and numbers."""
+    """A context on which the same calls always give the same ids, times and numbers; trades settle at once."""
     data = market_data or SmallMarketData()
     kept = store or MemoryStore()
     time = clock or SimulatedClock(NOW)
@@ -167,4 +171,5 @@ def small_context(
         source="small world",
         resting=venue.resting,
         stream=stream,
+        settlement=SettlementModel(mined_after_s=settlement_s),
     )

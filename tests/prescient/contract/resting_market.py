@@ -11,8 +11,9 @@ from prescient.domain.order import OrderStatus, Refused, Unresolved
 from prescient.domain.portfolio import NewPortfolio
 from prescient.domain.stream import PrintSeen, StreamEvent
 from prescient.ports.store import Store
+from prescient.trading.positions.settling import settle_fills
 from prescient.trading.resting import LimitForm, PlacedOrder, hear, place_limit, restore
-from tests.fakes import START, StaticMarketData, binary_market
+from tests.fakes import START, StaticMarketData, advance, binary_market
 from tests.prescient.contract.store_examples import pages
 from tests.streams import streaming_context
 
@@ -84,4 +85,10 @@ class RestingHarness:
         """Buy at the ask, as a taker."""
         placed = await self.place(56, size)
         assert placed.status is OrderStatus.FILLED
+        await self.mined()
         return self
+
+    async def mined(self) -> None:
+        """Let time pass until all that matched is mined and confirmed."""
+        advance(self.context, 10)
+        await settle_fills(self.context)

@@ -18,8 +18,9 @@ from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
 from prescient.trading.mark import mark_positions
 from prescient.trading.positions.merge import NotConvertible, NothingToMerge, convert_no_shares, merge_all, merge_sets
+from prescient.trading.positions.settling import settle_fills
 from prescient.trading.resting import LimitForm, PlacedOrder, place_limit, restore
-from tests.fakes import START, StaticMarketData, binary_market
+from tests.fakes import START, StaticMarketData, advance, binary_market
 from tests.prescient.contract.store_examples import event, pages
 from tests.prescient.faults.house import check_books
 from tests.streams import streaming_context
@@ -57,6 +58,8 @@ class Hall:
         form = LimitForm(self.portfolio_id, f"will-it-happen-{number}", outcome, side, price, size * SHARE)
         placed = await place_limit(self.context, form)
         assert isinstance(placed, PlacedOrder), placed
+        advance(self.context, 10)
+        await settle_fills(self.context)
         return placed
 
     async def shares(self) -> dict[str, int]:

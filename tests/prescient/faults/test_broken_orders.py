@@ -20,7 +20,7 @@ from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
 from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.recover import recover
-from tests.fakes import StaticMarketData, binary_market, context_over
+from tests.fakes import StaticMarketData, advance, binary_market, context_over, mine
 from tests.prescient.contract.store_examples import NOW, fill, filled, funded, later, reserved, signal
 from tests.prescient.faults.house import House, Tripwire, check_books
 from tests.prescient.trading.test_complete_set import crossed_market
@@ -58,6 +58,7 @@ async def test_a_set_whose_second_leg_breaks_the_adapter_waits_until_its_outcome
     ((_, status),) = await store.open_orders()
     assert status is OrderStatus.UNKNOWN
     await run(sound, "next")
+    await mine(sound)
     assert await legs(store) == [(Side.BUY, 40 * MICRO), (Side.SELL, 40 * MICRO)]
     assert await store.positions(1) == []
     await check_books(store, NOW)
@@ -72,6 +73,8 @@ async def test_a_set_whose_process_ended_between_its_legs_is_sold_back_by_the_ne
     assert len(await store.open_orders()) == 1
     resolved, _ = await recover(sound)
     assert len(resolved) == 1
+    assert len(await store.obligations(1, None, 10)) == 1
+    await mine(sound)
     assert await legs(store) == [(Side.BUY, 40 * MICRO), (Side.SELL, 40 * MICRO)]
     assert await store.positions(1) == []
     assert await recover(sound) == ([], [])
@@ -82,17 +85,23 @@ async def test_selling_a_leg_back_is_tried_again_when_that_breaks_off_too(store:
     broken, sound = await sets_context(store, asyncio.CancelledError())
     with pytest.raises(asyncio.CancelledError):
         await run(broken, "broken")
+    await recover(sound)
     away: Any = Tripwire(sound.venues["paper"], "submit", fails_with(VenueUnavailable("away")), after=False)
-    # The venue is away: the set stays as it is, still known as broken, and start-up goes on.
-    resolved, _ = await recover(replace(sound, venues={"paper": away}))
-    assert resolved == []
-    assert len(await store.open_orders()) == 2
+    # The venue is away when the leg is to be sold: the sale's outcome is unknown, and the leg stays owed.
+    await mine(replace(sound, venues={"paper": away}))
+    assert len(await store.open_orders()) == len(await store.obligations(1, None, 10)) == 1
+    await mine(sound)
+    assert await legs(store) == [(Side.BUY, 40 * MICRO)]
+    await recover(sound)
     # The market is held, so nothing new is decided on; the execution puts the set right before anything else.
+    advance(sound, 10)
     report = await run(sound, "next")
     assert report.status is CycleStatus.COMPLETED
     assert await store.open_orders() == []
     assert await legs(store) == [(Side.BUY, 40 * MICRO), (Side.SELL, 40 * MICRO)]
     assert await store.positions(1) == []
+    await mine(sound)
+    assert await store.obligations(1, None, 10) == []
     await check_books(store, NOW)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -16,6 +16,7 @@ from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import CycleAlreadyRunning, ExecutionRunning, IdempotencyKeyReused
 from prescient.domain.market import Market, MarketState, OrderBook, Resolution
 from prescient.domain.portfolio import Mark, Position
+from prescient.domain.settlement import SettlementModel
 from prescient.domain.signal import MarketView, Pass, Proposal, Step
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
@@ -210,7 +211,8 @@ async def bench(store: Store, method: str, between: Callable[[Bench], Awaitable[
     data.add(market, [("0.54", "3000")], [("0.55", "5000")])
     made: list[Bench] = []
     wired: Any = Tripwire(store, method, lambda: between(made[0]), after=after)
-    trading, other = context_over(data, wired), context_over(data, store)
+    at_once = SettlementModel(mined_after_s=0)
+    trading, other = (replace(context_over(data, each), settlement=at_once) for each in (wired, store))
     for number, context in enumerate((trading, other)):
         context.strategies["bidder"] = bidder
         for _ in range(100 * number):

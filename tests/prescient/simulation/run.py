@@ -1,6 +1,7 @@
 """Thirty days in one run: the real cycle over the real client, the practice exchange in memory, a clock that is told.
 
-``python -m tests.prescient.simulation.run SEED DAYS`` prints one line of JSON with a hash of everything that happened.
+``python -m tests.prescient.simulation.run SEED DAYS FAILED_SHARE`` prints, last,
+one line of JSON with a hash of everything that happened.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from prescient.adapters.recent import RecentMarketData
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import OWN_ACCOUNTS
 from prescient.domain.portfolio import Position
+from prescient.domain.settlement import SettlementModel
 from prescient.domain.signal import Step
 from prescient.ports.context import TradingContext
 from prescient.strategies import BUILT_IN
@@ -85,12 +87,13 @@ class Outcome:
     digest: str = ""
     strategies: dict[str, int] = field(default_factory=dict)
     half_payouts: int = 0
+    failed: int = 0
 
 
 class Simulation:
     """One seed's world with its context."""
 
-    def __init__(self, seed: int, events: int = EVENTS) -> None:
+    def __init__(self, seed: int, events: int = EVENTS, failed_share: float = 0.0) -> None:
         self.world = World(seed, events=events, start=START)
         self.clock = SimulatedClock(START)
         exchange = PracticeExchange(self.world)
@@ -110,6 +113,7 @@ class Simulation:
             venues={"paper": PaperVenue(self.data, self.store, self.clock)},
             store=self.store,
             strategies={strategy.name: strategy for strategy in BUILT_IN},
+            settlement=SettlementModel(failed_share=failed_share),
         )
         self.cycle_steps = LocalCycleSteps(self.context)
         self.outcome = Outcome()
@@ -158,10 +162,11 @@ class Simulation:
                 by_asset[asset] = by_asset.get(asset, 0) + amount
             assert set(by_asset.values()) <= {0}
             trades = await self.store.trades(portfolio.portfolio_id, 100_000)
+            self.outcome.failed += sum(trade.settlement == "failed" for trade in trades)
             strategies = self.outcome.strategies
             strategies[portfolio.strategy_type] = strategies.get(portfolio.strategy_type, 0) + len(trades)
             for trade in trades:
-                self._digest([trade.trade_id, trade.amount_micro, trade.fee_micro, trade.size_micro])
+                self._digest([trade.trade_id, trade.amount_micro, trade.fee_micro, trade.size_micro, trade.status])
             await self._check_payouts(portfolio.portfolio_id)
         self.outcome.digest = self._hash.hexdigest()
         return self.outcome
@@ -175,7 +180,7 @@ class Simulation:
         for position in await self.store.positions(portfolio_id, open_only=False):
             by_market.setdefault(position.condition_id, []).append(position)
         states = await self.data.market_states(sorted(by_market))
-        trades = await self.store.trades(portfolio_id, 100_000)
+        trades = [one for one in await self.store.trades(portfolio_id, 100_000) if one.settlement != "failed"]
         merged: dict[str, int] = {}
         for transfer in self.store.transfers(portfolio_id):
             if transfer.kind == "merge":
@@ -207,9 +212,9 @@ class Simulation:
         self._hash.update(json.dumps(what, sort_keys=True, default=str).encode())
 
 
-async def simulate(seed: int, days: int, events: int = EVENTS) -> Outcome:
-    """Run hourly cycles for some days and return what came of them."""
-    simulation = Simulation(seed, events)
+async def simulate(seed: int, days: int, events: int = EVENTS, failed_share: float = 0.0) -> Outcome:
+    """Run hourly cycles for some days and return what came of them; a share of the trades fails on the chain."""
+    simulation = Simulation(seed, events, failed_share)
     await simulation.prepare()
     for _ in range(days * 24):
         await simulation.hour()
@@ -219,5 +224,5 @@ async def simulate(seed: int, days: int, events: int = EVENTS) -> Outcome:
 if __name__ == "__main__":
     # Nothing that lives through the run is looked at again by the collector; it would take a third of the time.
     gc.set_threshold(50_000, 20, 100)
-    result = asyncio.run(simulate(int(sys.argv[1]), int(sys.argv[2])))
+    result = asyncio.run(simulate(int(sys.argv[1]), int(sys.argv[2]), failed_share=float(sys.argv[3])))
     print(json.dumps(result.__dict__))

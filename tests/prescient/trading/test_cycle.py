@@ -25,7 +25,7 @@ from prescient.trading.cycle import start_cycle
 from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.mark import mark_positions
 from prescient.trading.reports.explain import explain
-from tests.fakes import StaticMarketData, binary_market, context_over
+from tests.fakes import StaticMarketData, advance, binary_market, context_over
 
 pytestmark = pytest.mark.asyncio
 
@@ -279,6 +279,10 @@ async def test_resolution_pays_the_vector_once(payouts: tuple[int, int], paid: i
     await run(context)
     before = await context.store.portfolio(portfolio_id)
     data.resolve(market, payouts)
+    await mark_positions(context, portfolio_id)
+    # Not mined yet: the chain may still undo the purchase.
+    assert (await context.store.portfolio(portfolio_id)).cash_micro == before.cash_micro
+    advance(context, 2)
     for _ in range(3):
         await mark_positions(context, portfolio_id)
     after = await context.store.portfolio(portfolio_id)

@@ -16,7 +16,7 @@ from prescient.ports.context import TradingContext
 from prescient.trading.execute import execute_signals
 from prescient.trading.orders.resolve import resolve_all
 from prescient.trading.recover import recover
-from tests.fakes import StaticMarketData, binary_market, context_over
+from tests.fakes import StaticMarketData, binary_market, context_over, mine
 from tests.prescient.faults.house import check_books
 from tests.prescient.trading.test_complete_set import crossed_market
 from tests.prescient.trading.test_cycle import portfolio_of, run
@@ -71,6 +71,7 @@ async def test_an_unknown_leg_that_was_never_placed_is_released_and_its_counterp
     await run(context)
     assert await held(context, portfolio_id) == {"11": SHARES}
     await recover(context)
+    await mine(context)
     assert await held(context, portfolio_id) == {}
     sides = [trade.side for trade in await context.store.trades(portfolio_id, 10)]
     assert sides == [Side.SELL, Side.BUY]
@@ -99,11 +100,16 @@ async def test_a_lost_sale_of_a_leg_is_never_sold_twice() -> None:
     venue.on("submit", 2, "refuse").on("submit", 3, "lose")
     portfolio_id = await portfolio_of(context, strategy_type="complete_set", venue="scripted")
     report = await run(context)
-    assert report.total(Step.EXECUTE).dropped["unwind_outcome_unknown"] == 1
-    assert sorted(await statuses(context)) == [("11", OrderStatus.UNKNOWN), ("12", OrderStatus.SUBMITTED)]
+    assert report.total(Step.EXECUTE).dropped["unwind_not_mined"] == 1
+    await mine(context)
+    assert await statuses(context) == [("11", OrderStatus.UNKNOWN)]
     sent = len(venue.world.arrived)
+    await mine(context)
     await recover(context)
     assert await held(context, portfolio_id) == {}
+    for _ in range(2):
+        await mine(context)
+    assert await context.store.obligations(portfolio_id, None, 10) == []
     assert len(venue.world.arrived) == sent
     await check_books(context.store, context.clock.now())
 
@@ -156,6 +162,7 @@ async def test_no_leg_is_sent_after_an_unknown_one(place: int) -> None:
         (f"{n}1", OrderStatus.APPROVED) for n in range(place + 1, 4)
     ]
     await resolve_all(context)
+    await mine(context)
     # The last leg found filled makes the set whole; before that, legs never sent leave it broken.
     assert len(await held(context, portfolio_id)) == (3 if place == 3 else 0)
     await check_books(context.store, context.clock.now())
@@ -165,6 +172,7 @@ async def test_no_leg_is_sent_after_an_unknown_one(place: int) -> None:
 async def test_an_unknown_leg_that_never_arrived_undoes_the_set_wherever_it_stands(place: int) -> None:
     context, _, portfolio_id, _ = await three_legs("drop", place)
     await resolve_all(context)
+    await mine(context)
     assert await held(context, portfolio_id) == {}
     trades = await context.store.trades(portfolio_id, 10)
     assert len(trades) == 2 * (place - 1)
@@ -182,6 +190,7 @@ async def test_a_lost_sale_keeps_its_shares_set_aside_until_it_is_known() -> Non
     bought = replace(leg(1, portfolio_id, context), group_id="")
     await context.store.save_signals([bought])
     await execute_signals(context, "cycle", portfolio_id)
+    await mine(context)
     sale = replace(bought, signal_id="sale", side=Side.SELL, price_micro=540_000)
     venue.on("submit", 2, "lose")
     await context.store.save_signals([sale])

@@ -16,8 +16,9 @@ from prescient.trading.mark import mark_positions
 from prescient.trading.positions.merge import NothingToMerge, convert_no_shares, merge_sets
 from prescient.trading.positions.requests import RequestRefused, RequestUnanswered
 from prescient.trading.positions.settle import settle_resolved
+from prescient.trading.positions.settling import settle_fills
 from prescient.trading.recover import recover
-from tests.fakes import StaticMarketData, binary_market
+from tests.fakes import StaticMarketData, advance, binary_market
 from tests.prescient.contract.store_examples import pages
 from tests.prescient.faults.house import Tripwire, check_books
 from tests.prescient.trading.test_cycle import portfolio_of
@@ -56,6 +57,9 @@ class House:
         no = replace(yes, signal_id="no", token_id="12", outcome="No", price_micro=460_000)
         await self.context.store.save_signals([yes, no])
         await execute_signals(self.context, "cycle", self.portfolio_id)
+        # Only shares that are mined can be merged, redeemed or converted.
+        advance(self.context, 10)
+        await settle_fills(self.context)
         assert await self.held() == {"11": TEN, "12": TEN}
         return self
 

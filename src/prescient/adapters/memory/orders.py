@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from prescient.adapters.memory.checks import check_order, check_position, check_resting, check_signal, check_trade
+from prescient.adapters.memory.settlements import keep_settlement, position_read, settling_cash, trade_read
 from prescient.adapters.memory.tables import (
     Balances,
     OrderRow,
@@ -128,6 +129,8 @@ class OrderMethods(StoreBase):
             tables.trade_ids.add(booking.trade.trade_id)
             tables.trades.append(booking.trade)
             row.trades.append(booking.trade)
+        if booking.settlement is not None:
+            keep_settlement(tables, row, booking.settlement)
         if booking.position is not None:
             write_position(row, booking.position, now)
         if booking.consumption is not None:
@@ -167,7 +170,7 @@ class OrderMethods(StoreBase):
         else:
             row = tables.portfolios.get(portfolio_id)
             kept = row.trades if row else []
-        return kept[: -limit - 1 : -1] if limit > 0 else []
+        return [trade_read(tables, trade) for trade in kept[: -limit - 1 : -1]] if limit > 0 else []
 
     async def fills(self, order_id: str) -> list[Fill]:
         order = self._tables.orders.get(order_id)
@@ -191,6 +194,8 @@ def _holdings(tables: Tables, row: PortfolioRow, token_id: str) -> Holdings:
         reserved_micro=row.portfolio.reserved_micro,
         held_micro=position.size_micro if position else 0,
         set_aside_micro=sum(set_aside(tables, row.portfolio.portfolio_id, token_id)),
+        settling_shares_micro=position_read(row, position).settling_size_micro if position else 0,
+        settling_cash_micro=settling_cash(row),
         open_positions=len(row.open_tokens),
     )
 
@@ -215,6 +220,9 @@ def _check_parts(tables: Tables, row: PortfolioRow, booking: Booking, deltas: Ba
         raise InvariantBroken(f"trade {trade.trade_id} is not of order {booking.order_id}; nothing was booked")
     if trade is not None:
         check_trade(trade)
+    settlement = booking.settlement
+    if settlement is not None and (trade is None or settlement.trade_id != trade.trade_id):
+        raise InvariantBroken(f"the settlement of trade {settlement.trade_id} is not of the booked trade")
     if resting is not None:
         check_resting(resting, booking.order_id)
     if position is not None:

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from polymarket_kit.errors import InvalidRequest
+from prescient.adapters.memory.settlements import settling_cash
 from prescient.adapters.memory.tables import PortfolioRow, Process, StoreBase, Tables, checked_deltas, write_transfers
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus, StepReport
 from prescient.domain.errors import (
@@ -107,7 +108,8 @@ def _refuse_taken(tables: Tables, name: str, own_id: int | None) -> None:
 
 
 def _read(row: PortfolioRow) -> Portfolio:
-    return replace(row.portfolio, strategy_config=copied_config(row.portfolio.strategy_config))
+    config = copied_config(row.portfolio.strategy_config)
+    return replace(row.portfolio, strategy_config=config, settling_micro=settling_cash(row))
 
 
 class CycleMethods(StoreBase):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from prescient.adapters.memory.checks import check_mark, check_position
+from prescient.adapters.memory.settlements import position_read
 from prescient.adapters.memory.tables import (
     PortfolioRow,
     StoreBase,
@@ -30,14 +31,15 @@ class PositionMethods(StoreBase):
     async def positions(self, portfolio_id: int | None, *, open_only: bool = True) -> list[Position]:
         rows = _rows(self._tables, portfolio_id)
         if open_only:
-            found = [position for row in rows for position in row.open_positions()]
+            found = [position_read(row, position) for row in rows for position in row.open_positions()]
         else:
-            found = [position for row in rows for position in row.positions.values()]
+            found = [position_read(row, position) for row in rows for position in row.positions.values()]
         return sorted(found, key=_place)
 
     async def position(self, portfolio_id: int, token_id: str) -> Position | None:
         row = self._tables.portfolios.get(portfolio_id)
-        return None if row is None else row.positions.get(token_id)
+        position = None if row is None else row.positions.get(token_id)
+        return None if row is None or position is None else position_read(row, position)
 
     async def save_marks(self, portfolio_id: int, marks: Sequence[Mark], now: datetime) -> None:
         row = self._tables.row(portfolio_id)
@@ -124,7 +126,7 @@ class PositionMethods(StoreBase):
             closed = [position.realized_pnl_micro for position in row.positions.values() if position.size_micro == 0]
             wins = sum(profit > 0 for profit in closed)
             losses = sum(profit < 0 for profit in closed)
-            counts[row.portfolio.portfolio_id] = (len(row.trades), wins, losses)
+            counts[row.portfolio.portfolio_id] = (len(row.trades) - row.failed_trades, wins, losses)
         return counts
 
 
@@ -145,7 +147,7 @@ class HistoryMethods(StoreBase):
             unrealized_pnl_micro=portfolio.unrealized_pnl_micro,
             value_micro=portfolio.value_micro,
             open_positions=len(row.open_tokens),
-            trades=len(row.trades),
+            trades=len(row.trades) - row.failed_trades,
             cycle_id=cycle_id,
         )
         row.history[snapshot.snapshot_date] = snapshot

@@ -9,6 +9,7 @@ from prescient.adapters.memory.portfolios import CycleMethods, LeaseMethods, Por
 from prescient.adapters.memory.positions import HistoryMethods, PositionMethods
 from prescient.adapters.memory.reads import ReadMethods
 from prescient.adapters.memory.requests import RequestMethods
+from prescient.adapters.memory.settlements import ObligationMethods, SettlementMethods
 from prescient.adapters.memory.submissions import SubmissionMethods
 
 
@@ -24,6 +25,8 @@ class MemoryStore(
     RequestMethods,
     ExecutionMethods,
     PositionMethods,
+    SettlementMethods,
+    ObligationMethods,
     HistoryMethods,
     ReadMethods,
 ):

@@ -14,10 +14,12 @@ from prescient.domain.errors import InvariantBroken, PortfolioNotFound, Position
 from prescient.domain.execution import ExecutionRequest
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD, Transfer
 from prescient.domain.market import Event, Market
+from prescient.domain.obligation import Obligation
 from prescient.domain.order import ApprovedOrder, Consumption, Fill, OrderIntent, OrderStatus, Refused, Trade, Wire
 from prescient.domain.order_state import Fact
 from prescient.domain.portfolio import Portfolio, Position, Snapshot
 from prescient.domain.resting import RestingOrder
+from prescient.domain.settlement import TradeSettlement
 from prescient.domain.signal import Decision, Signal
 from prescient.domain.venue_answers import PositionRequest
 
@@ -37,6 +39,9 @@ class PortfolioRow:
     trades: list[Trade] = field(default_factory=list)
     history: dict[date, Snapshot] = field(default_factory=dict)
     equity: list[Snapshot] = field(default_factory=list)
+    # Trades that are not mined yet, and how many have failed.
+    unmined: dict[str, TradeSettlement] = field(default_factory=dict)
+    failed_trades: int = 0
 
     def open_positions(self) -> list[Position]:
         return [self.positions[token_id] for token_id in self.open_tokens]
@@ -120,6 +125,10 @@ class Tables:
     order_by_signal: dict[str, str] = field(default_factory=dict)
     open_orders: dict[str, None] = field(default_factory=dict)
     trades: list[Trade] = field(default_factory=list)
+    settlements: dict[str, TradeSettlement] = field(default_factory=dict)
+    # Those that have a step before them, in the order of their trades.
+    settling: dict[str, None] = field(default_factory=dict)
+    obligations: dict[str, Obligation] = field(default_factory=dict)
     trade_ids: set[str] = field(default_factory=set)
     consumption: dict[tuple[str, str], tuple[datetime, Consumption]] = field(default_factory=dict)
     requests: dict[str, RequestRow] = field(default_factory=dict)
@@ -259,7 +268,8 @@ NOTHING_HELD = (0, 0, 0, 0, None)
 def write_position(row: PortfolioRow, position: Position, now: datetime) -> None:
     """Replace a position and bring the portfolio's cached sums along."""
     before = row.positions.get(position.token_id)
-    row.positions[position.token_id] = position
+    # What of it is not mined yet stands with its trades.
+    row.positions[position.token_id] = replace(position, settling_size_micro=0, settling_cost_micro=0)
     if position.size_micro > 0:
         row.open_tokens[position.token_id] = None
     else:

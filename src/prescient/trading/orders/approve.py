@@ -37,15 +37,15 @@ async def approve_intent(context: TradingContext, intent: OrderIntent, rules: Tr
 
 
 async def free_shares(context: TradingContext, portfolio_id: int, token_id: str, *, unanswered: bool = False) -> int:
-    """The shares of a token that no resting order has set aside, in micro-shares.
+    """The settled shares of a token that no resting order has set aside, in micro-shares.
 
     With ``unanswered`` those of orders on their way are not free either: a SELL that is tried again counts on its own.
     """
     position = await context.store.position(portfolio_id, token_id)
-    if position is None or position.size_micro == 0:
+    if position is None or position.settled_micro == 0:
         return 0
     resting = {state.order_id: state.left_micro for _, state in await context.store.resting_orders()}
-    held_micro = position.size_micro
+    held_micro = position.settled_micro
     for order, _ in await context.store.open_orders():
         intent = order.intent
         if (intent.portfolio_id, intent.token_id, intent.side) == (portfolio_id, token_id, Side.SELL):

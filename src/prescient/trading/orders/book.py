@@ -22,9 +22,10 @@ from prescient.domain.order import (
     Unknown,
     Unresolved,
 )
-from prescient.domain.order_state import answered
+from prescient.domain.order_state import Fact, answered
 from prescient.domain.portfolio import Position
 from prescient.domain.reasons import Reason
+from prescient.domain.settlement import SettlementModel
 from prescient.domain.signal import Signal
 from prescient.ports.context import TradingContext
 
@@ -93,7 +94,8 @@ async def book_matched(
     for _ in range(BOOKING_ATTEMPTS_MAX):
         position = await context.store.position(intent.portfolio_id, intent.token_id)
         before = position or new_position(signal, answer)
-        booking = replace(_booking(order, answer, signal, before, transfers, first_number), facts=facts)
+        booking = _booking(order, answer, signal, before, transfers, first_number)
+        booking = _settling(booking, context.settlement, facts, first_number)
         try:
             await context.store.book(booking, now)
         except PositionMoved:
@@ -113,7 +115,7 @@ def _booking(
 ) -> Booking:
     """Put together all that the fills change, computed from the position as it was read."""
     sold_micro = sum(fill.size_micro for fill in answer.fills) if order.intent.side is Side.SELL else 0
-    if sold_micro > before.size_micro:
+    if sold_micro > before.settled_micro:
         raise InvariantBroken(f"order {order.intent.order_id} sold more shares than the portfolio holds by now")
     after, realized = _moved(before, order, answer)
     return Booking(
@@ -128,6 +130,15 @@ def _booking(
         before,
         answer.resting,
     )
+
+
+def _settling(booking: Booking, model: SettlementModel, facts: tuple[Fact, ...], first_number: int) -> Booking:
+    """Have the booked trade settle by the model, which its record names."""
+    trade, before, after = booking.trade, booking.before, booking.position
+    assert trade is not None and before is not None and after is not None
+    settlement = model.begin(trade, before, after, first_number)
+    named = replace(trade, model=(*trade.model, model.entry()), settlement=settlement.state.value)
+    return replace(booking, facts=(*facts, *settlement.facts()), trade=named, settlement=settlement)
 
 
 def new_position(signal: Signal, answer: Accepted) -> Position:

@@ -21,14 +21,13 @@ from prescient.domain.order import (
     OrderStatus,
     Submission,
     Unknown,
-    Unresolved,
 )
 from prescient.domain.signal import BY_HAND, Signal
 from prescient.ports.context import TradingContext
 from prescient.ports.venue import Venue
 from prescient.trading.orders.book import book_answer, book_matched, held_after
 from prescient.trading.orders.portfolio_lock import executing, placing_by_hand
-from prescient.trading.orders.sell_back import sell_back_group
+from prescient.trading.orders.sell_back import owe_sell_backs
 from prescient.trading.orders.submit import answer_of
 from prescient.trading.orders.updates import open_booked
 
@@ -136,9 +135,7 @@ async def _resolve_unit(context: TradingContext, venue: Venue, unit: Sequence[Wa
     if not unfilled or (grouped and unknown):
         return resolved
     if grouped:
-        outcomes = await sell_back_group(context, venue, unit[0].signal)
-        if any(isinstance(outcome, Unresolved) for _, outcome in outcomes):
-            return resolved
+        await owe_sell_backs(context, unit[0].signal)
     for one, answer in unfilled:
         await _close(context, one, answer)
         resolved.append(one.order.intent.order_id)

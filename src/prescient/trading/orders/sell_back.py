@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from polymarket_kit.model import Side
-from polymarket_kit.values import MICRO
 from prescient.domain.market import TradingRules
-from prescient.domain.order import TERMINAL_STATUSES, Refused, Trade, Unresolved
+from prescient.domain.obligation import sell_back_owed
+from prescient.domain.order import Refused, Trade, Unresolved
 from prescient.domain.reasons import SELL_BACK_PREFIX, Reason
 from prescient.domain.signal import Signal
 from prescient.ports.context import TradingContext
@@ -19,42 +20,37 @@ from prescient.trading.orders.submit import submit_order
 # Out at any price: the set's profit is gone, the open risk must not stay. The amount is the leg's own shares.
 SELL_BACK_CONFIG = {"max_slippage_pct": 100, "trade_size_usd": 0}
 SIGNALS_MAX = 100_000
+WAITS = Refused(
+    f"{SELL_BACK_PREFIX}{Reason.NOT_MINED}", "another leg was not filled; this one is sold back once it is mined"
+)
 
 Outcome = tuple[Signal, Trade | Refused | Unresolved]
 
 
-async def sell_back_group(context: TradingContext, venue: Venue, group: Signal) -> list[Outcome]:
-    """Sell what is left of the filled legs of a signal's set, once no leg's outcome is unknown any more.
+async def owe_sell_backs(context: TradingContext, group: Signal) -> list[Outcome]:
+    """Owe the sale of the filled legs of a signal's set, which is carried out once they are mined.
 
-    To be called before the last order of the set is closed, because an open one alone tells that the set is not whole.
-    An ``Unresolved`` among the outcomes: it must stay open. Raises VenueUnavailable.
+    To be called before the last order of the set is closed, because an open one alone tells that the set is not whole,
+    and when no leg's outcome is unknown any more. Again changes nothing.
     """
     signals = await context.store.signals(cycle_id=group.cycle_id, portfolio_id=group.portfolio_id, limit=SIGNALS_MAX)
-    open_ids = {
-        order.intent.signal_id for order, status in await context.store.open_orders() if status not in TERMINAL_STATUSES
-    }
-    outcomes: list[Outcome] = []
-    for leg in signals:
-        if leg.group_id != group.group_id or leg.side is Side.SELL:
-            # Shares that were sold are no open risk, and nobody decided on buying them again at any price.
-            continue
-        bought = await context.store.fills(f"order:{leg.signal_id}")
-        if not bought:
-            continue
-        back = [other for other in signals if other.signal_id.startswith(f"{leg.signal_id}:unwind")]
-        if any(one.signal_id in open_ids for one in back):
-            outcomes.append((leg, Unresolved(Reason.GROUP_SUSPENDED, "it is not known what was sold back")))
-            continue
-        size = sum(fill.size_micro for fill in bought)
-        left = size
-        for one in back:
-            left -= sum(fill.size_micro for fill in await context.store.fills(f"order:{one.signal_id}"))
-        assert 0 <= left <= size
-        if left:
-            rules = (await context.market_data.rules([leg.condition_id])).get(leg.condition_id)
-            price = sum(fill.cost_micro for fill in bought) * MICRO // size
-            outcomes.append(await sell_back(context, venue, leg, price, left, rules, attempt=len(back)))
-    return outcomes
+    legs = [
+        leg
+        for leg in signals
+        # Shares that were sold are no open risk, and nobody decided on buying them again at any price.
+        if leg.group_id == group.group_id
+        and leg.side is Side.BUY
+        and await context.store.fills(f"order:{leg.signal_id}")
+    ]
+    now = context.clock.now()
+    due_at = now + timedelta(seconds=context.settlement.mined_after_s)
+    await context.store.owe([sell_back_owed(leg.portfolio_id, leg.signal_id, now, due_at) for leg in legs])
+    return [(leg, WAITS) for leg in legs]
+
+
+def unwind_id(signal_id: str, attempt: int) -> str:
+    """The id of the signal that sells a leg back: each attempt has its own, because a signal has at most one order."""
+    return f"{signal_id}:unwind" + (f":{attempt}" if attempt else "")
 
 
 async def sell_back(
@@ -72,7 +68,7 @@ async def sell_back(
     """
     back = replace(
         signal,
-        signal_id=f"{signal.signal_id}:unwind" + (f":{attempt}" if attempt else ""),
+        signal_id=unwind_id(signal.signal_id, attempt),
         side=Side.SELL,
         price_micro=price_micro,
         size_micro=size_micro,

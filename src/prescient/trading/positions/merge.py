@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
 
 import structlog
 
@@ -16,12 +19,16 @@ from polymarket_kit.errors import InvalidRequest
 from prescient.domain.errors import ConflictError, InvariantBroken, NotFoundError, PositionMoved
 from prescient.domain.ledger import USD, swapped
 from prescient.domain.market import Market
+from prescient.domain.obligation import merge_owed
 from prescient.domain.portfolio import Position
 from prescient.domain.venue_answers import PositionRequest, RequestKind
 from prescient.ports.context import TradingContext
 from prescient.trading.orders.approve import free_shares
 from prescient.trading.positions.requests import Answered, PositionsBusy, RequestRefused, RequestUnanswered, ask
 from prescient.trading.positions.settle import is_final
+from prescient.trading.positions.settling import settle_fills
+
+log = structlog.get_logger(__name__)
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +41,7 @@ class NothingToMerge(ConflictError):
     def __init__(self, condition_id: str) -> None:
         super().__init__(
             f"The portfolio has no complete set of market {condition_id} that is free: it needs shares of both outcomes, "
-            "and those set aside for resting orders do not count."
+            "and those set aside for resting orders, or not mined yet, do not count."
         )
 
 
@@ -62,6 +69,7 @@ async def merge_sets(
     Raises PortfolioNotFound, NotFoundError, NothingToMerge, InvalidRequest, PositionMoved.
     """
     venue = context.venue_of(await context.store.portfolio(portfolio_id))
+    await settle_fills(context, portfolio_id)
     market = (await context.store.markets_by_condition([condition_id])).get(condition_id)
     if market is None or len(market.outcomes) != 2:
         raise NotFoundError(f"Market {condition_id} is not in the catalogue. List markets: GET /markets.")
@@ -81,12 +89,17 @@ async def merge_sets(
 
 
 async def merge_all(context: TradingContext, portfolio_id: int, positions: Sequence[Position]) -> list[Swapped]:
-    """Merge every complete set among these positions of a portfolio."""
+    """Merge every complete set among these positions of a portfolio; what is not mined yet is owed."""
     by_condition: dict[str, int] = {}
     for position in positions:
         by_condition[position.condition_id] = by_condition.get(position.condition_id, 0) + 1
     merged = []
+    settling = {position.condition_id for position in positions if position.settling_size_micro}
+    now = context.clock.now()
+    due_at = now + timedelta(seconds=context.settlement.mined_after_s)
     for condition_id in [condition_id for condition_id, count in by_condition.items() if count == 2]:
+        if condition_id in settling:
+            await context.store.owe([merge_owed(portfolio_id, condition_id, now, due_at)])
         try:
             merged.append(await merge_sets(context, portfolio_id, condition_id))
         except (NothingToMerge, NotFoundError, PositionMoved):
@@ -107,6 +120,7 @@ async def convert_no_shares(
     is zero (assumed). Raises PortfolioNotFound, NotFoundError, NotConvertible, InvalidRequest, PositionMoved.
     """
     venue = context.venue_of(await context.store.portfolio(portfolio_id))
+    await settle_fills(context, portfolio_id)
     chosen, others = await _members(context, condition_ids)
     given = [market.outcomes[1].token_id for market in chosen]
     gained = [market.outcomes[0].token_id for market in others]
@@ -162,7 +176,7 @@ def _converted(
     context: TradingContext, held: Sequence[Position], size_micro: int, dollars_micro: int, to_gain: Sequence[Position]
 ) -> list[tuple[Position, Position]]:
     """The positions before and after: the cost that the dollars do not pay back moves on to what was gained."""
-    cost = sum(one.cost_micro - one.cost_micro * (one.size_micro - size_micro) // one.size_micro for one in held)
+    cost = sum(one.cost_of(size_micro) for one in held)
     carried = max(cost - dollars_micro, 0) if to_gain else 0
     changes = _given_up(context, held, size_micro, dollars_micro + carried)
     left = carried
@@ -178,7 +192,7 @@ def _given_up(
     context: TradingContext, held: Sequence[Position], size_micro: int, worth_micro: int
 ) -> list[tuple[Position, Position]]:
     """Reduce each position by the same size; what they are worth together is shared out by what they cost."""
-    costs = [one.cost_micro * size_micro // one.size_micro + 1 for one in held]
+    costs = [one.cost_of(size_micro) + 1 for one in held]
     changes, left, weight = [], worth_micro, sum(costs)
     for position, cost in zip(held, costs, strict=True):
         part = left * cost // weight

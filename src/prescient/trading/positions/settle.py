@@ -30,7 +30,8 @@ async def settle_resolved(context: TradingContext, portfolio_id: int, positions:
     settled: set[str] = set()
     for position in positions:
         state = states.get(position.condition_id)
-        if state is None or not is_final(state):
+        # Shares that are not mined yet may still turn out never to have been bought; they are paid a moment later.
+        if state is None or not is_final(state) or position.settling_size_micro:
             continue
         try:
             if await _pay(context, venue, position, state):
@@ -55,6 +56,8 @@ async def _pay(context: TradingContext, venue: Venue, position: Position, state:
     for _ in range(ATTEMPTS_MAX):
         if held is None or held.size_micro == 0:
             return True
+        if held.settling_size_micro:
+            return False
         due_micro = held.size_micro - await _on_its_way(context, held)
         try:
             if due_micro > 0:

@@ -20,14 +20,21 @@ SELECT status, (current_balance * 1000000)::bigint AS cash, (reserved_balance * 
   FROM portfolios WHERE portfolio_id = $1 FOR NO KEY UPDATE
 """
 
+# What a portfolio's trades still have to settle: shares of one token that were bought, and proceeds of all sales.
+UNMINED = """
+SELECT (coalesce(sum(size) FILTER (WHERE side = 'BUY' AND token_id = $2), 0) * 1000000)::bigint AS shares,
+       (coalesce(sum(cost - fee) FILTER (WHERE side = 'SELL'), 0) * 1000000)::bigint AS cash
+  FROM trade_settlements WHERE portfolio_id = $1 AND state = 'matched'
+"""
+
 # A statement of its own behind the lock: one that waits for a lock sees other tables as they were before it waited.
 HOLDINGS = f"""
 SELECT coalesce((SELECT size * 1000000 FROM portfolio_positions WHERE portfolio_id = $1 AND token_id = $2), 0)::bigint
            AS held,
        (aside.resting + aside.on_its_way)::bigint AS set_aside,
        (SELECT count(*) FROM portfolio_positions WHERE portfolio_id = $1 AND size > 0) AS open_positions,
-       EXISTS (SELECT FROM orders WHERE signal_id = $3 AND signal_id <> '') AS ordered
-  FROM ({SET_ASIDE.format("$1", "$2")}) AS aside
+       EXISTS (SELECT FROM orders WHERE signal_id = $3 AND signal_id <> '') AS ordered, unmined.shares, unmined.cash
+  FROM ({SET_ASIDE.format("$1", "$2")}) AS aside, ({UNMINED}) AS unmined
 """  # noqa: S608 # our own text
 
 # The order, its facts and the cash set aside for it, in one round trip: none without the others. A conflict on the
@@ -97,6 +104,8 @@ async def _lock_holdings(connection: Raw, intent: OrderIntent) -> Holdings | Non
         reserved_micro=portfolio["reserved"],
         held_micro=token["held"],
         set_aside_micro=token["set_aside"],
+        settling_shares_micro=token["shares"],
+        settling_cash_micro=token["cash"],
         open_positions=token["open_positions"],
     )
 

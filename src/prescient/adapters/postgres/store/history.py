@@ -20,7 +20,7 @@ SELECT (initial_balance * 1000000)::bigint AS initial_micro,
        (realized_pnl * 1000000)::bigint AS realized_micro,
        (unrealized_pnl * 1000000)::bigint AS unrealized_micro,
        held.cost_micro, held.marks_micro, held.realized_sum_micro, held.open_positions,
-       (SELECT count(*) FROM trades WHERE portfolio_id = $1) AS trades
+       (SELECT count(*) FROM trades WHERE portfolio_id = $1 AND status <> 'failed') AS trades
   FROM portfolios,
        (SELECT coalesce(sum(cost) * 1000000, 0)::bigint AS cost_micro,
                coalesce(sum(current_value) * 1000000, 0)::bigint AS marks_micro,
@@ -92,7 +92,7 @@ SELECT {SNAPSHOT} FROM portfolio_equity WHERE portfolio_id = $1 AND timestamp >=
 
 COUNTS = """
 SELECT portfolio_id,
-       (SELECT count(*) FROM trades WHERE trades.portfolio_id = portfolios.portfolio_id) AS trades,
+       (SELECT count(*) FROM trades WHERE trades.portfolio_id = portfolios.portfolio_id AND status <> 'failed') AS trades,
        (SELECT count(*) FROM portfolio_positions AS held
          WHERE held.portfolio_id = portfolios.portfolio_id AND size = 0 AND held.realized_pnl > 0) AS won,
        (SELECT count(*) FROM portfolio_positions AS held

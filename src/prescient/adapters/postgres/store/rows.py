@@ -42,7 +42,10 @@ portfolios.status,
 portfolios.venue,
 portfolios.schedule,
 portfolios.created_at,
-portfolios.updated_at
+portfolios.updated_at,
+(SELECT (coalesce(sum(unmined.cost - unmined.fee), 0) * 1000000)::bigint FROM trade_settlements AS unmined
+  WHERE unmined.portfolio_id = portfolios.portfolio_id AND unmined.state = 'matched' AND unmined.side = 'SELL')
+    AS settling_micro
 """
 
 POSITION = """
@@ -61,7 +64,13 @@ portfolio_positions.mark_source,
 portfolio_positions.marked_at AS mark_time,
 portfolio_positions.opened_at,
 portfolio_positions.closed_at,
-portfolio_positions.status
+portfolio_positions.status,
+(SELECT (coalesce(sum(unmined.size), 0) * 1000000)::bigint FROM trade_settlements AS unmined
+  WHERE unmined.portfolio_id = portfolio_positions.portfolio_id AND unmined.token_id = portfolio_positions.token_id
+    AND unmined.state = 'matched' AND unmined.side = 'BUY') AS settling_size_micro,
+(SELECT (coalesce(sum(unmined.cost_basis), 0) * 1000000)::bigint FROM trade_settlements AS unmined
+  WHERE unmined.portfolio_id = portfolio_positions.portfolio_id AND unmined.token_id = portfolio_positions.token_id
+    AND unmined.state = 'matched' AND unmined.side = 'BUY') AS settling_cost_micro
 """
 
 SIGNAL = """
@@ -119,6 +128,7 @@ resting_orders.in_gap,
 resting_orders.model
 """
 
+# Trades of earlier releases have no settlement, and count as settled.
 TRADE = """
 trades.trade_id,
 trades.order_id,
@@ -137,7 +147,9 @@ trades.action AS side,
 (trades.realized_pnl * 1000000)::bigint AS realized_pnl_micro,
 trades.status,
 trades.timestamp AS time,
-trades.model
+trades.model,
+coalesce((SELECT state FROM trade_settlements WHERE trade_settlements.trade_id = trades.trade_id), 'confirmed')
+    AS settlement
 """
 
 FILL = """

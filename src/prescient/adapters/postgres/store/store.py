@@ -13,10 +13,12 @@ from prescient.adapters.postgres.store.facts import FactMethods
 from prescient.adapters.postgres.store.history import HistoryMethods
 from prescient.adapters.postgres.store.leases import LeaseMethods
 from prescient.adapters.postgres.store.marks import PositionMethods
+from prescient.adapters.postgres.store.obligations import ObligationMethods
 from prescient.adapters.postgres.store.portfolios import PortfolioMethods
 from prescient.adapters.postgres.store.reads import ReadMethods
 from prescient.adapters.postgres.store.requests import RequestMethods
 from prescient.adapters.postgres.store.resting import RestingMethods
+from prescient.adapters.postgres.store.settlements import SettlementMethods
 from prescient.adapters.postgres.store.signals import SignalMethods
 from prescient.adapters.postgres.store.submissions import SubmissionMethods
 from prescient.adapters.postgres.store.trading import OrderMethods
@@ -36,6 +38,8 @@ class PostgresStore(
     FactMethods,
     RestingMethods,
     PositionMethods,
+    SettlementMethods,
+    ObligationMethods,
     HistoryMethods,
     LeaseMethods,
     ReadMethods,

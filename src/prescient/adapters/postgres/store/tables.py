@@ -204,7 +204,8 @@ position_requests = Table(
     Column("portfolio_id", BigInteger, nullable=False),
     *_texts("kind"),
     Column("condition_ids", ARRAY(Text), nullable=False),
-    *(Column(name, JSONB, nullable=False) for name in ("given", "gained")),
+    Column("given", JSONB, nullable=False),
+    Column("gained", JSONB, nullable=False),
     *_texts("status", "reason"),
     Column("order_hash", LargeBinary),
     Column("signed_body", LargeBinary),
@@ -223,7 +224,8 @@ execution_requests = Table(
     *_times("requested_at"),
     Column("claimed_by", Text),
     *_times("claimed_at", "ended_at", nullable=True),
-    *(Column(name, JSONB) for name in ("report", "error")),
+    Column("report", JSONB),
+    Column("error", JSONB),
 )
 
 trades = Table(
@@ -391,9 +393,4 @@ heartbeats = Table(
     Column("detail", JSONB, nullable=False),
 )
 
-source = Table(
-    "source",
-    metadata,
-    Column("only_row", Boolean, primary_key=True),
-    Column("name", Text, nullable=False),
-)
+source = Table("source", metadata, Column("only_row", Boolean, primary_key=True), Column("name", Text, nullable=False))

@@ -30,6 +30,7 @@ from prescient.adapters.postgres.store.rows import (
     value_of,
     where,
 )
+from prescient.adapters.postgres.store.settlements import begin_settlement
 from prescient.domain.booking import Booking
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.order import (
@@ -119,6 +120,8 @@ class OrderMethods(StoreBase):
             await append_transfers(connection, portfolio_id, booking.transfers)
             if booking.trade is not None:
                 await _record_trade(connection, booking.trade, booking.order_id, portfolio_id)
+            if booking.settlement is not None:
+                await begin_settlement(connection, booking.settlement)
             if booking.position is not None:
                 if booking.position.portfolio_id != portfolio_id:
                     raise InvariantBroken(f"position in {booking.position.token_id} is not of portfolio {portfolio_id}")
