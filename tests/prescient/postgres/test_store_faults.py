@@ -13,7 +13,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import text
 
 from prescient.adapters.postgres.store.store import PostgresStore, open_store
 from prescient.domain.cycle import CycleStatus
@@ -200,12 +199,12 @@ async def test_a_deadlock_is_resolved_by_running_one_of_the_two_again(store: Pos
         async def work(connection: Any) -> None:
             nonlocal met, runs
             runs += 1
-            update = text("UPDATE portfolios SET description = description || 'x' WHERE portfolio_id = :id")
-            await connection.execute(update, {"id": portfolio_ids[0]})
+            update = "UPDATE portfolios SET description = description || 'x' WHERE portfolio_id = $1"
+            await connection.execute(update, portfolio_ids[0])
             if not met:
                 met = True
                 await meeting.wait()
-            await connection.execute(update, {"id": portfolio_ids[1]})
+            await connection.execute(update, portfolio_ids[1])
 
         await store._database.transact(work)
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import asyncpg
 import msgspec
-from sqlalchemy import ClauseElement, event, exc
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from asyncpg.pool import PoolConnectionProxy
 
 from polymarket_kit.errors import PrescientError
 from prescient.adapters.postgres.errors import RETRYABLE, sqlstate_of, translated
@@ -23,6 +21,7 @@ CONNECT_TIMEOUT_S = 5.0
 # A connection that was cut silently (a pulled cable) is given up after this; the server's own limits come first.
 COMMAND_TIMEOUT_S = 60.0
 POOL_TIMEOUT_S = 30.0
+CLOSE_TIMEOUT_S = 5.0
 ATTEMPTS_MAX = 4
 BACKOFF = Backoff(first_s=0.04, most_s=0.16)
 SERVER_SETTINGS = {
@@ -34,20 +33,24 @@ SERVER_SETTINGS = {
 }
 
 Result = TypeVar("Result")
+# A connection of our own, or one that the pool lends.
 if TYPE_CHECKING:
-    Raw = asyncpg.Connection[asyncpg.Record]
+    Raw = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
 else:
-    Raw = asyncpg.Connection
+    Raw = asyncpg.Connection | PoolConnectionProxy
 
 
-async def connect(dsn: str, application: str, **settings: str) -> Raw:
+async def connect(dsn: str, application: str, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
     """Open one connection of our own. Raises what the driver raises."""
-    return await asyncpg.connect(
-        dsn,
-        timeout=CONNECT_TIMEOUT_S,
-        command_timeout=COMMAND_TIMEOUT_S,
-        server_settings={**SERVER_SETTINGS, "application_name": application, **settings},
-    )
+    return await asyncpg.connect(dsn, **_options(application, **settings))
+
+
+def _options(application: str, **settings: str) -> dict[str, Any]:
+    return {
+        "timeout": CONNECT_TIMEOUT_S,
+        "command_timeout": COMMAND_TIMEOUT_S,
+        "server_settings": {**SERVER_SETTINGS, "application_name": application, **settings},
+    }
 
 
 @contextmanager
@@ -63,40 +66,36 @@ def database_errors() -> Any:
 
 
 class Database:
-    """A small pool on one database. Connections lost are replaced, so that work goes on when the database returns."""
+    """A small pool on one database. Connections lost are replaced, so that work goes on when the database returns.
 
-    def __init__(self, dsn: str, *, pool_size: int = 5, application: str = "prescient") -> None:
-        self.dsn = dsn
-        self.application = application
+    A statement by itself goes to ``rows``, ``row`` or ``value``, several that belong together to ``transact``, COPY and
+    what waits for others between its statements to ``bulk``. Every method raises StoreUnavailable.
+    """
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        """Take a pool that ``open_database`` made."""
+        self._pool = pool
         self._closed = False
-        kept = min(pool_size, 3)
 
-        async def creator() -> Raw:
-            return await connect(dsn, application)
-
-        self._engine: AsyncEngine = create_async_engine(
-            "postgresql+asyncpg://",
-            async_creator=creator,
-            pool_size=kept,
-            max_overflow=pool_size - kept,
-            pool_timeout=POOL_TIMEOUT_S,
-            # The connection used last has warm caches; the others may idle.
-            pool_use_lifo=True,
-            json_serializer=json_text,
-            json_deserializer=msgspec.json.decode,
-        )
-        event.listen(self._engine.sync_engine, "checkout", _refuse_dead)
-        self._reader = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[AsyncConnection]:
-        """Yield an autocommit connection."""
-        self._refuse_closed()
+    async def rows(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+        """Run one statement and return its rows."""
         with database_errors():
-            async with self._reader.connect() as connection:
-                yield connection
+            async with self.bulk() as connection:
+                return await connection.fetch(statement, *arguments)
 
-    async def transact(self, work: Callable[[AsyncConnection], Awaitable[Result]]) -> Result:
+    async def row(self, statement: str, *arguments: object) -> asyncpg.Record | None:
+        """Run one statement and return its first row."""
+        with database_errors():
+            async with self.bulk() as connection:
+                return await connection.fetchrow(statement, *arguments)
+
+    async def value(self, statement: str, *arguments: object) -> Any:
+        """Run one statement and return the first column of its first row; None if there is no row."""
+        with database_errors():
+            async with self.bulk() as connection:
+                return await connection.fetchval(statement, *arguments)
+
+    async def transact(self, work: Callable[[Raw], Awaitable[Result]]) -> Result:
         """Run work in one transaction, committed whole or not at all.
 
         The work must touch nothing but the database: after a deadlock, a serialization failure or a lock time-out it
@@ -104,74 +103,59 @@ class Database:
         """
 
         async def once() -> Result:
-            async with self._engine.begin() as connection:
+            async with self.bulk() as connection, connection.transaction():
                 return await work(connection)
 
-        return await self._repeated(once)
-
-    async def transact_raw(self, work: Callable[[Raw], Awaitable[Result]]) -> Result:
-        """Like ``transact``, on the driver's own connection: for money, where each statement's time counts."""
-
-        async def once() -> Result:
-            async with self._lent() as driver, driver.transaction():
-                return await work(driver)
-
-        return await self._repeated(once)
-
-    async def _repeated(self, once: Callable[[], Awaitable[Result]]) -> Result:
-        self._refuse_closed()
         with database_errors():
             return await _attempts(once)
 
-    async def rows(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
-        """Run one statement by itself and return its rows as the driver reads them: numbers of money as Decimal."""
-        async with self.bulk() as connection:
-            with database_errors():
-                return await connection.fetch(statement, *arguments)
+    transact_raw = transact
 
     @asynccontextmanager
     async def bulk(self) -> AsyncIterator[Raw]:
-        """Yield the driver's own connection, for COPY and long results; no transaction is open.
-
-        Errors of the body are not translated, because it may wait for other things than the database.
-        """
-        self._refuse_closed()
-        async with self._lent() as driver:
-            yield driver
-
-    @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[Raw]:
-        """Yield the driver's own connection, and discard it when its transaction did not end cleanly.
+        """Lend a connection without a transaction, and discard it when one was begun and did not end cleanly.
 
         After a BEGIN that was cancelled or timed out, whatever the pool's next user commits would be a part of that
-        first transaction, and be lost with it.
+        first transaction, and be lost with it. Errors of the body are not translated, because it may wait for other
+        things than the database.
         """
+        if self._closed:
+            raise StoreUnavailable("This store was closed.")
         with database_errors():
-            connection = await self._reader.connect()
+            connection = await self._pool.acquire(timeout=POOL_TIMEOUT_S)
+        in_order = False
         try:
-            driver = await driver_of(connection)
-            in_order = False
-            try:
-                yield driver
-                in_order = True
-            except (PrescientError, asyncpg.PostgresError) as error:
-                # Refused by us or by the server, so rolled back.
-                in_order = not isinstance(error, StoreUnavailable)
-                raise
-            finally:
-                if not driver.is_closed() and (not in_order or driver.is_in_transaction()):
-                    driver.terminate()
+            yield connection
+            in_order = True
+        except (PrescientError, asyncpg.PostgresError) as error:
+            # Refused by us or by the server, so rolled back.
+            in_order = not isinstance(error, StoreUnavailable)
+            raise
         finally:
-            await connection.close()
+            # What the driver says of a lost connection, which the pool has taken back already, is no news here.
+            with suppress(asyncpg.InterfaceError):
+                if not in_order or connection.is_in_transaction():
+                    connection.terminate()
+            await self._pool.release(connection)
 
     async def close(self) -> None:
         """Close every connection. Closing twice is no error; using the store afterwards is."""
         self._closed = True
-        await self._engine.dispose()
+        try:
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await self._pool.close()
+        except TimeoutError:
+            # Somebody still works on a connection, or the server does not answer.
+            self._pool.terminate()
 
-    def _refuse_closed(self) -> None:
-        if self._closed:
-            raise StoreUnavailable("This store was closed.")
+
+async def open_database(dsn: str, *, pool_size: int, application: str) -> Database:
+    """Make a pool of at most this many connections; each is opened when it is needed."""
+    pool = await asyncpg.create_pool(
+        dsn, min_size=0, max_size=pool_size, init=_read_json, reset=_leave, **_options(application)
+    )
+    assert pool is not None
+    return Database(pool)
 
 
 async def _attempts(once: Callable[[], Awaitable[Result]]) -> Result:
@@ -186,29 +170,27 @@ async def _attempts(once: Callable[[], Awaitable[Result]]) -> Result:
     return await once()
 
 
-async def driver_of(connection: AsyncConnection) -> Raw:
-    """Return the driver's connection below SQLAlchemy's."""
-    raw = await connection.get_raw_connection()
-    driver = raw.driver_connection
-    assert driver is not None
-    return driver  # type: ignore[no-any-return]  # SQLAlchemy does not know which driver it carries
+async def _read_json(connection: Raw) -> None:
+    """Let jsonb columns be read and written as the values that they hold."""
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", format="binary", encoder=_jsonb_bytes, decoder=_jsonb_value
+    )
 
 
-def compiled(statement: ClauseElement) -> str:
-    """Return a query as text with $1, $2, ... in the order of its parameters, to be run by the driver itself.
+def _jsonb_bytes(value: object) -> bytes:
+    # One byte for the version of the format, which is 1 since there is jsonb.
+    return b"\x01" + msgspec.json.encode(value)
 
-    What a cycle reads for every order goes this way: it takes a tenth of the time.
-    """
-    dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call] # it carries no types
-    return str(statement.compile(dialect=dialect))
+
+def _jsonb_value(data: bytes) -> Any:
+    return msgspec.json.decode(data[1:])
+
+
+async def _leave(_connection: Raw) -> None:
+    # What a transaction sets ends with it, so nothing is to be reset: that would cost every loan a round trip.
+    return
 
 
 def json_text(value: object) -> str:
-    """Write JSON for a jsonb column."""
+    """Write JSON for a parameter that the server takes apart by itself."""
     return msgspec.json.encode(value).decode()
-
-
-def _refuse_dead(dbapi_connection: Any, _record: Any, _proxy: Any) -> None:
-    # The driver notices a lost server by itself, so asking it costs nothing, where a ping costs a round trip.
-    if dbapi_connection.driver_connection.is_closed():
-        raise exc.DisconnectionError

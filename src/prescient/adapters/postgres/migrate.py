@@ -69,7 +69,7 @@ async def _version(connection: Raw) -> str | None:
 
 async def _upgrade(dsn: str) -> bool:
     # Imported here: Alembic is needed once in a release, and slow to import.
-    from sqlalchemy import text
+    from sqlalchemy import exc, text
     from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
@@ -78,16 +78,20 @@ async def _upgrade(dsn: str) -> bool:
         return await connect(dsn, "prescient migrate", statement_timeout="0", lock_timeout="0")
 
     engine = create_async_engine("postgresql+asyncpg://", async_creator=creator, poolclass=NullPool)
-    async with engine.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        # Read only now, after the wait: a statement sees what was committed before it began.
-        exists = await connection.scalar(text("SELECT to_regclass('public.alembic_version')"))
-        found = await connection.scalar(text("SELECT version_num FROM public.alembic_version")) if exists else None
-        if found == HEAD:
-            return False
-        if found is not None and found not in REVISIONS:
-            raise SchemaTooNew(found)
-        await connection.run_sync(_run_alembic)
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            # Read only now, after the wait: a statement sees what was committed before it began.
+            exists = await connection.scalar(text("SELECT to_regclass('public.alembic_version')"))
+            found = await connection.scalar(text("SELECT version_num FROM public.alembic_version")) if exists else None
+            if found == HEAD:
+                return False
+            if found is not None and found not in REVISIONS:
+                raise SchemaTooNew(found)
+            await connection.run_sync(_run_alembic)
+    except exc.DBAPIError as error:
+        # SQLAlchemy wraps the driver's own error twice.
+        raise (error.orig and error.orig.__cause__) or error from error
     return True
 
 

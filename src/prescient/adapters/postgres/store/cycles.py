@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+import asyncpg
 
-from prescient.adapters.postgres.errors import UNIQUE_VIOLATION, sqlstate_of
+from prescient.adapters.postgres.connection import Raw
 from prescient.adapters.postgres.lock_session import lock_key
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.catalogue_rows import storable_text
 from prescient.adapters.postgres.store.rows import report_of
-from prescient.adapters.postgres.store.tables import cycle_portfolios, cycles, portfolios
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import (
     ConflictError,
@@ -27,7 +24,33 @@ from prescient.domain.errors import (
 from prescient.domain.records import Claim
 
 INTERRUPTED = "The process that ran this cycle ended or lost the database. What it booked stays booked, whole."
-TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
+TRY_LOCK = "SELECT pg_try_advisory_xact_lock($1)"
+ONE = "SELECT report FROM cycles WHERE cycle_id = $1"
+LATEST = "SELECT report FROM cycles ORDER BY started_at DESC, cycle_id DESC LIMIT $1"
+RUNNING = "SELECT cycle_id FROM cycles WHERE status = $1 ORDER BY cycle_id"
+OF_KEY = "SELECT report FROM cycles WHERE idempotency_key = $1"
+LOCK = "SELECT status, report FROM cycles WHERE cycle_id = $1 FOR UPDATE"
+LOCK_PORTFOLIOS = """
+SELECT portfolio_id FROM portfolios WHERE portfolio_id = ANY($1::bigint[]) ORDER BY portfolio_id FOR NO KEY UPDATE
+"""
+HELD = """
+SELECT portfolio_id, cycle_id FROM cycle_portfolios WHERE portfolio_id = ANY($1::bigint[]) AND running
+ ORDER BY portfolio_id LIMIT 1
+"""
+INSERT = """
+INSERT INTO cycles (cycle_id, status, trigger, idempotency_key, report, error, started_at, ended_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+"""
+HOLD = """
+INSERT INTO cycle_portfolios (cycle_id, portfolio_id, running)
+SELECT $1, portfolio_id, true FROM unnest($2::bigint[]) AS asked (portfolio_id)
+"""
+UPDATE = """
+UPDATE cycles
+   SET status = $2, trigger = $3, idempotency_key = $4, report = $5, error = $6, started_at = $7, ended_at = $8
+ WHERE cycle_id = $1
+"""
+LET_GO = "UPDATE cycle_portfolios SET running = false WHERE cycle_id = $1 AND running"
 
 
 class CycleMethods(StoreBase):
@@ -54,7 +77,7 @@ class CycleMethods(StoreBase):
     async def save_cycle(self, report: CycleReport) -> None:
         """Raises NotFoundError, CycleInterrupted."""
 
-        async def save(connection: AsyncConnection) -> None:
+        async def save(connection: Raw) -> None:
             if not await _save(connection, report):
                 raise CycleInterrupted(report.cycle_id)
 
@@ -64,7 +87,7 @@ class CycleMethods(StoreBase):
     async def finish_cycle(self, report: CycleReport) -> None:
         """Raises NotFoundError."""
 
-        async def finish(connection: AsyncConnection) -> None:
+        async def finish(connection: Raw) -> None:
             await _save(connection, report)
             await _let_go(connection, report.cycle_id)
 
@@ -76,32 +99,25 @@ class CycleMethods(StoreBase):
 
     async def cycle(self, cycle_id: str) -> CycleReport:
         """Raises NotFoundError."""
-        async with self._database.reading() as connection:
-            document = await connection.scalar(select(cycles.c.report).where(cycles.c.cycle_id == cycle_id))
-        if document is None:
+        row = await self._database.row(ONE, cycle_id)
+        if row is None:
             raise _unknown(cycle_id)
-        return report_of(document)
+        return report_of(row["report"])
 
     async def cycles(self, limit: int) -> list[CycleReport]:
-        newest_first = select(cycles.c.report).order_by(cycles.c.started_at.desc(), cycles.c.cycle_id.desc())
-        async with self._database.reading() as connection:
-            return [report_of(document) for document in await connection.scalars(newest_first.limit(limit))]
+        return [report_of(row["report"]) for row in await self._database.rows(LATEST, limit)]
 
     async def close_dead_cycles(self, now: datetime) -> list[str]:
         """Close the running cycles whose lock nobody holds."""
 
-        async def close(connection: AsyncConnection) -> list[str]:
-            running = select(cycles.c.cycle_id).where(cycles.c.status == CycleStatus.RUNNING.value)
-            closed = []
-            for cycle_id in await connection.scalars(running.order_by(cycles.c.cycle_id)):
-                if await _close_if_dead(connection, cycle_id, now):
-                    closed.append(cycle_id)
-            return closed
+        async def close(connection: Raw) -> list[str]:
+            running = [row["cycle_id"] for row in await connection.fetch(RUNNING, CycleStatus.RUNNING.value)]
+            return [cycle_id for cycle_id in running if await _close_if_dead(connection, cycle_id, now)]
 
         return await self._database.transact(close)
 
 
-async def _claim(connection: AsyncConnection, report: CycleReport) -> Claim:
+async def _claim(connection: Raw, report: CycleReport) -> Claim:
     request = report.request
     known = await _run_under(connection, request)
     if known is None:
@@ -112,105 +128,92 @@ async def _claim(connection: AsyncConnection, report: CycleReport) -> Claim:
         return Claim(known, replayed=True)
     await _refuse_running(connection, request)
     try:
-        async with connection.begin_nested():
-            await connection.execute(insert(cycles).values(_values(report)))
-    except Exception as error:
-        if sqlstate_of(error) != UNIQUE_VIOLATION:
-            raise
+        async with connection.transaction():
+            await connection.execute(INSERT, *_columns_of(report))
+    except asyncpg.UniqueViolationError as error:
         # Somebody was faster, with the same key or the same id.
         known = await _run_under(connection, request)
         if known is None:
             raise _used_before(request.cycle_id) from error
         return Claim(known, replayed=True)
-    if request.portfolio_ids:
-        rows = [
-            {"cycle_id": request.cycle_id, "portfolio_id": portfolio_id, "running": True}
-            for portfolio_id in dict.fromkeys(request.portfolio_ids)
-        ]
-        await connection.execute(insert(cycle_portfolios), rows)
+    await connection.execute(HOLD, request.cycle_id, sorted(set(request.portfolio_ids)))
     return Claim(report, replayed=False)
 
 
-async def _run_under(connection: AsyncConnection, request: CycleRequest) -> CycleReport | None:
+async def _run_under(connection: Raw, request: CycleRequest) -> CycleReport | None:
     """Return the run that has the request's key already. Raises IdempotencyKeyReused when it was asked for something else."""
     if not request.idempotency_key:
         return None
-    statement = select(cycles.c.report).where(cycles.c.idempotency_key == request.idempotency_key)
-    document = await connection.scalar(statement)
-    if document is None:
+    row = await connection.fetchrow(OF_KEY, request.idempotency_key)
+    if row is None:
         return None
-    known = report_of(document)
+    known = report_of(row["report"])
     if _body(known.request) != _body(request):
         raise IdempotencyKeyReused
     return known
 
 
-async def _lock_portfolios(connection: AsyncConnection, request: CycleRequest) -> None:
+async def _lock_portfolios(connection: Raw, request: CycleRequest) -> None:
     """Let claims on one portfolio come one after the other. Raises PortfolioNotFound."""
     wanted = sorted(set(request.portfolio_ids))
-    rows = select(portfolios.c.portfolio_id).where(portfolios.c.portfolio_id.in_(wanted))
-    locked = await connection.scalars(rows.order_by(portfolios.c.portfolio_id).with_for_update(key_share=True))
-    missing = set(wanted) - set(locked)
+    locked = await connection.fetch(LOCK_PORTFOLIOS, wanted)
+    missing = set(wanted) - {row["portfolio_id"] for row in locked}
     if missing:
         raise PortfolioNotFound(min(missing))
 
 
-async def _refuse_running(connection: AsyncConnection, request: CycleRequest) -> None:
+async def _refuse_running(connection: Raw, request: CycleRequest) -> None:
     """Refuse a second run on portfolios that are locked. Raises CycleAlreadyRunning."""
     wanted = sorted(set(request.portfolio_ids))
-    statement = select(cycle_portfolios.c.portfolio_id, cycle_portfolios.c.cycle_id).where(
-        cycle_portfolios.c.portfolio_id.in_(wanted), cycle_portfolios.c.running
-    )
-    running = (await connection.execute(statement.order_by(cycle_portfolios.c.portfolio_id))).first()
+    running = await connection.fetchrow(HELD, wanted)
     if running is not None:
-        raise CycleAlreadyRunning(running.portfolio_id, running.cycle_id)
+        raise CycleAlreadyRunning(running["portfolio_id"], running["cycle_id"])
 
 
-async def _save(connection: AsyncConnection, report: CycleReport) -> bool:
+async def _save(connection: Raw, report: CycleReport) -> bool:
     """Write a running cycle's report; False if the cycle was closed before. Raises NotFoundError."""
-    row = select(cycles.c.status).where(cycles.c.cycle_id == report.cycle_id).with_for_update()
-    status = await connection.scalar(row)
-    if status is None:
+    row = await connection.fetchrow(LOCK, report.cycle_id)
+    if row is None:
         raise _unknown(report.cycle_id)
-    if status != CycleStatus.RUNNING.value:
+    if row["status"] != CycleStatus.RUNNING.value:
         return False
-    await connection.execute(update(cycles).where(cycles.c.cycle_id == report.cycle_id).values(_values(report)))
+    await connection.execute(UPDATE, *_columns_of(report))
     return True
 
 
-async def _let_go(connection: AsyncConnection, cycle_id: str) -> None:
-    held = (cycle_portfolios.c.cycle_id == cycle_id) & cycle_portfolios.c.running
-    await connection.execute(update(cycle_portfolios).where(held).values(running=False))
+async def _let_go(connection: Raw, cycle_id: str) -> None:
+    await connection.execute(LET_GO, cycle_id)
 
 
-async def _close_if_dead(connection: AsyncConnection, cycle_id: str, now: datetime) -> bool:
-    if not await connection.scalar(TRY_LOCK, {"key": lock_key(_lock_name(cycle_id))}):
+async def _close_if_dead(connection: Raw, cycle_id: str, now: datetime) -> bool:
+    if not await connection.fetchval(TRY_LOCK, lock_key(_lock_name(cycle_id))):
         return False
-    row = select(cycles.c.status, cycles.c.report).where(cycles.c.cycle_id == cycle_id).with_for_update()
-    status, document = (await connection.execute(row)).one()
-    if status != CycleStatus.RUNNING.value:
+    row = await connection.fetchrow(LOCK, cycle_id)
+    assert row is not None
+    if row["status"] != CycleStatus.RUNNING.value:
         # It ended between our look at the list and our lock.
         return False
-    report = report_of(document)
+    report = report_of(row["report"])
     closed = replace(report, status=CycleStatus.INTERRUPTED, ended_at=now, error=report.error or INTERRUPTED)
     await _save(connection, closed)
     await _let_go(connection, cycle_id)
     return True
 
 
-def _values(report: CycleReport) -> dict[str, Any]:
+def _columns_of(report: CycleReport) -> tuple[object, ...]:
+    """Return a report as the parameters of INSERT and UPDATE."""
     # An error's text comes from outside, and must not keep its cycle from ending.
     error = storable_text(report.error)
-    return {
-        "cycle_id": report.cycle_id,
-        "status": report.status.value,
-        "trigger": report.request.trigger,
-        "idempotency_key": report.request.idempotency_key,
-        "report": replace(report, error=error),
-        "error": error,
-        "started_at": report.started_at,
-        "ended_at": report.ended_at,
-    }
+    return (
+        report.cycle_id,
+        report.status.value,
+        report.request.trigger,
+        report.request.idempotency_key,
+        replace(report, error=error),
+        error,
+        report.started_at,
+        report.ended_at,
+    )
 
 
 def _body(request: CycleRequest) -> CycleRequest:

@@ -8,15 +8,20 @@ import socket
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
-
 from prescient.adapters.postgres.lock_session import LockSession
 from prescient.adapters.postgres.store.base import StoreBase
-from prescient.adapters.postgres.store.tables import heartbeats, leases
 from prescient.ports.store import Lease
 
 ASK_AGAIN_S = 0.05
+
+COUNT_EPOCH = """
+INSERT INTO leases AS kept (name, epoch, holder, taken_at) VALUES ($1, 1, $2, now())
+ON CONFLICT (name) DO UPDATE SET epoch = kept.epoch + 1, holder = excluded.holder, taken_at = excluded.taken_at
+"""
+BEAT = """
+INSERT INTO heartbeats (name, beat_at, detail) VALUES ($1, $2, $3)
+ON CONFLICT (name) DO UPDATE SET beat_at = excluded.beat_at, detail = excluded.detail
+"""
 
 
 class LeaseMethods(StoreBase):
@@ -33,33 +38,23 @@ class LeaseMethods(StoreBase):
                 return None
             await asyncio.sleep(ASK_AGAIN_S)
         holder = f"{socket.gethostname()} process {os.getpid()}"
-        statement = insert(leases).values(name=name, epoch=1, holder=holder, taken_at=func.now())
-        statement = statement.on_conflict_do_update(
-            index_elements=["name"], set_={"epoch": leases.c.epoch + 1, "holder": holder, "taken_at": func.now()}
-        )
         try:
-            await self._database.transact(lambda connection: connection.execute(statement))
+            await self._database.rows(COUNT_EPOCH, name, holder)
         except BaseException:
             await self._lock_session.free(lock_name, number)
             raise
         return PostgresLease(self._lock_session, lock_name, number)
 
     async def beat(self, name: str, now: datetime, detail: dict[str, Any]) -> None:
-        statement = insert(heartbeats).values(name=name, beat_at=now, detail=detail)
-        statement = statement.on_conflict_do_update(index_elements=["name"], set_={"beat_at": now, "detail": detail})
-        async with self._database.reading() as connection:
-            await connection.execute(statement)
+        await self._database.rows(BEAT, name, now, detail)
 
     async def heartbeat(self, name: str) -> tuple[datetime, dict[str, Any]] | None:
-        statement = select(heartbeats.c.beat_at, heartbeats.c.detail).where(heartbeats.c.name == name)
-        async with self._database.reading() as connection:
-            row = (await connection.execute(statement)).one_or_none()
-        return None if row is None else (row.beat_at, row.detail)
+        row = await self._database.row("SELECT beat_at, detail FROM heartbeats WHERE name = $1", name)
+        return None if row is None else (row["beat_at"], row["detail"])
 
     async def ping(self) -> None:
         """Raises StoreUnavailable."""
-        async with self._database.reading() as connection:
-            await connection.scalar(select(1))
+        await self._database.value("SELECT 1")
 
     async def close(self) -> None:
         """Give up leases and connections. Closing twice is no error."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prescient.adapters.postgres.connection import Database
+from prescient.adapters.postgres.connection import open_database
 from prescient.adapters.postgres.lock_session import LockSession
 from prescient.adapters.postgres.store.approving import ApprovalMethods
 from prescient.adapters.postgres.store.catalogue import CatalogueMethods
@@ -55,7 +55,7 @@ async def open_store(dsn: str, *, pool_size: int = 5, application: str = "presci
 
     ``dsn`` is a ``postgresql://`` URL. ``pool_size`` bounds the connections; one more holds the process's locks.
     """
-    database = Database(dsn, pool_size=pool_size, application=application)
+    database = await open_database(dsn, pool_size=pool_size, application=application)
     store = PostgresStore(database, LockSession(dsn, application))
     try:
         await store.ping()
