@@ -13,8 +13,6 @@ from datetime import timedelta
 
 import structlog
 
-import structlog
-
 from polymarket_kit.errors import InvalidRequest
 from prescient.domain.errors import ConflictError, InvariantBroken, NotFoundError, PositionMoved
 from prescient.domain.ledger import USD, swapped
