@@ -24,7 +24,7 @@ BUDGETS = {
             "src/prescient/paper_matching",
         ),
     ),
-    "the practice exchange": (17_300, ("src/practice_exchange",)),
+    "the practice exchange": (16_500, ("src/practice_exchange",)),
     "the kit": (3_000, ("src/polymarket_kit",)),
 }
 

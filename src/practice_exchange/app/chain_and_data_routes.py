@@ -143,10 +143,7 @@ class ChainAndDataRoutes:
     def relayer_key(self, request: Request) -> Answer:
         """A key for the relayer."""
         asked = read_control(request.body, _KeyRequest, '{"address": "0x..."}')
-        try:
-            address = checksum_address(asked.address)
-        except ValueError as error:
-            raise control_refused(f"address: {error}") from error
+        address = _checked(asked.address)
         return json_answer({"apiKey": self.keys.relayer_key(address), "address": address})
 
     # Verdicts
@@ -171,13 +168,17 @@ class ChainAndDataRoutes:
         )
 
 
+def _checked(address: str) -> str:
+    try:
+        return checksum_address(address)
+    except ValueError as error:
+        raise control_refused(f"address: {error}") from error
+
+
 def _read_move(body: bytes) -> tuple[_Move, str, int]:
     """A deposit or withdrawal: what was asked, whose account, how much. Raises WireError (422)."""
     asked = read_control(body, _Move, '{"address": "0x...", "usd": 100}')
-    try:
-        account_id = checksum_address(asked.address)
-    except ValueError as error:
-        raise control_refused(f"address: {error}") from error
+    account_id = _checked(asked.address)
     if not 0 < asked.usd <= DEPOSIT_MAX_USD or not asked.usd * MICRO >= 1:
         raise control_refused(f"usd must be above 0 and at most {DEPOSIT_MAX_USD}")
     return asked, account_id, round(asked.usd * MICRO)

@@ -14,12 +14,12 @@ from practice_exchange.app.modes import Modes
 from practice_exchange.app.openapi import OpenApi
 from practice_exchange.app.route_table import ROUTES
 from practice_exchange.books.render import ClobRenderer
-from practice_exchange.clob.gate import Handler
+from practice_exchange.clob.authenticator import Handler
 from practice_exchange.clob.public_routes import ClobRoutes
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.faults.controls import FaultControls
 from practice_exchange.faults.fault_runner import Asked, FaultRunner
-from practice_exchange.faults.order import Fault
+from practice_exchange.faults.kinds import Fault
 from practice_exchange.faults.registry import Faults
 from practice_exchange.gamma.render import GammaRenderer
 from practice_exchange.gamma.routes import GammaRoutes

@@ -30,13 +30,8 @@ PLAIN = {"type": "string", "contentMediaType": "text/plain"}
 BY_TOKEN = {"type": "object", "additionalProperties": TEXT}
 L1_HEADERS = ("POLY_ADDRESS", "POLY_SIGNATURE", "POLY_TIMESTAMP", "POLY_NONCE")
 L2_HEADERS = ("POLY_ADDRESS", "POLY_SIGNATURE", "POLY_TIMESTAMP", "POLY_API_KEY", "POLY_PASSPHRASE")
-HEADERS = {
-    Login.WALLET: L1_HEADERS,
-    Login.KEY: L2_HEADERS,
-    Login.KEY_OR_READ_ONLY: L2_HEADERS,
-    Login.KEY_OR_WALLET: L2_HEADERS,
-    Login.BUILDER: L2_HEADERS,
-}
+KEY_LOGINS = (Login.KEY, Login.KEY_OR_READ_ONLY, Login.KEY_OR_WALLET, Login.BUILDER)
+HEADERS = {Login.WALLET: L1_HEADERS, **dict.fromkeys(KEY_LOGINS, L2_HEADERS)}
 DIGITS = {"type": "string", "pattern": "^[0-9]{1,78}$"}
 ADDRESS = {"type": "string", "pattern": "^0x[0-9a-fA-F]{40}$"}
 HASH = {"type": "string", "pattern": "^0x[0-9a-fA-F]{64}$"}
@@ -66,14 +61,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "asset_type": {"enum": ["COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2"]},
     "signature_type": {"enum": ["0", "1", "2", "3"]},
     "interval": {"enum": ["max", "all", "1m", "1w", "1d", "6h", "1h"]},
-    "limit": WHOLE,
-    "offset": WHOLE,
-    "page": WHOLE,
-    "limit_per_type": WHOLE,
-    "closed": TRUTH,
-    "ascending": TRUTH,
-    "include_tag": TRUTH,
-    "decimalized": TRUTH,
+    **dict.fromkeys(("limit", "offset", "page", "limit_per_type"), WHOLE),
+    **dict.fromkeys(("closed", "ascending", "include_tag", "decimalized"), TRUTH),
     "order": {"enum": ["volume24hr", "liquidityNum", "startDate", "endDate", "createdAt", "id"]},
 }
 REFERENCE = "#/components/schemas/{name}"
@@ -167,11 +156,8 @@ def _examples(world: WorldView) -> dict[str, str]:
         return {}
     event = world.register.events[market.event_number]
     return {
-        "token_id": market.token_ids[0],
-        "asset_id": market.token_ids[0],
-        "clob_token_ids": market.token_ids[0],
+        **dict.fromkeys(("token_id", "asset_id", "clob_token_ids", "market"), market.token_ids[0]),
         "condition_id": market.condition_id,
-        "market": market.token_ids[0],
         "id": str(event.number),
         "slug": event.slug,
         "side": "BUY",

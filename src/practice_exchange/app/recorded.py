@@ -202,19 +202,8 @@ def _event_around(market: Fields) -> Fields:
     """The event of a market that was recorded alone: of its own name and number."""
     names = {"id": "id", "ticker": "slug", "slug": "slug", "title": "question", "description": "description"}
     fields = {name: market[source] for name, source in names.items() if source in market}
-    same = (
-        "startDate",
-        "endDate",
-        "image",
-        "icon",
-        "active",
-        "closed",
-        "archived",
-        "restricted",
-        "createdAt",
-        "updatedAt",
-    )
-    fields.update({name: market[name] for name in same if name in market})
+    same = "startDate endDate image icon active closed archived restricted createdAt updatedAt"
+    fields.update({name: market[name] for name in same.split() if name in market})
     numbers = {"liquidity": "liquidityNum", "volume": "volumeNum", "volume24hr": "volume24hr"}
     fields.update({name: market[source] for name, source in numbers.items() if source in market})
     return {**fields, "negRisk": market.get("negRisk", Raw(b"false")), "tags": Raw(b"[]")}

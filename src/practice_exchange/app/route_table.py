@@ -13,7 +13,7 @@ from practice_exchange.app.openapi import OpenApi
 from practice_exchange.app.routes_public import CLOB, DATA, GAMMA
 from practice_exchange.app.routes_trading import CHAIN, TRADING
 from practice_exchange.faults.controls import FaultControls
-from practice_exchange.faults.order import Fault
+from practice_exchange.faults.kinds import Fault
 from practice_exchange.streams.hub import Streams
 from practice_exchange.web.controls import Controls
 from practice_exchange.web.route import OBJECT, Effect, Route

@@ -12,12 +12,12 @@ from pathlib import Path
 import structlog
 from aiohttp import web
 
-from practice_exchange.app.checkpoint_writer import CheckpointWriter
+from practice_exchange.app.checkpoint import CheckpointWriter
 from practice_exchange.app.exchange import PracticeExchange
 from practice_exchange.app.recorded import Catalogue
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.faults.fault_runner import Asked
-from practice_exchange.web.clock import TICK_S, WorldClock
+from practice_exchange.web.controls import TICK_S, WorldClock
 from practice_exchange.web.responses import Answer, WireError, json_answer
 from practice_exchange.world.world import WorldView
 

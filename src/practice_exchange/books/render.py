@@ -9,19 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from polymarket_kit.values import MICRO, micro_to_text
-from practice_exchange.books.shapes import (
-    BookShape,
-    ClobMarketShape,
-    InfoFeesShape,
-    InfoRewardsShape,
-    InfoShape,
-    InfoTokenShape,
-    LevelShape,
-    RewardRateShape,
-    RewardsShape,
-    SimplifiedMarketShape,
-    TokenShape,
-)
+from practice_exchange.books import shapes
 from practice_exchange.gamma.fill import IMAGE, REWARD_ASSET
 from practice_exchange.world import names as words
 from practice_exchange.world.index import WorldIndex
@@ -68,7 +56,7 @@ class ClobRenderer:
 
     def simplified(self, market: MarketState) -> bytes:
         return _encode(
-            SimplifiedMarketShape(
+            shapes.SimplifiedMarketShape(
                 market.condition_id,
                 _rewards(market),
                 _tokens(market),
@@ -84,11 +72,11 @@ class ClobRenderer:
         for token_id in [token_id for token_id in self._books if token_id not in self._register.tokens]:
             del self._books[token_id]
 
-    def _market_shape(self, market: MarketState) -> ClobMarketShape:
+    def _market_shape(self, market: MarketState) -> shapes.ClobMarketShape:
         event = self._register.events[market.event_number]
         base_fee = 1000 if market.fees.kind else 0
         image = IMAGE.format(event.category)
-        return ClobMarketShape(
+        return shapes.ClobMarketShape(
             enable_order_book=market.order_book_enabled and not market.closed,
             active=True,
             closed=market.closed,
@@ -125,13 +113,13 @@ def book_json(market: MarketState, outcome_index: int) -> bytes:
     """One outcome's book. Both outcomes carry the market's last trade price, in terms of the first, as on the venue."""
     bids, asks = market.book.sides(outcome_index)
     last = market.last_trade_micro
-    shape = BookShape(
+    shape = shapes.BookShape(
         market=market.condition_id,
         asset_id=market.token_ids[outcome_index],
         timestamp=str(market.changed_ms),
         hash="",
-        bids=[LevelShape(_price_text(price), micro_to_text(size)) for price, size in bids],
-        asks=[LevelShape(_price_text(price), micro_to_text(size)) for price, size in asks],
+        bids=[shapes.LevelShape(_price_text(price), micro_to_text(size)) for price, size in bids],
+        asks=[shapes.LevelShape(_price_text(price), micro_to_text(size)) for price, size in asks],
         min_order_size=str(market.minimum_size),
         tick_size=_price_text(market.tick_micro),
         neg_risk=market.negative_risk,
@@ -147,13 +135,16 @@ def three_decimals(price_micro: int) -> str:
     return text if len(text) >= 5 else f"{price_micro / MICRO:.3f}"
 
 
-def info_shape(market: MarketState) -> InfoShape:
+def info_shape(market: MarketState) -> shapes.InfoShape:
     base_fee = 1000 if market.fees.kind else UNSET
     fees, rewards = market.fees, market.rewards
-    return InfoShape(
+    return shapes.InfoShape(
         gst=rfc3339(market.game_start_ms) if market.game_start_ms else UNSET,
-        r=InfoRewardsShape(rewards.minimum_size, rewards.maximum_spread, REWARD_MINIMUM_AGE_S),
-        t=[InfoTokenShape(token_id, name) for token_id, name in zip(market.token_ids, market.outcomes, strict=False)],
+        r=shapes.InfoRewardsShape(rewards.minimum_size, rewards.maximum_spread, REWARD_MINIMUM_AGE_S),
+        t=[
+            shapes.InfoTokenShape(token_id, name)
+            for token_id, name in zip(market.token_ids, market.outcomes, strict=False)
+        ],
         c=market.condition_id,
         mos=market.minimum_size,
         mts=market.tick_micro / MICRO,
@@ -165,7 +156,7 @@ def info_shape(market: MarketState) -> InfoShape:
         aot=rfc3339(market.listed_ms),
         sd=market.seconds_delay or UNSET,
         itode=True if market.taker_delay else UNSET,
-        fd=InfoFeesShape(fees.rate, fees.exponent, True) if fees.kind else UNSET,
+        fd=shapes.InfoFeesShape(fees.rate, fees.exponent, True) if fees.kind else UNSET,
     )
 
 
@@ -174,16 +165,18 @@ def _price_text(price_micro: int) -> str:
     return micro_to_text(price_micro)
 
 
-def _rewards(market: MarketState) -> RewardsShape:
+def _rewards(market: MarketState) -> shapes.RewardsShape:
     rewards = market.rewards
-    rates = [RewardRateShape(REWARD_ASSET, rewards.daily_rate)] if rewards.daily_rate and not market.closed else None
-    return RewardsShape(rates, rewards.minimum_size, rewards.maximum_spread)
+    rates = (
+        [shapes.RewardRateShape(REWARD_ASSET, rewards.daily_rate)] if rewards.daily_rate and not market.closed else None
+    )
+    return shapes.RewardsShape(rates, rewards.minimum_size, rewards.maximum_spread)
 
 
-def _tokens(market: MarketState) -> list[TokenShape]:
+def _tokens(market: MarketState) -> list[shapes.TokenShape]:
     middle = market.book.midpoint_micro
     prices = market.payouts_micro or [middle, MICRO - middle]
     return [
-        TokenShape(token_id, name, price / MICRO, bool(market.payouts_micro) and price == MICRO)
+        shapes.TokenShape(token_id, name, price / MICRO, bool(market.payouts_micro) and price == MICRO)
         for token_id, name, price in zip(market.token_ids, market.outcomes, prices, strict=False)
     ]

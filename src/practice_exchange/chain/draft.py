@@ -6,19 +6,7 @@ from collections.abc import Sequence
 
 from polymarket_kit.signing.contracts import ADAPTERS, SHARES
 from polymarket_kit.values import MICRO
-from practice_exchange.chain.calldata import (
-    Action,
-    Approve,
-    ApproveAll,
-    Call,
-    CallRefused,
-    Convert,
-    Merge,
-    Redeem,
-    Split,
-    TransferDollars,
-    read_call,
-)
+from practice_exchange.chain import calldata
 from practice_exchange.engine.accounts import COLLATERAL
 from practice_exchange.engine.events import MarketStage
 from practice_exchange.venue.approvals import Approvals
@@ -39,7 +27,7 @@ NOTHING = "execution reverted: the amount must be above zero"
 
 
 class Draft:
-    """Balances and approvals of one sender as they will be, over those of the exchange. Raises CallRefused on a revert."""
+    """Balances and approvals of one sender as they will be, over those of the exchange. Raises calldata.CallRefused on a revert."""
 
     def __init__(self, world: WorldView, venue_engine: VenueEngine, approvals: Approvals, sender: str) -> None:
         self._register = world.register
@@ -50,63 +38,63 @@ class Draft:
         self._allowances: dict[str, int] = {}
         self._operators: dict[tuple[str, str], bool] = {}
 
-    def run(self, calls: Sequence[Call]) -> list[Action]:
+    def run(self, calls: Sequence[calldata.Call]) -> list[calldata.Action]:
         """Return what the calls do, in order."""
-        actions = [read_call(call) for call in calls]
+        actions = [calldata.read_call(call) for call in calls]
         for action in actions:
             self._try(action)
         return actions
 
-    def _try(self, action: Action) -> None:
-        if isinstance(action, Approve):
+    def _try(self, action: calldata.Action) -> None:
+        if isinstance(action, calldata.Approve):
             self._allowances[action.spender.lower()] = action.amount
-        elif isinstance(action, ApproveAll):
+        elif isinstance(action, calldata.ApproveAll):
             self._operators[(action.token.lower(), action.operator.lower())] = action.approved
-        elif isinstance(action, TransferDollars):
+        elif isinstance(action, calldata.TransferDollars):
             self._take(COLLATERAL, action.amount_micro, NO_DOLLARS)
-        elif isinstance(action, Split):
+        elif isinstance(action, calldata.Split):
             self._split(action)
-        elif isinstance(action, Merge):
+        elif isinstance(action, calldata.Merge):
             market = self._market(action.condition_id, action.adapter)
             self._operated(action.adapter)
             for token_id in market.token_ids:
                 self._take(token_id, action.amount_micro, NO_SHARES)
             self._give(COLLATERAL, action.amount_micro)
-        elif isinstance(action, Redeem):
+        elif isinstance(action, calldata.Redeem):
             self._redeem(action)
         else:
             self._convert(action)
 
-    def _split(self, action: Split) -> None:
+    def _split(self, action: calldata.Split) -> None:
         market = self._market(action.condition_id, action.adapter)
         spender = action.adapter.lower()
         allowance = self._allowances.get(spender, self._approvals.allowance(self._sender, spender))
         if allowance < action.amount_micro:
-            raise CallRefused(ALLOWANCE)
+            raise calldata.CallRefused(ALLOWANCE)
         self._allowances[spender] = allowance
         self._take(COLLATERAL, action.amount_micro, NO_DOLLARS)
         for token_id in market.token_ids:
             self._give(token_id, action.amount_micro)
 
-    def _redeem(self, action: Redeem) -> None:
+    def _redeem(self, action: calldata.Redeem) -> None:
         market = self._market(action.condition_id, action.adapter)
         self._operated(action.adapter)
         if self._venue_engine.engine.market(action.condition_id).state.stage is not MarketStage.RESOLVED:
-            raise CallRefused(NO_RESULT)
+            raise calldata.CallRefused(NO_RESULT)
         for token_id, payout_micro in zip(market.token_ids, market.payouts_micro, strict=True):
             self._give(COLLATERAL, self._balance(token_id) * payout_micro // MICRO)
             self._balances[token_id] = 0
 
-    def _convert(self, action: Convert) -> None:
+    def _convert(self, action: calldata.Convert) -> None:
         event, chosen = conversion(self._register.events, action)
         if event is None or not chosen:
-            raise CallRefused(NO_CONVERSION)
+            raise calldata.CallRefused(NO_CONVERSION)
         self._operated(action.adapter)
         for market in event.markets:
             self._venue_engine.enter(market)
         members = [self._venue_engine.engine.market(market.condition_id).state for market in event.markets]
         if any(state.stage is MarketStage.RESOLVED for state in members):
-            raise CallRefused(NO_CONVERSION)
+            raise calldata.CallRefused(NO_CONVERSION)
         for market in event.markets:
             if market in chosen:
                 self._take(market.token_ids[1], action.amount_micro, NO_SHARES)
@@ -118,16 +106,16 @@ class Draft:
         """A market that may be split, merged and redeemed through this adapter; it enters the engine if need be."""
         market = self._venue_engine.find(condition_id)
         if market is None:
-            raise CallRefused(NO_CONDITION)
+            raise calldata.CallRefused(NO_CONDITION)
         if ADAPTERS[market.negative_risk] != adapter:
-            raise CallRefused(WRONG_ADAPTER)
+            raise calldata.CallRefused(WRONG_ADAPTER)
         self._venue_engine.enter(market)
         return market
 
     def _operated(self, operator: str) -> None:
         pair = (SHARES.lower(), operator.lower())
         if not self._operators.get(pair, self._approvals.is_operator(self._sender, SHARES, operator)):
-            raise CallRefused(NO_OPERATOR)
+            raise calldata.CallRefused(NO_OPERATOR)
 
     def _balance(self, asset: str) -> int:
         known = self._balances.get(asset)
@@ -135,10 +123,10 @@ class Draft:
 
     def _take(self, asset: str, amount_micro: int, reason: str) -> None:
         if amount_micro == 0:
-            raise CallRefused(NOTHING)
+            raise calldata.CallRefused(NOTHING)
         left_micro = self._balance(asset) - amount_micro
         if left_micro < 0:
-            raise CallRefused(reason)
+            raise calldata.CallRefused(reason)
         self._balances[asset] = left_micro
 
     def _give(self, asset: str, amount_micro: int) -> None:
@@ -154,7 +142,7 @@ def balance_of(venue_engine: VenueEngine, account_id: str, asset: str) -> int:
     return 0 if held is None else held.balance_micro
 
 
-def conversion(events: dict[int, EventState], action: Convert) -> tuple[EventState | None, list[MarketState]]:
+def conversion(events: dict[int, EventState], action: calldata.Convert) -> tuple[EventState | None, list[MarketState]]:
     """The negative-risk event of a conversion and its questions whose NO is given up; none where the index set is off.
 
     The number of a question in its event is the last byte of its id, as on the venue.

@@ -9,18 +9,7 @@ import msgspec
 
 from polymarket_kit.rejections import Rejection
 from polymarket_kit.values import MICRO
-from practice_exchange.chain.calldata import (
-    Action,
-    Approve,
-    ApproveAll,
-    Call,
-    CallRefused,
-    Convert,
-    Merge,
-    Redeem,
-    Split,
-    TransferDollars,
-)
+from practice_exchange.chain import calldata
 from practice_exchange.chain.draft import Draft, balance_of, conversion
 from practice_exchange.engine.accounts import COLLATERAL
 from practice_exchange.venue.approvals import Approvals
@@ -90,12 +79,14 @@ class Chain:
     def balance(self, account_id: str, token_id: str) -> int:
         return balance_of(self.venue_engine, account_id, token_id)
 
-    def attempt(self, sender: str, calls: Sequence[Call]) -> None:
-        """Try calls out and do nothing. Raises CallRefused with the reason why they would revert."""
+    def attempt(self, sender: str, calls: Sequence[calldata.Call]) -> None:
+        """Try calls out and do nothing. Raises calldata.CallRefused with the reason why they would revert."""
         Draft(self._world, self.venue_engine, self.approvals, sender).run(calls)
 
-    def perform(self, sender: str, calls: Sequence[Call], counter: str, transaction_hash: str = "") -> Transaction:
-        """Apply all calls of one transaction, or none of them. Raises CallRefused.
+    def perform(
+        self, sender: str, calls: Sequence[calldata.Call], counter: str, transaction_hash: str = ""
+    ) -> Transaction:
+        """Apply all calls of one transaction, or none of them. Raises calldata.CallRefused.
 
         ``counter`` is the nonce that goes up with it. Without a hash of its own (a relayed one) it gets one.
         """
@@ -138,13 +129,13 @@ class Chain:
     def load_state(self, kept: bytes) -> None:
         self.state = msgspec.msgpack.decode(kept, type=ChainState)
 
-    def relay(self, wallet: str, calls: Sequence[Call], counter: str) -> Relayed:
+    def relay(self, wallet: str, calls: Sequence[calldata.Call], counter: str) -> Relayed:
         """Apply a relayed batch of a wallet; one that reverts costs no nonce and is stored with its reason."""
         digits = self._hash(f"relayed/{len(self.state.relayed)}")[2:34]
         transaction_id = "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
         try:
             done = Relayed(transaction_id, self.perform(wallet, calls, counter).transaction_hash, "")
-        except CallRefused as error:
+        except calldata.CallRefused as error:
             done = Relayed(transaction_id, "", str(error))
         self.state.relayed[transaction_id] = done
         return done
@@ -162,30 +153,30 @@ class Chain:
 
     # What actions do
 
-    def _do(self, sender: str, action: Action, done: Transaction) -> None:
-        if isinstance(action, Approve):
+    def _do(self, sender: str, action: calldata.Action, done: Transaction) -> None:
+        if isinstance(action, calldata.Approve):
             self.approvals.approve(sender, action.spender, action.amount)
-        elif isinstance(action, ApproveAll):
+        elif isinstance(action, calldata.ApproveAll):
             self.approvals.set_operator(sender, action.token, action.operator, action.approved)
-        elif isinstance(action, TransferDollars):
+        elif isinstance(action, calldata.TransferDollars):
             self._transfer(sender, action, done)
-        elif isinstance(action, Redeem):
+        elif isinstance(action, calldata.Redeem):
             self._redeem(sender, action, done)
-        elif isinstance(action, Convert):
+        elif isinstance(action, calldata.Convert):
             self._convert(sender, action, done)
         else:
             self._change_sets(sender, action, done)
 
-    def _transfer(self, sender: str, action: TransferDollars, done: Transaction) -> None:
+    def _transfer(self, sender: str, action: calldata.TransferDollars, done: Transaction) -> None:
         engine, amount_micro = self.venue_engine.engine, action.amount_micro
         _expect(engine.transfer(sender, action.recipient, COLLATERAL, amount_micro, self.venue_engine.now_ms))
         self._record(sender, Kind.WITHDRAWAL, done, amount_micro)
         self._record(action.recipient, Kind.DEPOSIT, done, amount_micro)
 
-    def _change_sets(self, sender: str, action: Split | Merge, done: Transaction) -> None:
+    def _change_sets(self, sender: str, action: calldata.Split | calldata.Merge, done: Transaction) -> None:
         engine, amount_micro, now_ms = self.venue_engine.engine, action.amount_micro, self.venue_engine.now_ms
         market = self.venue_engine.market_of(action.condition_id)
-        if isinstance(action, Split):
+        if isinstance(action, calldata.Split):
             _expect(engine.split(sender, action.condition_id, amount_micro, now_ms))
             kind, sign = Kind.SPLIT, 1
         else:
@@ -196,7 +187,7 @@ class Chain:
         shares = [(first, sign * amount_micro, half_micro), (second, sign * amount_micro, amount_micro - half_micro)]
         self._record(sender, kind, done, amount_micro, action.condition_id, size_micro=amount_micro, shares=shares)
 
-    def _redeem(self, sender: str, action: Redeem, done: Transaction) -> None:
+    def _redeem(self, sender: str, action: calldata.Redeem, done: Transaction) -> None:
         """Redeem whole balances, with a row for each outcome that was held; nothing held pays nothing (assumed)."""
         market = self.venue_engine.market_of(action.condition_id)
         held = {token_id: balance_of(self.venue_engine, sender, token_id) for token_id in market.token_ids}
@@ -212,7 +203,7 @@ class Chain:
                 of = action.condition_id
                 self._record(sender, Kind.REDEEM, done, usdc_micro, of, token_id, size_micro=size_micro, shares=shares)
 
-    def _convert(self, sender: str, action: Convert, done: Transaction) -> None:
+    def _convert(self, sender: str, action: calldata.Convert, done: Transaction) -> None:
         event, chosen = conversion(self._world.register.events, action)
         assert event is not None and chosen
         amount_micro = action.amount_micro
@@ -238,17 +229,10 @@ class Chain:
         size_micro: int = 0,
         shares: list[tuple[str, int, int]] | None = None,
     ) -> None:
+        when_ms, named = done.time_ms, done.transaction_hash
         self._records.add(
             Record(
-                account_id,
-                kind,
-                done.time_ms,
-                done.transaction_hash,
-                usdc_micro,
-                size_micro,
-                condition_id,
-                token_id,
-                shares=shares or [],
+                account_id, kind, when_ms, named, usdc_micro, size_micro, condition_id, token_id, shares=shares or []
             )
         )
 

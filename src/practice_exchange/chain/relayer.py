@@ -8,17 +8,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from polymarket_kit.signing import wallets
 from polymarket_kit.signing.contracts import RELAY_HUB, SAFE_MULTISEND
 from polymarket_kit.signing.eip712 import SignatureInvalid, checksum_address, recover_address, signature_bytes
 from polymarket_kit.signing.order_signing import SignatureType
-from polymarket_kit.signing.wallets import (
-    PROXY_FACTORY,
-    deposit_wallet,
-    owns_wallet,
-    proxy_wallet,
-    safe_wallet,
-    upgradeable_deposit_wallet,
-)
 from practice_exchange.chain.calldata import Call, CallRefused, multisend_calls, proxy_calls
 from practice_exchange.chain.keys import RelayerKeys
 from practice_exchange.chain.ledger import Chain, Relayed
@@ -114,13 +107,13 @@ class Relayer:
 
     def _counter(self, owner: str, kind: str) -> str:
         if kind == "SAFE":
-            return f"safe:{safe_wallet(owner).lower()}"
+            return f"safe:{wallets.safe_wallet(owner).lower()}"
         if kind == "PROXY":
-            return f"proxy:{proxy_wallet(owner).lower()}"
+            return f"proxy:{wallets.proxy_wallet(owner).lower()}"
         if kind != "WALLET":
             raise clob_invalid("invalid type")
-        older = upgradeable_deposit_wallet(owner)
-        return f"wallet:{(older if self._is_deployed(older) else deposit_wallet(owner)).lower()}"
+        older = wallets.upgradeable_deposit_wallet(owner)
+        return f"wallet:{(older if self._is_deployed(older) else wallets.deposit_wallet(owner)).lower()}"
 
     # Submitting
 
@@ -145,7 +138,7 @@ class Relayer:
         return _taken(self._chain.relay(batch.wallet, batch.calls, batch.counter))
 
     def _create(self, owner: str) -> Relayed:
-        wallet = deposit_wallet(owner)
+        wallet = wallets.deposit_wallet(owner)
         if self._is_deployed(wallet):
             raise clob_invalid(f"wallet {wallet} is already deployed")
         done = self._chain.relay(wallet, [], f"create:{wallet.lower()}")
@@ -164,7 +157,7 @@ class Relayer:
 
     def _read_safe(self, given: _Submitted, owner: str) -> Batch:
         safe, nonce = checksum_address(given.wallet), _whole(given.nonce)
-        if safe != safe_wallet(owner):
+        if safe != wallets.safe_wallet(owner):
             raise clob_invalid(f"{owner} does not own the Safe {safe}")
         counter = f"safe:{safe.lower()}"
         self._check_nonce("Safe nonce", nonce, counter)
@@ -183,12 +176,12 @@ class Relayer:
 
     def _read_proxy(self, given: _Submitted, owner: str) -> Batch:
         proxy, nonce = checksum_address(given.wallet), _whole(given.nonce)
-        if proxy != proxy_wallet(owner):
+        if proxy != wallets.proxy_wallet(owner):
             raise clob_invalid(f"{owner} does not own the proxy {proxy}")
         counter = f"proxy:{proxy.lower()}"
         self._check_nonce("proxy nonce", nonce, counter)
         params, data = given.params, _hex(given.data)
-        if checksum_address(given.to) != checksum_address(PROXY_FACTORY):
+        if checksum_address(given.to) != checksum_address(wallets.PROXY_FACTORY):
             raise clob_invalid("a proxy is called through its factory")
         if checksum_address(params.relay) != self._relay or checksum_address(params.relay_hub) != RELAY_HUB:
             raise clob_invalid("relay and relayHub are those of /relay-payload and of the venue")
@@ -202,7 +195,7 @@ class Relayer:
         if params is None or not params.calls:
             raise ValueError("a deposit wallet's batch has calls")
         wallet, nonce, deadline_s = checksum_address(params.wallet), _whole(given.nonce), _whole(params.deadline)
-        if not owns_wallet(owner, wallet, SignatureType.DEPOSIT_WALLET):
+        if not wallets.owns_wallet(owner, wallet, SignatureType.DEPOSIT_WALLET):
             raise clob_invalid(f"{owner} does not own the deposit wallet {wallet}")
         counter = f"wallet:{wallet.lower()}"
         self._check_nonce("batch nonce", nonce, counter)

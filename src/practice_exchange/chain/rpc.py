@@ -10,8 +10,15 @@ from polymarket_kit.signing.contracts import DOLLARS, SHARE_CONTRACTS
 from polymarket_kit.signing.eip712 import checksum_address
 from polymarket_kit.signing.wallets import PROXY_FACTORY, proxy_wallet
 from practice_exchange.chain import calldata
-from practice_exchange.chain.abi import MalformedData, Words, number_answer, numbers_answer
-from practice_exchange.chain.calldata import Call, CallRefused, proxy_calls
+from practice_exchange.chain.calldata import (
+    Call,
+    CallRefused,
+    MalformedData,
+    Words,
+    number_answer,
+    numbers_answer,
+    proxy_calls,
+)
 from practice_exchange.chain.ledger import GAS, GAS_PRICE_WEI, Chain, Transaction
 from practice_exchange.chain.raw_transaction import TransactionRefused, read_transaction
 from practice_exchange.web.responses import Answer, json_answer

@@ -37,16 +37,8 @@ def message_digest(content: bytes) -> bytes:
 def safe_digest(safe: str, call: Call, operation: int, nonce: int, chain_id: int) -> bytes:
     """The hash of a Safe's transaction that pays nobody for its gas."""
     separator = keccak(_SAFE_DOMAIN + uint256(chain_id) + address_word(safe))
-    words = (
-        _SAFE_TYPE,
-        address_word(call.to),
-        uint256(call.value),
-        keccak(call.data),
-        uint256(operation),
-        bytes(32 * 5),
-        uint256(nonce),
-    )
-    return typed_digest(separator, keccak(b"".join(words)))
+    what = address_word(call.to) + uint256(call.value) + keccak(call.data) + uint256(operation)
+    return typed_digest(separator, keccak(_SAFE_TYPE + what + bytes(32 * 5) + uint256(nonce)))
 
 
 def safe_signer(digest: bytes, signature: bytes) -> str:
@@ -61,21 +53,9 @@ def safe_signer(digest: bytes, signature: bytes) -> str:
 
 def proxy_digest(owner: str, factory: str, data: bytes, gas_limit: int, nonce: int, hub: str, relay: str) -> bytes:
     """What a proxy's owner signs: a message about one relayed call that pays neither relayer nor gas."""
-    content = b"".join(
-        (
-            b"rlx:",
-            address_bytes(owner),
-            address_bytes(factory),
-            data,
-            uint256(0),
-            uint256(0),
-            uint256(gas_limit),
-            uint256(nonce),
-            address_bytes(hub),
-            address_bytes(relay),
-        )
-    )
-    return message_digest(keccak(content))
+    fees = uint256(0) + uint256(0) + uint256(gas_limit)
+    relayed = b"rlx:" + address_bytes(owner) + address_bytes(factory) + data + fees + uint256(nonce)
+    return message_digest(keccak(relayed + address_bytes(hub) + address_bytes(relay)))
 
 
 def batch_digest(wallet: str, calls: Sequence[Call], nonce: int, deadline_s: int, chain_id: int) -> bytes:

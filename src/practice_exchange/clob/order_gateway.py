@@ -8,16 +8,10 @@ from typing import TypeVar
 
 import msgspec
 
+from polymarket_kit import rejections
 from polymarket_kit.messages.order_messages import CancelAnswer, CancelMarketBody, CancelOrderBody, SendOrderAnswer
 from polymarket_kit.messages.orders import OrderMalformed, PostedOrder, decode_order, split_orders
-from polymarket_kit.rejections import (
-    INVALID_ORDER_ID,
-    INVALID_PAYLOAD,
-    MARKET_CLOSED,
-    MARKET_NOT_FOUND,
-    Rejection,
-    too_many_orders,
-)
+from polymarket_kit.rejections import Rejection
 from polymarket_kit.signing.eip712 import SignatureInvalid, checksum_address
 from polymarket_kit.signing.order_signing import EXCHANGES, ExchangeContract, SignatureType, contract_for, verify_order
 from polymarket_kit.signing.wallets import owns_wallet
@@ -73,9 +67,9 @@ class OrderGateway:
         except OrderMalformed as error:
             return json_answer({"error": str(error)}, 400)
         if len(orders) > BATCH_MAX:
-            return refused(too_many_orders(len(orders)))
+            return refused(rejections.too_many_orders(len(orders)))
         if not orders:
-            return refused(INVALID_PAYLOAD)
+            return refused(rejections.INVALID_PAYLOAD)
         return json_answer([self._leg(self._place(key, order)) for order in orders])
 
     def _leg(self, answer: Placed | Rejection) -> SendOrderAnswer:
@@ -93,9 +87,9 @@ class OrderGateway:
             return refusal
         found = self.world.register.tokens.get(str(posted.order.token_id))
         if found is None or not found[0].order_book_enabled:
-            return MARKET_NOT_FOUND
+            return rejections.MARKET_NOT_FOUND
         if found[0].closed:
-            return MARKET_CLOSED
+            return rejections.MARKET_CLOSED
         contract = contract_for(posted.order.token_id, found[0].negative_risk, self.chain_id)
         try:
             order_id = verify_order(posted.order, posted.signature, contract, key.address)
@@ -161,7 +155,7 @@ class OrderGateway:
         """Cancel an order."""
         asked = _read(request.body, CancelOrderBody)
         if not is_order_id(asked.order_id):
-            return refused(INVALID_ORDER_ID)
+            return refused(rejections.INVALID_ORDER_ID)
         return self._cancel(key, [asked.order_id])
 
     def cancel_many(self, key: ApiKey, request: Request) -> Answer:
@@ -170,7 +164,7 @@ class OrderGateway:
         if len(order_ids) > CANCELS_MAX:
             return refused(TOO_MANY_CANCELS)
         if not all(map(is_order_id, order_ids)):
-            return refused(INVALID_ORDER_ID)
+            return refused(rejections.INVALID_ORDER_ID)
         return self._cancel(key, order_ids)
 
     def cancel_all(self, key: ApiKey, request: Request) -> Answer:
@@ -184,7 +178,7 @@ class OrderGateway:
         """Cancel a market's orders."""
         asked = _read(request.body, CancelMarketBody)
         if not asked.market and not asked.asset_id:
-            return refused(INVALID_PAYLOAD)
+            return refused(rejections.INVALID_PAYLOAD)
         return self._cancel(key, self._open_ids(key, asked.market, asked.asset_id))
 
     def matching_orders(self, key: ApiKey, body: bytes) -> list[str]:
@@ -227,7 +221,7 @@ def _read(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, RecursionError) as error:
-        raise WireError(refused(INVALID_PAYLOAD)) from error
+        raise WireError(refused(rejections.INVALID_PAYLOAD)) from error
 
 
 def is_order_id(text: str) -> bool:

@@ -23,19 +23,11 @@ class Tier(msgspec.Struct, frozen=True):
 
 
 # As the venue documents them.
-TIERS = {
-    tier.name.lower(): tier
-    for tier in (
-        Tier("Standard", 40, 60),
-        Tier("Copper", 60, 90),
-        Tier("Bronze", 80, 120),
-        Tier("Silver", 200, 300),
-        Tier("Gold", 400, 600),
-        Tier("Platinum", 450, 675),
-        Tier("Diamond", 525, 787),
-        Tier("Elite", 600, 900),
-    )
-}
+_TIERS = (
+    Tier("Standard", 40, 60), Tier("Copper", 60, 90), Tier("Bronze", 80, 120), Tier("Silver", 200, 300),
+    Tier("Gold", 400, 600), Tier("Platinum", 450, 675), Tier("Diamond", 525, 787), Tier("Elite", 600, 900),
+)  # fmt: skip
+TIERS = {tier.name.lower(): tier for tier in _TIERS}
 
 
 class Balance(msgspec.Struct, array_like=True):

@@ -10,18 +10,15 @@ import msgspec
 
 from polymarket_kit.signing.order_signing import POLYGON
 from practice_exchange.books.render import ClobRenderer
-from practice_exchange.clob.account_routes import AccountRoutes
-from practice_exchange.clob.authenticator import Authenticator
-from practice_exchange.clob.gate import Gate
-from practice_exchange.clob.heartbeats import Heartbeats, HeartbeatState
-from practice_exchange.clob.key_routes import KeyRoutes
+from practice_exchange.clob.account_routes import AccountRoutes, Heartbeats, HeartbeatState
+from practice_exchange.clob.authenticator import Authenticator, Gate
+from practice_exchange.clob.key_routes import KeyRoutes, ReadOnlyKeys
 from practice_exchange.clob.notifications import Notifications
 from practice_exchange.clob.order_gateway import OrderGateway
 from practice_exchange.clob.order_render import Renderer
-from practice_exchange.clob.read_only_keys import ReadOnlyKeys
 from practice_exchange.clob.signer_limits import SignerLimits
 from practice_exchange.streams.hub import Streams
-from practice_exchange.venue.accounts import ApiKey, KeyRing, PracticeWallet, practice_wallets, wallets_of
+from practice_exchange.venue.accounts import ApiKey, KeyRing, PracticeWallet, practice_wallets
 from practice_exchange.venue.approvals import Approvals
 from practice_exchange.venue.balances import BalanceCache
 from practice_exchange.venue.venue_engine import VenueEngine, VenueEngineState
@@ -105,7 +102,7 @@ class TradingSide:
             world, self.venue_engine, self._render, self._known, self.approvals, self.balances, chain_id
         )
         self._heartbeats = Heartbeats()
-        self.streams = Streams(world, self.venue_engine, self._render, self.authenticator.keys, wallets_of)
+        self.streams = Streams(world, self.venue_engine, self._render, self.authenticator.keys)
         self.notifications = Notifications(
             self.venue_engine, ClobRenderer(world.register).market, self._render.trade_id, self._render.transaction_hash
         )

@@ -16,14 +16,6 @@ LAST_S = 253_402_300_799
 EVENT_MAX = 2**31 - 1
 
 
-def refused(message: str, parameter: str = "", *, newer: bool = False) -> WireError:
-    """A request that makes no sense; the newer API says more about it."""
-    if not newer:
-        return WireError(json_answer({"error": message}, 400))
-    content = {"error": message, "code": "invalid_request", "parameter": parameter, "retryable": False}
-    return WireError(json_answer(content | {"trace_id": "0" * 32}, 400))
-
-
 class Params:
     """Reads a query. ``newer`` is the ``/v2`` form of names and errors. All methods raise WireError (400)."""
 
@@ -115,7 +107,11 @@ class Params:
         return found.lower()
 
     def refuse(self, message: str, parameter: str) -> WireError:
-        return refused(message, parameter, newer=self._newer)
+        """A request that makes no sense; the newer API says more about it."""
+        if not self._newer:
+            return WireError(json_answer({"error": message}, 400))
+        content = {"error": message, "code": "invalid_request", "parameter": parameter, "retryable": False}
+        return WireError(json_answer(content | {"trace_id": "0" * 32}, 400))
 
     def _list(self, name: str) -> list[str]:
         return [each.strip() for text in self._query.all(name) for each in text.split(",") if each.strip()]

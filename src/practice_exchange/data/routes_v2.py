@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from polymarket_kit.values import MICRO
-from practice_exchange.clob.price_history import FIDELITY_MIN, INTERVALS_S, grid
+from practice_exchange.clob.public_routes import FIDELITY_MIN, INTERVALS_S, grid
 from practice_exchange.data.params import Params
 from practice_exchange.data.routes import ACTIVITY_KINDS, activity_row, market_texts, trade_row
 from practice_exchange.data.select import (

@@ -158,22 +158,8 @@ class Selector:
         rows = []
         for time_ms, price_micro, size_micro, is_buy in market.tape:
             digest = hashlib.sha256(f"{first}/{time_ms}/{price_micro}/{size_micro}".encode()).hexdigest()
-            side, usdc_micro = SIDES[not is_buy], size_micro * price_micro // MICRO
-            rows.append(
-                Record(
-                    crowd,
-                    Kind.TRADE,
-                    time_ms,
-                    f"0x{digest}",
-                    usdc_micro,
-                    size_micro,
-                    market.condition_id,
-                    first,
-                    side,
-                    price_micro,
-                    is_taker=True,
-                )
-            )
+            what = (f"0x{digest}", size_micro * price_micro // MICRO, size_micro, market.condition_id, first)
+            rows.append(Record(crowd, Kind.TRADE, time_ms, *what, SIDES[not is_buy], price_micro, is_taker=True))
         return rows
 
 

@@ -75,21 +75,6 @@ class MarketState(msgspec.Struct):
 class Market:
     """The live form of a market: its state, its two ladders and what the hot path needs at hand."""
 
-    __slots__ = (
-        "condition_id",
-        "delay_ms",
-        "fee_terms",
-        "grid",
-        "has_fees",
-        "is_open",
-        "ladders",
-        "last_match",
-        "minimum_size_micro",
-        "state",
-        "tick_points",
-        "token_ids",
-    )
-
     def __init__(self, state: MarketState, taker_delay_ms: int) -> None:
         self.state = state
         self.condition_id = state.spec.condition_id

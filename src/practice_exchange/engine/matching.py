@@ -10,20 +10,10 @@ from collections.abc import Iterable
 
 import msgspec
 
+from polymarket_kit import rejections
 from polymarket_kit.model import FeeSchedule, Level, OrderType, Payout, Side
 from polymarket_kit.order_ends import OrderEnd
-from polymarket_kit.rejections import (
-    ALREADY_MATCHED,
-    MARKET_CLOSED,
-    MARKET_NOT_FOUND,
-    NOT_FOUND,
-    NOT_READY,
-    STILL_DELAYED,
-    Rejection,
-    banned,
-    closed_only,
-    duplicated,
-)
+from polymarket_kit.rejections import Rejection
 from practice_exchange.engine import clearing, lifecycle, positions
 from practice_exchange.engine.accounts import Account
 from practice_exchange.engine.core import (
@@ -92,13 +82,13 @@ class Exchange:
                 return refusal
         listed = core.tokens.get(request.token_id)
         if listed is None:
-            return MARKET_NOT_FOUND
+            return rejections.MARKET_NOT_FOUND
         market, token_index = listed
         if not market.is_open:
-            return MARKET_CLOSED if market.state.stage in CLOSED_STAGES else NOT_READY
+            return rejections.MARKET_CLOSED if market.state.stage in CLOSED_STAGES else rejections.NOT_READY
         order_id = request.order_id
         if order_id in core.orders or (core.spent_ids and order_id in core.spent_ids):
-            return duplicated(order_id)
+            return rejections.duplicated(order_id)
         account = core.accounts.get(request.account_id)
         if account is None:
             account = core.account(request.account_id)
@@ -382,15 +372,15 @@ class Exchange:
 
 
 def _refuse_restricted(account: Account, request: OrderRequest) -> Rejection | None:
-    """A banned address does nothing; one in closed-only mode may sell what it has (assumed)."""
+    """A rejections.banned address does nothing; one in closed-only mode may sell what it has (assumed)."""
     if account.restriction is Restriction.BANNED:
-        return banned(account.account_id)
-    return closed_only(account.account_id) if request.side is Side.BUY else None
+        return rejections.banned(account.account_id)
+    return rejections.closed_only(account.account_id) if request.side is Side.BUY else None
 
 
 def _why_not(order: Order | None, account_id: str) -> str:
     if order is None or order.account_id != account_id:
-        return NOT_FOUND
+        return rejections.NOT_FOUND
     if order.status is OrderState.MATCHED:
-        return ALREADY_MATCHED
-    return STILL_DELAYED if order.status is OrderState.DELAYED else NOT_FOUND
+        return rejections.ALREADY_MATCHED
+    return rejections.STILL_DELAYED if order.status is OrderState.DELAYED else rejections.NOT_FOUND

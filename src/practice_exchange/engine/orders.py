@@ -69,10 +69,10 @@ class Order(msgspec.Struct, gc=False):
     size_micro: int
     amount_micro: int
     created_ms: int
-    expires_ms: int
-    post_only: bool
+    expires_ms: int = 0
+    post_only: bool = False
     # What the order said about its end; it leaves the book earlier, at ``expires_ms``.
-    expiration_s: int
+    expiration_s: int = 0
     reserved_micro: int = 0
     # Place in time: grows over the whole exchange, given when the order enters the book.
     sequence: int = 0

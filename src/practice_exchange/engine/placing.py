@@ -2,27 +2,77 @@
 
 from __future__ import annotations
 
+from polymarket_kit import rejections, rules
 from polymarket_kit.model import OrderType, Side
-from polymarket_kit.rejections import (
-    KILLED_FAK,
-    KILLED_FOK,
-    MARKET_CLOSED,
-    NOT_READY,
-    Rejection,
-    balance_too_small,
-    crosses_the_book,
-    price_off_grid,
-    size_too_small,
-)
-from polymarket_kit.rules import SIZE_STEP_MICRO, killed, refuse_at_book
+from polymarket_kit.rejections import Rejection
+from polymarket_kit.rules import SIZE_STEP_MICRO, Amounts, killed, limit_expires_ms, refuse_at_book, refuse_limit
 from polymarket_kit.values import MICRO, MICRO_MAX
 from practice_exchange.engine.accounts import Account, Holding
-from practice_exchange.engine.admission import admit_market, limit_expiry, refusal_of_limit
 from practice_exchange.engine.core import LIVE, Core, Due, end_delayed
 from practice_exchange.engine.events import LevelChanged, MarketStage, OrderChange, OrderEvent
 from practice_exchange.engine.execution import match, sweep
 from practice_exchange.engine.markets import Market
-from practice_exchange.engine.orders import POINT_MICRO, POINTS, Mode, Order, OrderRequest, OrderState, Placed
+from practice_exchange.engine.orders import (
+    POINT_MICRO,
+    POINTS,
+    ExchangeRules,
+    Mode,
+    Order,
+    OrderRequest,
+    OrderState,
+    Placed,
+)
+
+BUY = Side.BUY
+
+
+def limit_expiry(request: OrderRequest, now_ms: int, terms: ExchangeRules) -> int | Rejection:
+    """When an order with an expiration leaves the book, or the refusal of an expiration that it may not have."""
+    return limit_expires_ms(
+        request.order_type, request.expiration_s, now_ms, terms.expiration_ahead_ms, terms.expires_early_ms
+    )
+
+
+def refusal_of_limit(request: OrderRequest, tick_micro: int) -> Rejection:
+    """Say what is wrong with a limit order's amounts, of which ``place_limit`` has seen that something is."""
+    amounts = Amounts(request.maker_amount_micro, request.taker_amount_micro)
+    refusal = refuse_limit(request.order_id, request.side, amounts, tick_micro)
+    assert refusal is not None
+    return refusal
+
+
+def admit_market(
+    market: Market, token_index: int, account_id: str, request: OrderRequest, now_ms: int
+) -> Order | Rejection:
+    """Return a market order (FOK, FAK) as the exchange keeps it, or the venue's refusal.
+
+    Its price is computed as for a limit order, and taken to the next grid price inside its limit.
+    """
+    side, amounts = request.side, (request.maker_amount_micro, request.taker_amount_micro)
+    price_micro = rules.admit_market(
+        request.order_id, side, amounts, market.state.tick_micro, request.expiration_s, request.post_only
+    )
+    if isinstance(price_micro, Rejection):
+        return price_micro
+    buys = side is BUY
+    made, taken = amounts
+    points = price_micro // POINT_MICRO
+    return Order(
+        request.order_id,
+        account_id,
+        request.owner,
+        market.condition_id,
+        market.token_ids[token_index],
+        side,
+        request.order_type,
+        token_index if buys else 1 - token_index,
+        points if buys else POINTS - points,
+        price_micro,
+        taken if buys else made,
+        made if buys else 0,
+        now_ms,
+    )
+
 
 BUY = Side.BUY
 GTC, GTD, FOK = OrderType.GTC, OrderType.GTD, OrderType.FOK
@@ -64,7 +114,7 @@ def place_limit(
     opposite = market.ladders[1 - ladder].points
     crosses = opposite and opposite[-1] + points >= POINTS
     if not crosses and shares < market.minimum_size_micro:
-        return size_too_small(request.order_id, shares, market.minimum_size_micro)
+        return rejections.size_too_small(request.order_id, shares, market.minimum_size_micro)
     core.counter = sequence = core.counter + 1
     order = Order(
         request.order_id,
@@ -152,7 +202,7 @@ def rest(core: Core, market: Market, order: Order, holding: Holding, now_ms: int
 
 def _killed(core: Core, order: Order, refusal: Rejection, now_ms: int) -> Rejection:
     """Refuse an order; the owner of a killed market order gets a message on the user channel as well."""
-    if refusal is KILLED_FOK or refusal is KILLED_FAK:
+    if refusal is rejections.KILLED_FOK or refusal is rejections.KILLED_FAK:
         core.events.append(OrderEvent(CANCELLATION, order, OrderState.CANCELED, 0, now_ms, refusal.text))
     return refusal
 
@@ -163,7 +213,7 @@ def _enter_crossing(
     """Take in an order that meets another one at once, or after the market's delay."""
     if order.post_only and core.mode is Mode.POST_ONLY:
         # In the post-only window of a restart the refusal names the order (assumed: the venue has both texts).
-        return crosses_the_book(order.order_id)
+        return rejections.crosses_the_book(order.order_id)
     least_micro = core.rules.marketable_minimum_micro if order.side is BUY else 0
     dollars = order.amount_micro or order.size_micro * order.points // POINTS
     if order.post_only or dollars < least_micro:
@@ -209,7 +259,7 @@ def refuse_now(market: Market, account: Account, order: Order, holding: Holding)
     if order.side is BUY and order.amount_micro + found.fee_micro > holding.free_micro:
         # Dollars spent at better prices buy more shares and carry more fees than at the limit.
         needed = order.amount_micro + found.fee_micro
-        return balance_too_small(holding.balance_micro, holding.active_micro, holding.matched_micro, needed)
+        return rejections.balance_too_small(holding.balance_micro, holding.active_micro, holding.matched_micro, needed)
     return None
 
 
@@ -250,15 +300,15 @@ def run_delayed(core: Core, order_id: str, now_ms: int) -> Placed | Rejection:
     order = core.orders.get(order_id)
     if order is None or order.status is not DELAYED:
         # Ended while it waited: its market closed.
-        return MARKET_CLOSED
+        return rejections.MARKET_CLOSED
     market, account = core.markets[order.condition_id], core.accounts[order.account_id]
     holding = core.reserved_holding(order)
     if market.state.stage is not MarketStage.OPEN:
         end_delayed(core, order, OrderState.CANCELED_MARKET_NOT_FOUND, now_ms)
-        return NOT_READY
+        return rejections.NOT_READY
     if order.price_micro // POINT_MICRO not in market.grid:
         end_delayed(core, order, OrderState.INVALID, now_ms)
-        return price_off_grid(order_id, order.price_micro, MICRO, market.state.tick_micro)
+        return rejections.price_off_grid(order_id, order.price_micro, MICRO, market.state.tick_micro)
     # From here on it is a fresh order: what it held back is free again.
     reserved, order.reserved_micro = order.reserved_micro, 0
     holding.active_micro -= reserved

@@ -6,12 +6,10 @@ import msgspec
 
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.faults.fault_runner import FaultRunner
-from practice_exchange.faults.kinds import KINDS, Group
+from practice_exchange.faults.kinds import KINDS, Fault, FaultRefused, Group, check_fault
 from practice_exchange.faults.market_faults import MarketFaults
-from practice_exchange.faults.order import Fault, FaultRefused, check_fault
 from practice_exchange.faults.persistent_faults import FaultConditions
-from practice_exchange.faults.random_faults import RandomFaultsOrder
-from practice_exchange.faults.registry import Faults
+from practice_exchange.faults.registry import Faults, RandomFaultsOrder
 from practice_exchange.streams.faults import ChannelName, StreamFaults
 from practice_exchange.web.controls import control_refused, read_control
 from practice_exchange.web.responses import Answer, json_answer

@@ -1,4 +1,4 @@
-"""The catalogue of faults: each kind's name, effect, the venue's trouble it imitates, and its parameters."""
+"""The catalogue of faults: each kind's name, effect, the trouble it imitates, its parameters; and a fault as it is ordered."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class Group(StrEnum):
@@ -64,7 +65,7 @@ TOKEN = Parameter("token_id", "The token.", "")
 CHANNEL = Parameter("channel", "market or user.", "market")
 SOCKET = Parameter("socket", "One connection by its number, from 1; all if 0.", 0, 0, 1_000_000)
 RATE = Parameter("rate", "Share of those that it strikes.", 1.0, 0.0, 1.0)
-SERVER_ERROR = "Internal server error"
+ERROR = _text("The error's text.", "Internal server error")
 
 
 def _kinds(group: Group) -> Callable[..., Kind]:
@@ -81,13 +82,7 @@ _REQUEST = (
     _request("401", "Refuses the log-in.", "a key that was revoked, a storm of 401"),
     _request("403", "Refuses the region.", "the geographic check, which comes before the log-in"),
     _request("425", "Answers `service not ready`.", "a restart of the matching engine"),
-    _request(
-        "refused",
-        "Answers a server error; nothing was done.",
-        "a 5xx before acceptance",
-        STATUS,
-        _text("The error's text.", SERVER_ERROR),
-    ),
+    _request("refused", "Answers a server error; nothing was done.", "a 5xx before acceptance", STATUS, ERROR),
     _request("reset", "Hangs up without an answer; nothing was done.", "a connection that breaks on the way"),
     _request("404", "Answers `Order not found`.", "an order that is not told of any more, though it was filled"),
     _request("version", "Answers 400 `order_version_mismatch`.", "a client that has become too old"),
@@ -110,7 +105,7 @@ _ANSWER = (
         "Does what was asked and answers a server error.",
         "a 5xx after acceptance: the status proves nothing",
         STATUS,
-        _text("The error's text.", SERVER_ERROR),
+        ERROR,
     ),
     _answer("silence", "Does what was asked and never answers.", "a time-out after acceptance"),
     _answer("hang_up", "Does what was asked and hangs up.", "a connection that breaks on the way back"),
@@ -265,3 +260,73 @@ def suits(kind: str, method: str, path: str) -> bool:
 
 def _cancels(method: str, path: str) -> bool:
     return method == "DELETE" and path in _CANCELS
+
+
+COUNT_MAX = 1_000_000
+# Every fault may have these; all else must be a parameter of its kind.
+GENERAL = frozenset({"path", "kind", "count", "retry_after_s", "method"})
+
+
+class Fault(msgspec.Struct, forbid_unknown_fields=True):
+    """One fault of the catalogue (faults/kinds.py), with the parameters of its kind.
+
+    ``path`` is a pattern such as ``/gamma/events*`` and ``method`` one method or any: a fault that acts on requests
+    strikes the next ``count`` that match. ``seconds`` are of this machine's time except where trades settle.
+    """
+
+    path: str = "*"
+    kind: str = ""
+    count: int = 1
+    retry_after_s: int = 1
+    method: str | UnsetType = UNSET
+    seconds: float | UnsetType = UNSET
+    status: int | UnsetType = UNSET
+    text: str | UnsetType = UNSET
+    rate: float | UnsetType = UNSET
+    retries: int | UnsetType = UNSET
+    address: str | UnsetType = UNSET
+    market: str | UnsetType = UNSET
+    token_id: str | UnsetType = UNSET
+    tick_size: float | UnsetType = UNSET
+    minimum_size: float | UnsetType = UNSET
+    fee_rate: float | UnsetType = UNSET
+    price: float | UnsetType = UNSET
+    shares: float | UnsetType = UNSET
+    channel: str | UnsetType = UNSET
+    socket: int | UnsetType = UNSET
+
+    def number(self, name: str) -> float:
+        """A parameter's value: the given one, or its kind's default."""
+        given = getattr(self, name)
+        return float(self._default(name) if given is UNSET else given)
+
+    def words(self, name: str) -> str:
+        given = getattr(self, name)
+        return str(self._default(name) if given is UNSET else given)
+
+    def _default(self, name: str) -> float | str:
+        return next(each.default for each in KINDS[self.kind].parameters if each.name == name)
+
+
+class FaultRefused(ValueError):
+    """A fault that is not in the catalogue, or a parameter out of its bounds; the message says what would do."""
+
+
+def check_fault(fault: Fault) -> None:
+    """Raises FaultRefused unless the fault is one of the catalogue with parameters of its kind, within their bounds."""
+    kind = KINDS.get(fault.kind)
+    if kind is None:
+        raise FaultRefused(f"there is no kind {fault.kind!r}. Choose one of: {', '.join(KINDS)}")
+    if not 1 <= fault.count <= COUNT_MAX:
+        raise FaultRefused(f"count must be between 1 and {COUNT_MAX}")
+    known = {parameter.name: parameter for parameter in kind.parameters}
+    for name in fault.__struct_fields__:
+        value = getattr(fault, name)
+        if value is UNSET or (name in GENERAL and name not in known):
+            continue
+        if name not in known:
+            takes = ", ".join(known) or "no parameters"
+            raise FaultRefused(f"{fault.kind} has no {name}; it takes {takes}")
+        low, high = known[name].lowest, known[name].highest
+        if low is not None and high is not None and not low <= value <= high:
+            raise FaultRefused(f"{name} must be between {low:g} and {high:g}")

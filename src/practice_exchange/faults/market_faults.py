@@ -6,7 +6,7 @@ from polymarket_kit.model import FeeSchedule
 from polymarket_kit.rules import TICKS_MICRO
 from polymarket_kit.values import MICRO
 from practice_exchange.clob.trading_routes import TradingSide
-from practice_exchange.faults.order import Fault, FaultRefused
+from practice_exchange.faults.kinds import Fault, FaultRefused
 from practice_exchange.world import state
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.timestamps import MINUTE_MS

@@ -9,7 +9,7 @@ import msgspec
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.engine.orders import Restriction
 from practice_exchange.engine.settlement import SMOOTH, SettlementPlan, Trade
-from practice_exchange.faults.order import Fault
+from practice_exchange.faults.kinds import Fault
 from practice_exchange.faults.registry import Faults
 from practice_exchange.venue.balances import BalanceState
 from practice_exchange.world.timestamps import SECOND_MS

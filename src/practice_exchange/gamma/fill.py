@@ -8,14 +8,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from polymarket_kit.values import MICRO, micro_to_text
-from practice_exchange.gamma.shapes import (
-    ClobRewardShape,
-    EventShape,
-    FeeScheduleShape,
-    MarketShape,
-    SeriesShape,
-    TagShape,
-)
+from practice_exchange.gamma import shapes
 from practice_exchange.world import names as words
 from practice_exchange.world import state
 from practice_exchange.world.history import price_at, volumes_micro
@@ -30,10 +23,10 @@ TAG_UPDATED = "2025-07-05T21:07:09.171Z"
 _encode = msgspec.json.Encoder().encode
 
 
-def new_market(event: EventState, market: MarketState) -> MarketShape:
+def new_market(event: EventState, market: MarketState) -> shapes.MarketShape:
     """A market's constant fields."""
     fees, game_ms = market.fees, market.game_start_ms
-    return MarketShape(
+    return shapes.MarketShape(
         id=str(market.number),
         question=market.question,
         condition_id=market.condition_id,
@@ -78,7 +71,7 @@ def new_market(event: EventState, market: MarketState) -> MarketShape:
     )
 
 
-def refresh_market(shape: MarketShape, market: MarketState) -> None:
+def refresh_market(shape: shapes.MarketShape, market: MarketState) -> None:
     """Bring a market up to date, as of its last change: the catalogue does not count a quiet market anew.
 
     Prices are the middle of the book; a missing side counts as 0 or 1.
@@ -121,10 +114,10 @@ def refresh_market(shape: MarketShape, market: MarketState) -> None:
         shape.automatically_resolved = True
 
 
-def new_event(event: EventState) -> EventShape:
+def new_event(event: EventState) -> shapes.EventShape:
     """An event's constant fields."""
     game_ms = event.game_start_ms
-    return EventShape(
+    return shapes.EventShape(
         id=str(event.number),
         ticker=event.slug,
         slug=event.slug,
@@ -152,7 +145,7 @@ def new_event(event: EventState) -> EventShape:
     )
 
 
-def refresh_event(shape: EventShape, event: EventState) -> None:
+def refresh_event(shape: shapes.EventShape, event: EventState) -> None:
     """Bring an event up to date. Liquidity and volume are the sums over its markets."""
     shape.active, shape.closed, shape.archived = event.active, event.closed, event.archived
     shape.liquidity = shape.liquidity_clob = event_liquidity_micro(event) / MICRO
@@ -184,18 +177,18 @@ def event_volume_micro(event: EventState) -> int:
     return sum([market.volume.total_micro for market in event.markets])
 
 
-def tag_shapes(tags: dict[str, tuple[int, str]]) -> list[TagShape]:
+def tag_shapes(tags: dict[str, tuple[int, str]]) -> list[shapes.TagShape]:
     """Tags by slug, each with its id and label."""
     return [_tag(slug, number, label) for slug, (number, label) in tags.items()]
 
 
-def event_tags(event: EventState) -> list[TagShape]:
+def event_tags(event: EventState) -> list[shapes.TagShape]:
     return tag_shapes({slug: words.TAGS[slug] for slug in event.tags})
 
 
 @lru_cache(maxsize=4_096)
-def _tag(slug: str, number: int, label: str) -> TagShape:
-    return TagShape(id=str(number), label=label, slug=slug, created_at=TAG_CREATED, updated_at=TAG_UPDATED)
+def _tag(slug: str, number: int, label: str) -> shapes.TagShape:
+    return shapes.TagShape(id=str(number), label=label, slug=slug, created_at=TAG_CREATED, updated_at=TAG_UPDATED)
 
 
 def _json_text(values: list[str]) -> str:
@@ -225,8 +218,8 @@ def _change(market: MarketState, middle_micro: int, since_s: int) -> float | Uns
     return (middle_micro - before_micro) / MICRO
 
 
-def _rewards(market: MarketState) -> list[ClobRewardShape]:
-    reward = ClobRewardShape(
+def _rewards(market: MarketState) -> list[shapes.ClobRewardShape]:
+    reward = shapes.ClobRewardShape(
         id=str(market.number % 1_000_000),
         condition_id=market.condition_id,
         asset_address=REWARD_ASSET,
@@ -236,14 +229,16 @@ def _rewards(market: MarketState) -> list[ClobRewardShape]:
     return [reward]
 
 
-def _fee_schedule(market: MarketState) -> FeeScheduleShape:
+def _fee_schedule(market: MarketState) -> shapes.FeeScheduleShape:
     fees = market.fees
-    return FeeScheduleShape(exponent=fees.exponent, rate=fees.rate, taker_only=True, rebate_rate=fees.rebate_rate)
+    return shapes.FeeScheduleShape(
+        exponent=fees.exponent, rate=fees.rate, taker_only=True, rebate_rate=fees.rebate_rate
+    )
 
 
-def _series(event: EventState) -> SeriesShape:
+def _series(event: EventState) -> shapes.SeriesShape:
     started = rfc3339(event.created_ms // DAY_MS * DAY_MS + HOUR_MS)
-    return SeriesShape(
+    return shapes.SeriesShape(
         id=str(10_000 + sum(event.series.encode()) % 1_000),
         ticker=event.series,
         slug=event.series,

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
+from practice_exchange.gamma import select
 from practice_exchange.gamma.fill import tag_shapes
 from practice_exchange.gamma.render import GammaRenderer
-from practice_exchange.gamma.select import (
-    EVENT_FIGURES,
-    EVENTS_LIMIT_MAX,
-    MARKET_FIGURES,
-    MARKETS_LIMIT_MAX,
-    keyset_page,
-    offset_page,
-    select_events,
-    select_markets,
-)
 from practice_exchange.web.query import Query
 from practice_exchange.web.responses import Answer, gamma_invalid, gamma_missing, json_answer, raw_answer, text_answer
 from practice_exchange.web.route import Request
@@ -88,25 +79,29 @@ class GammaRoutes:
     def events(self, request: Request) -> Answer:
         """Events."""
         query = request.query
-        page = offset_page(self._selected_events(query), query, EVENTS_LIMIT_MAX, "/events/keyset")
+        page = select.offset_page(self._selected_events(query), query, select.EVENTS_LIMIT_MAX, "/events/keyset")
         return raw_answer(b"[" + b",".join([self._render.event(event) for event in page]) + b"]")
 
     def events_keyset(self, request: Request) -> Answer:
         """Events, by cursor."""
         query = request.query
-        page, cursor = keyset_page(self._selected_events(query), query, EVENTS_LIMIT_MAX, EVENT_FIGURES)
+        page, cursor = select.keyset_page(
+            self._selected_events(query), query, select.EVENTS_LIMIT_MAX, select.EVENT_FIGURES
+        )
         return _keyset_answer(b"events", [self._render.event(event) for event in page], cursor)
 
     def markets(self, request: Request) -> Answer:
         """Markets."""
         query = request.query
-        page = offset_page(self._selected_markets(query), query, MARKETS_LIMIT_MAX, "/markets/keyset")
+        page = select.offset_page(self._selected_markets(query), query, select.MARKETS_LIMIT_MAX, "/markets/keyset")
         return raw_answer(b"[" + b",".join(self._listed(page, query)) + b"]")
 
     def markets_keyset(self, request: Request) -> Answer:
         """Markets, by cursor."""
         query = request.query
-        page, cursor = keyset_page(self._selected_markets(query), query, MARKETS_LIMIT_MAX, MARKET_FIGURES)
+        page, cursor = select.keyset_page(
+            self._selected_markets(query), query, select.MARKETS_LIMIT_MAX, select.MARKET_FIGURES
+        )
         return _keyset_answer(b"markets", self._listed(page, query), cursor)
 
     def _listed(self, page: list[MarketState], query: Query) -> list[bytes]:
@@ -139,13 +134,13 @@ class GammaRoutes:
     def _selected_events(self, query: Query) -> list[EventState]:
         key = self._selection_key(query)
         if key not in self._events:
-            self._events[key] = select_events(self._register, query)
+            self._events[key] = select.select_events(self._register, query)
         return self._events[key]
 
     def _selected_markets(self, query: Query) -> list[MarketState]:
         key = self._selection_key(query)
         if key not in self._markets:
-            self._markets[key] = select_markets(self._register, query)
+            self._markets[key] = select.select_markets(self._register, query)
         return self._markets[key]
 
     def _selection_key(self, query: Query) -> tuple[tuple[str, str], ...]:

@@ -13,11 +13,12 @@ from aiohttp import WSMessage, WSMsgType, web
 from practice_exchange.engine.events import Event
 from practice_exchange.streams.faults import ChannelName, StreamFaults
 from practice_exchange.streams.frames import PONG_FRAME
-from practice_exchange.streams.interfaces import Keys, VenueEngine, WalletsOf, Wording
 from practice_exchange.streams.market import MarketChannel
 from practice_exchange.streams.requests import PING, MarketRequest, read_market_request, read_user_request
 from practice_exchange.streams.socket import UNREAD_MAX_BYTES, StreamSocket
-from practice_exchange.streams.user import UserChannel
+from practice_exchange.streams.user import UserChannel, Wording
+from practice_exchange.venue.accounts import KeyRing
+from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.web.responses import Answer, clob_invalid, json_answer
 from practice_exchange.web.route import Request
 from practice_exchange.world.world import WorldView
@@ -62,15 +63,14 @@ class Streams:
         world: WorldView,
         venue_engine: VenueEngine,
         render: Wording,
-        keys: Keys,
-        wallets_of: WalletsOf,
+        keys: KeyRing,
         *,
         patience_s: float = PATIENCE_S,
         unread_max_bytes: int = UNREAD_MAX_BYTES,
     ) -> None:
         self.faults = StreamFaults(world.seed)
         self.market = MarketChannel(world, venue_engine, self.faults, render.transaction_hash)
-        self.user = UserChannel(keys, wallets_of, render)
+        self.user = UserChannel(keys, render)
         self.patience_s = patience_s
         self.unread_max_bytes = unread_max_bytes
         self.backlog_low_bytes = BACKLOG_LOW_BYTES

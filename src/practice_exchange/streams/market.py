@@ -9,10 +9,10 @@ from practice_exchange.engine.settlement import TradeStatus
 from practice_exchange.streams.announcements import Announcer
 from practice_exchange.streams.faults import StreamFaults
 from practice_exchange.streams.frames import INVALID_FRAME, NOTHING_NEW_FRAME, text_frame
-from practice_exchange.streams.interfaces import VenueEngine
 from practice_exchange.streams.market_broadcaster import MarketBroadcaster
 from practice_exchange.streams.requests import UNSUBSCRIBE, MarketRequest
 from practice_exchange.streams.socket import StreamSocket
+from practice_exchange.venue.venue_engine import VenueEngine
 from practice_exchange.world.state import MarketState
 from practice_exchange.world.world import WorldView
 

@@ -12,18 +12,8 @@ from practice_exchange.engine.events import LevelChanged, TickChanged
 from practice_exchange.engine.markets import Market
 from practice_exchange.engine.orders import POINT_MICRO, POINTS
 from practice_exchange.engine.settlement import Trade
+from practice_exchange.streams import frames
 from practice_exchange.streams.faults import StreamFaults
-from practice_exchange.streams.frames import (
-    best_prices,
-    book_event,
-    change_leg,
-    last_trade,
-    price_change,
-    price_texts,
-    size_text,
-    text_frame,
-    tick_change,
-)
 from practice_exchange.streams.socket import StreamSocket
 from practice_exchange.world.state import MarketState
 
@@ -31,23 +21,9 @@ from practice_exchange.world.state import MarketState
 class MarketBroadcaster:
     """The readers of one market and what they have been shown of it.
 
-    The effects of one request are sent together: prints, then one ``price_change`` with every level that is not what it was,
+    The effects of one request are sent together: prints, then one ``frames.price_change`` with every level that is not what it was,
     then best prices, then whole books of the tokens that were traded (the order is assumed: undocumented).
     """
-
-    __slots__ = (
-        "_best",
-        "_faults",
-        "_shown",
-        "_transaction_hash",
-        "engine_market",
-        "everyone",
-        "levels",
-        "market",
-        "readers",
-        "ticks",
-        "trades",
-    )
 
     def __init__(
         self, market: MarketState, engine_market: Market, faults: StreamFaults, transaction_hash: Callable[[int], str]
@@ -84,7 +60,7 @@ class MarketBroadcaster:
 
     def book(self, token_index: int, first: bool = False) -> bytes:
         """A ``book`` event, not framed."""
-        return book_event(book_json(self.market, token_index), first)
+        return frames.book_event(book_json(self.market, token_index), first)
 
     def publish(self) -> None:
         """Send what the step did, and forget it."""
@@ -92,11 +68,13 @@ class MarketBroadcaster:
         afresh: dict[str, None] = {}
         for tick in self.ticks:
             for index, token_id in enumerate(token_ids):
-                frame = tick_change(condition_id, token_id, tick.old_tick_micro, tick.new_tick_micro, tick.time_ms)
+                frame = frames.tick_change(
+                    condition_id, token_id, tick.old_tick_micro, tick.new_tick_micro, tick.time_ms
+                )
                 self._send(index, frame)
                 afresh[token_id] = None
         for trade in self.trades:
-            frame = last_trade(trade, self._transaction_hash(trade.trade_id))
+            frame = frames.last_trade(trade, self._transaction_hash(trade.trade_id))
             self._send(token_ids.index(trade.token_id), frame)
             afresh[trade.token_id] = None
             for maker in trade.makers:
@@ -106,13 +84,13 @@ class MarketBroadcaster:
         for token_id in afresh:
             index = token_ids.index(token_id)
             if self.readers[index]:
-                self._send(index, text_frame(self.book(index)))
+                self._send(index, frames.text_frame(self.book(index)))
         self.ticks.clear()
         self.trades.clear()
 
     def _tell_levels(self) -> None:
         """Both tokens' views of each level that changed, in one message; the best prices are those after all of it."""
-        shown, texts, token_ids = self._shown, price_texts(), self.engine_market.token_ids
+        shown, texts, token_ids = self._shown, frames.price_texts(), self.engine_market.token_ids
         best = self._best_points()
         stalled = self._faults.stalled_tokens
         # A token's best bid is its own ladder's top, its best ask the mirror of the other's; 0 and 1 where there is none.
@@ -129,7 +107,7 @@ class MarketBroadcaster:
             else:
                 shown.pop(place)
             number, points = event.ladder, event.points
-            size, own, other = size_text(size_micro), token_ids[number], token_ids[1 - number]
+            size, own, other = frames.size_text(size_micro), token_ids[number], token_ids[1 - number]
             for token_id, price, side, seen in (
                 (own, texts[points], Side.BUY, number),
                 (other, texts[POINTS - points], Side.SELL, 1 - number),
@@ -138,10 +116,10 @@ class MarketBroadcaster:
                     # Opaque, and different for every change of every token: clients drop what they have seen.
                     identity = f"{event.order_id}/{token_id}/{price}/{size}/{time_ms}".encode()
                     change_hash = sha1(identity, usedforsecurity=False).hexdigest()
-                    legs.append(change_leg(token_id, price, size, side, change_hash, bids[seen], asks[seen]))
+                    legs.append(frames.change_leg(token_id, price, size, side, change_hash, bids[seen], asks[seen]))
         self.levels.clear()
         if legs:
-            frame = price_change(self.market.condition_id, legs, time_ms)
+            frame = frames.price_change(self.market.condition_id, legs, time_ms)
             for socket in self.everyone:
                 socket.put(frame)
         if best != self._best:
@@ -153,7 +131,7 @@ class MarketBroadcaster:
             custom = [socket for socket in self.readers[index] if socket.custom]
             if custom and token_id not in self._faults.stalled_tokens:
                 bid, ask = best[index], POINTS - best[1 - index]
-                frame = best_prices(self.market.condition_id, token_id, bid, ask, time_ms)
+                frame = frames.best_prices(self.market.condition_id, token_id, bid, ask, time_ms)
                 for socket in custom:
                     socket.put(frame)
 

@@ -18,26 +18,6 @@ class StreamSocket:
     with a task for each.
     """
 
-    __slots__ = (
-        "_ended",
-        "_faults",
-        "_held",
-        "_outbox",
-        "_transport",
-        "_unread_max_bytes",
-        "_wake",
-        "abandoned",
-        "accounts",
-        "channel",
-        "custom",
-        "markets",
-        "number",
-        "sent_frames",
-        "stalled",
-        "tokens",
-        "too_slow",
-    )
-
     def __init__(
         self,
         number: int,

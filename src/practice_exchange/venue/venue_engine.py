@@ -221,9 +221,6 @@ class VenueEngine:
             size,
             0,
             now_ms,
-            0,
-            False,
-            0,
         )
         self.engine.insert(order, now_ms)
         return order

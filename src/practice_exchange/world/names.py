@@ -19,53 +19,24 @@ FEES: dict[str, Fees] = {
     "geopolitics": Fees(),
 }
 
-# Slug to (id, label), ids in the venue's manner.
+# Ids in the venue's manner by slug, and the labels that are not the slug in capitals.
+_TAG_IDS = {
+    "sports": 1, "politics": 2, "crypto": 21, "weather": 84, "economy": 100328, "economic-policy": 101800,
+    "fed-rates": 100196, "finance": 120, "stocks": 604, "business": 107, "pop-culture": 596, "movies": 53,
+    "music": 100229, "awards": 18, "tech": 1401, "ai": 439, "big-tech": 101999, "science": 74,
+    "geopolitics": 100265, "world": 101970, "foreign-policy": 101794, "elections": 144, "us-politics": 188,
+    "congress": 264, "global-elections": 1597, "crypto-prices": 1312, "bitcoin": 235, "ethereum": 39, "solana": 818,
+    "xrp": 101267, "up-or-down": 102127, "hit-price": 102134, "recurring": 101757, "basketball": 28, "football": 10,
+    "soccer": 100350, "tennis": 864, "hockey": 899, "esports": 64, "games": 100639, "mention-markets": 100343,
+    "climate": 87, "daily-temperature": 103040, "other": 102169, "all": 100215,
+}  # fmt: skip
+_TAG_LABELS = {
+    "pop-culture": "Culture", "ai": "AI", "us-politics": "US Politics", "xrp": "XRP", "up-or-down": "Up or Down",
+    "mention-markets": "Mentions",
+}  # fmt: skip
+# Slug to (id, label).
 TAGS: dict[str, tuple[int, str]] = {
-    "sports": (1, "Sports"),
-    "politics": (2, "Politics"),
-    "crypto": (21, "Crypto"),
-    "weather": (84, "Weather"),
-    "economy": (100328, "Economy"),
-    "economic-policy": (101800, "Economic Policy"),
-    "fed-rates": (100196, "Fed Rates"),
-    "finance": (120, "Finance"),
-    "stocks": (604, "Stocks"),
-    "business": (107, "Business"),
-    "pop-culture": (596, "Culture"),
-    "movies": (53, "Movies"),
-    "music": (100229, "Music"),
-    "awards": (18, "Awards"),
-    "tech": (1401, "Tech"),
-    "ai": (439, "AI"),
-    "big-tech": (101999, "Big Tech"),
-    "science": (74, "Science"),
-    "geopolitics": (100265, "Geopolitics"),
-    "world": (101970, "World"),
-    "foreign-policy": (101794, "Foreign Policy"),
-    "elections": (144, "Elections"),
-    "us-politics": (188, "US Politics"),
-    "congress": (264, "Congress"),
-    "global-elections": (1597, "Global Elections"),
-    "crypto-prices": (1312, "Crypto Prices"),
-    "bitcoin": (235, "Bitcoin"),
-    "ethereum": (39, "Ethereum"),
-    "solana": (818, "Solana"),
-    "xrp": (101267, "XRP"),
-    "up-or-down": (102127, "Up or Down"),
-    "hit-price": (102134, "Hit Price"),
-    "recurring": (101757, "Recurring"),
-    "basketball": (28, "Basketball"),
-    "football": (10, "Football"),
-    "soccer": (100350, "Soccer"),
-    "tennis": (864, "Tennis"),
-    "hockey": (899, "Hockey"),
-    "esports": (64, "Esports"),
-    "games": (100639, "Games"),
-    "mention-markets": (100343, "Mentions"),
-    "climate": (87, "Climate"),
-    "daily-temperature": (103040, "Daily Temperature"),
-    "other": (102169, "Other"),
-    "all": (100215, "All"),
+    slug: (number, _TAG_LABELS.get(slug, slug.replace("-", " ").title())) for slug, number in _TAG_IDS.items()
 }
 
 COINS = ["Bitcoin", "Ethereum", "Solana", "XRP", "Dogecoin", "BNB"]
@@ -101,54 +72,28 @@ CLUBS = [
     "Sporting Lindau", "Kastrup BK", "Olympique Sete", "Inter Trieste", "Rovers Athlone", "Ajka SC",
 ]  # fmt: skip
 ESPORTS_TEAMS = [
-    "Nightglass",
-    "Ember Five",
-    "Quorum",
-    "Static Wolves",
-    "Low Tide",
-    "Paper Tigers",
-    "Ninth Gate",
-    "Oblique",
-]
+    "Nightglass", "Ember Five", "Quorum", "Static Wolves",
+    "Low Tide", "Paper Tigers", "Ninth Gate", "Oblique",
+]  # fmt: skip
 FILMS = [
     "The Salt Road", "Glass Orchard", "Midnight Cartographer", "Iron Lullaby", "The Ninth Harbor", "Paper Moonrise",
     "A Field of Clocks", "Velvet Thunder", "The Long Thaw", "Signal Fires", "Small Hours", "Cobalt",
 ]  # fmt: skip
 ARTISTS = [
-    "Juniper Vale",
-    "The Low Lights",
-    "Marigold",
-    "Castor & Ray",
-    "Neon Parish",
-    "Ida Bloom",
-    "Harbour Kids",
-    "Saint Echo",
-]
+    "Juniper Vale", "The Low Lights", "Marigold", "Castor & Ray",
+    "Neon Parish", "Ida Bloom", "Harbour Kids", "Saint Echo",
+]  # fmt: skip
 LABS = ["Arclight AI", "Northwind Labs", "Basalt", "Meridian Research", "Helix Systems", "Opaline", "Quarry AI", "Tern"]
 COMPANIES = [
-    "Alderon",
-    "Brightline Motors",
-    "Corvane",
-    "Dunmore Energy",
-    "Everwell",
-    "Fathom Robotics",
-    "Gantry",
-    "Helioscope",
-]
+    "Alderon", "Brightline Motors", "Corvane", "Dunmore Energy",
+    "Everwell", "Fathom Robotics", "Gantry", "Helioscope",
+]  # fmt: skip
 BILLS = [
     "Clean Water Infrastructure Act", "Digital Assets Clarity Act", "Rural Broadband Act", "Housing Supply Act",
     "Permit Reform Act", "Postal Modernization Act", "Patent Quality Act", "Rail Safety Act",
 ]  # fmt: skip
 PHRASES = [
-    "inflation",
-    "tariff",
-    "artificial intelligence",
-    "housing",
-    "border",
-    "energy",
-    "jobs",
-    "bitcoin",
-    "recession",
-    "peace",
-]
+    "inflation", "tariff", "artificial intelligence", "housing", "border",
+    "energy", "jobs", "bitcoin", "recession", "peace",
+]  # fmt: skip
 PLACEHOLDERS = "ABCDEFGHIJKLMNOP"

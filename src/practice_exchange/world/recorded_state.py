@@ -9,8 +9,8 @@ import msgspec
 from polymarket_kit.values import MICRO, parse_micro
 from practice_exchange.world import state
 from practice_exchange.world.book import UnifiedBook
+from practice_exchange.world.catalogue import OFFSETS
 from practice_exchange.world.history import DAYS_KEPT, HOURS_KEPT
-from practice_exchange.world.makers import OFFSETS
 from practice_exchange.world.state import EventState, Fees, MarketState, Rewards, Volume
 from practice_exchange.world.timestamps import HOUR_MS, parse_moment_ms
 

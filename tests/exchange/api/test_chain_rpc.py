@@ -22,7 +22,7 @@ from polymarket_kit.signing.contracts import (
 )
 from polymarket_kit.signing.eip712 import address_word, bytes32, checksum_address, keccak, uint256
 from practice_exchange.chain import calldata
-from practice_exchange.chain.abi import MalformedData, Words, selector
+from practice_exchange.chain.calldata import MalformedData, Words, selector
 from practice_exchange.chain.draft import balance_of
 from practice_exchange.chain.raw_transaction import TransactionRefused, read_transaction
 from practice_exchange.engine.accounts import COLLATERAL

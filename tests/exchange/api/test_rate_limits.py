@@ -13,8 +13,8 @@ import pytest
 
 from polymarket_kit.messages.orders import encode_order
 from polymarket_kit.signing.auth import l2_headers
-from practice_exchange.app.address_limits import QUEUE_MAX_S, AddressLimits
 from practice_exchange.app.bootstrap import open_kept
+from practice_exchange.app.limits import QUEUE_MAX_S, AddressLimits
 from practice_exchange.app.route_table import ROUTES
 from practice_exchange.app.server import PracticeServer
 from practice_exchange.web.responses import Answer

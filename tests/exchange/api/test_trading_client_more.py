@@ -23,7 +23,7 @@ from py_clob_client_v2.order_utils import ExchangeOrderBuilderV2, Side
 from polymarket_kit.signing.order_signing import contract_for
 from practice_exchange.app.server import PracticeServer
 from practice_exchange.engine.orders import Mode, OrderState
-from practice_exchange.faults.order import Fault
+from practice_exchange.faults.kinds import Fault
 from practice_exchange.world.state import MarketState
 
 from .trading_http import funded_wallet, serve_in_thread
