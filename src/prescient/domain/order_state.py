@@ -127,7 +127,7 @@ def state_of(facts: Iterable[Fact]) -> OrderState:
     for fact in facts:
         first = known.setdefault((fact.kind, fact.fill_id), fact)
         if first.order_id != fact.order_id or first.numbers != fact.numbers:
-            raise InvariantBroken(f"order {fact.order_id}: {fact.fact_id} is told in two ways")
+            raise InvariantBroken(f"order {fact.order_id}: {fact.fact_id} has conflicting contents")
         told.setdefault(fact.fill_id, set()).add(fact.kind)
     kinds = told.pop("", set())
     sums = dict.fromkeys(("pending", "mined", "confirmed", "reversed"), Amounts())
@@ -207,7 +207,7 @@ def booked_state(order_id: str, status: OrderStatus, kept: Iterable[Fact], told:
 
 
 def drafted(intent: OrderIntent, time: datetime) -> Fact:
-    """An order was thought of: what it asks for."""
+    """An order was drafted: what it asks for."""
     return Fact(
         FactKind.DRAFTED,
         intent.order_id,

@@ -41,7 +41,7 @@ class Venue(Protocol):
         """Find out what became of an order; never sends it again. Never raises: see above.
 
         The answer holds all its fills so far. ``Rejected`` or an end without fills: it is not there and cannot come any
-        more. A venue that prepares orders takes one without ``order.wire`` for never sent.
+        more. A venue that prepares orders treats an order without ``wire`` as never sent.
         """
         ...
 

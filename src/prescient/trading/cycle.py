@@ -32,7 +32,7 @@ async def run_cycle(cycle_steps: CycleSteps, request: CycleRequest, progress: Pr
 async def start_cycle(
     store: PortfolioCycles, cycle_steps: CycleSteps, clock: Clock, request: CycleRequest
 ) -> CycleReport:
-    """Claim, run and close one cycle; asked twice with one key it runs once.
+    """Claim, run and close one cycle; a repeated idempotency key runs once.
 
     Raises NoActivePortfolios, PortfolioNotFound, PortfolioNotActive, CycleAlreadyRunning, IdempotencyKeyReused, and
     whatever ends the cycle early; the cycle's row then says ``failed`` and why.

@@ -39,7 +39,7 @@ SIGNALS_MAX = 100_000
 
 LEG_FAILED = Rejected(Reason.GROUP_LEG_FAILED, Reason.GROUP_LEG_FAILED.text)
 # What the venue is to say later; any other code is that of an error on our side.
-AT_THE_VENUE = frozenset(
+AWAITING_VENUE_CODES = frozenset(
     f"{prefix}{code}" for prefix in ("", SELL_BACK_PREFIX) for code in (Reason.OUTCOME_UNKNOWN, Reason.GROUP_SUSPENDED)
 )
 NOT_SENT = Unresolved(Reason.GROUP_SUSPENDED, Reason.GROUP_SUSPENDED.text)
@@ -66,7 +66,7 @@ async def execute_signals(
         except Exception:
             await _tidy_up(context, portfolio_id)
             raise
-        if any(isinstance(outcome, Unresolved) and outcome.code not in AT_THE_VENUE for _, outcome in outcomes):
+        if any(isinstance(outcome, Unresolved) and outcome.code not in AWAITING_VENUE_CODES for _, outcome in outcomes):
             await _tidy_up(context, portfolio_id)
         return _report(portfolio_id, count, outcomes)
 
@@ -181,7 +181,7 @@ async def _send_unit(context: TradingContext, venue: Venue, unit: Unit, outcomes
             suspended = isinstance(outcome, Unresolved)
     owed: list[Outcome] = []
     if unfilled and unit[0][0].group_id:
-        # Before these orders are closed: an open one alone tells that the set is not whole.
+        # Before these orders are closed: an open order is the only sign that the set is incomplete.
         owed = await owe_sell_backs(context, unit[0][0])
     for signal, approved, answer in unfilled:
         outcomes.append((signal, await book_answer(context, approved, answer, signal)))

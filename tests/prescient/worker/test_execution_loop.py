@@ -147,3 +147,25 @@ async def test_an_error_of_the_worker_is_told_to_whoever_asked(two: TwoProcesses
         with pytest.raises(ExecutionFailed, match="execution_running"):
             await task
     assert executing.result()
+
+
+async def test_a_lost_answer_is_asked_about_again_without_another_execution(two: TwoProcesses) -> None:
+    loop = ExecutionLoop(two.worker, "scripted", SystemClock(), resolve_interval_s=0)
+    await loop.attempt()
+    two.venue.always("submit", "lose")
+    working = asyncio.create_task(loop.run())
+    try:
+        await run(two.asked)
+        assert len(two.venue.world.arrived) == 1
+        two.venue.well()
+        for _ in range(500):
+            if await two.asked.store.trades(two.portfolio_id, 10):
+                break
+            await asyncio.sleep(0.01)
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+    (trade,) = await two.asked.store.trades(two.portfolio_id, 10)
+    assert trade.amount_micro == 100 * MICRO
+    assert len(two.venue.world.arrived) == 1
+    await check_books(two.asked.store, two.asked.clock.now())

@@ -1,7 +1,7 @@
 """The paper venue's way in: an order meets the real book as it is when the venue's taker delay ends, and then may rest.
 
-Same rules, fees and walk as everywhere else (domain and exchange); what cannot be known is a named model whose value
-goes into the trade record. The real book does not know about our fills, so what we took stays taken (see exchange.book).
+Same rules and fees as everywhere else (polymarket_kit); what cannot be known is a named model whose value
+goes into the trade record. The real book does not know about our fills, so what we took stays taken (see paper_matching.book).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Resolve: what became of orders without a known outcome, asked of their venue and booked; nothing is sent again.
 
 Called at the start of every execution, at every start of a process and by a round in the background. It holds the lock
-of those whose orders it looks at, so that whatever it finds belongs to nobody who lives.
+of those whose orders it looks at, so that no living process owns what it finds.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Waiting:
 async def resolve_all(context: TradingContext) -> list[str]:
     """Resolve the orders of all portfolios whose venue this process holds; returns the ids of those resolved.
 
-    What somebody alive is busy with is left to him. Raises StoreUnavailable.
+    Portfolios that another process is executing are skipped. Raises StoreUnavailable.
     """
     resolved: list[str] = []
     waiting = await _waiting(context, None)
@@ -66,7 +66,7 @@ async def resolve_all(context: TradingContext) -> list[str]:
 async def resolve_orders(context: TradingContext, portfolio_id: int) -> list[str]:
     """Book what became of the portfolio's orders without a known outcome; returns their ids. To be called while ``executing``.
 
-    What could not be resolved stays open and reserved, and keeps no other order from it. Raises StoreUnavailable.
+    What could not be resolved stays open and reserved, and does not block other orders. Raises StoreUnavailable.
     """
     waiting = await _waiting(context, portfolio_id)
     if not waiting:
@@ -103,7 +103,7 @@ async def _waiting(context: TradingContext, portfolio_id: int | None) -> list[Wa
 
 
 async def _resolve_units(context: TradingContext, venue: Venue, waiting: Sequence[Waiting]) -> list[str]:
-    """Resolve each order, and each set as one. One that fails keeps no other from it. Raises StoreUnavailable."""
+    """Resolve each order, and each set as one. One that fails does not block the others. Raises StoreUnavailable."""
     units: dict[str, list[Waiting]] = {}
     # Single orders first: a sale of a leg must be known before its set is put right.
     for one in sorted(waiting, key=lambda one: bool(one.order.intent.group_id)):
@@ -127,7 +127,7 @@ async def _resolve_unit(context: TradingContext, venue: Venue, unit: Sequence[Wa
         if isinstance(answer, Unknown):
             unknown += 1
         elif isinstance(answer, Accepted) and (answer.fills or answer.status not in TERMINAL_STATUSES):
-            if await _book_news(context, one, answer):
+            if await _book_new_fills(context, one, answer):
                 resolved.append(one.order.intent.order_id)
         else:
             unfilled.append((one, answer))
@@ -151,11 +151,13 @@ async def _close(context: TradingContext, one: Waiting, answer: Submission) -> N
             raise
 
 
-async def _book_news(context: TradingContext, one: Waiting, answer: Accepted) -> bool:
+async def _book_new_fills(context: TradingContext, one: Waiting, answer: Accepted) -> bool:
     """Book what an answer tells beyond what is booked already; returns whether it told anything new."""
     order, booked = one.order, await context.store.fills(one.order.intent.order_id)
     if tuple(booked) != answer.fills[: len(booked)]:
-        raise InvariantBroken(f"order {order.intent.order_id}: the venue tells other fills than those that are booked")
+        raise InvariantBroken(
+            f"order {order.intent.order_id}: the venue reports different fills than those that are booked"
+        )
     news = replace(answer, fills=answer.fills[len(booked) :])
     if not news.fills and one.status is answer.status:
         return False

@@ -17,7 +17,7 @@ from prescient.trading.orders.approve import approve
 from prescient.trading.orders.book import book_answer
 from prescient.trading.orders.submit import submit_order
 
-# Out at any price: the set's profit is gone, the open risk must not stay. The amount is the leg's own shares.
+# Exit at any price: the set's profit is gone, the open risk must not stay. The amount is the leg's own shares.
 SELL_BACK_CONFIG = {"max_slippage_pct": 100, "trade_size_usd": 0}
 SIGNALS_MAX = 100_000
 WAITS = Refused(
