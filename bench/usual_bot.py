@@ -207,9 +207,6 @@ def market_values(event: Json, market: Json) -> tuple[object, ...]:
         market["conditionId"],
         market.get("question") or "",
         market.get("slug") or "",
-        json.loads(market.get("clobTokenIds") or "[]"),
-        json.loads(market.get("outcomes") or "[]"),
-        [micro(price) for price in json.loads(market.get("outcomePrices") or "[]")],
         bool(market.get("active")),
         bool(market.get("closed")),
         bool(market.get("acceptingOrders")),
@@ -234,4 +231,7 @@ def market_values(event: Json, market: Json) -> tuple[object, ...]:
         market.get("category") or "",
         market.get("groupItemTitle") or "",
         bool(market.get("negRiskOther")),
+        json.loads(market.get("clobTokenIds") or "[]"),
+        json.loads(market.get("outcomes") or "[]"),
+        [micro(price) for price in json.loads(market.get("outcomePrices") or "[]")],
     )

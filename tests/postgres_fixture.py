@@ -150,6 +150,14 @@ class PostgresServer:
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
+    def schema_of(self, database: str) -> str:
+        """Return the statements that make a database's schema."""
+        login = ["-h", HOST, "-p", str(self.port), "-U", "postgres", "-w", "-d", database]
+        command = [self._program("pg_dump"), *login, "--schema-only"]
+        dump = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        # Lines with a backslash are for psql's own prompt.
+        return "\n".join(line for line in dump.splitlines() if not line.startswith("\\"))
+
     def _login(self, database: str) -> list[str]:
         login = ["-h", HOST, "-p", str(self.port), "-U", "postgres", "-d", database]
         return [*login, "-X", "-A", "-t", "-q", "-w", "-v", "ON_ERROR_STOP=1"]

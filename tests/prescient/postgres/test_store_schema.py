@@ -12,15 +12,10 @@ from typing import Any
 
 import asyncpg
 import pytest
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from prescient.adapters.postgres.migrate import HEAD, MIGRATIONS, REVISIONS, SchemaTooNew, migrate, schema_version
-from prescient.adapters.postgres.store import tables
 from prescient.adapters.postgres.store.store import open_store
 from prescient.domain.errors import StoreUnavailable
 from prescient.domain.portfolio import NewPortfolio
@@ -123,23 +118,6 @@ def test_the_known_revisions_are_those_of_the_migrations() -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     scripts = list(ScriptDirectory.from_config(config).walk_revisions())
     assert tuple(script.revision for script in reversed(scripts)) == REVISIONS
-
-
-async def test_queries_know_the_columns_that_the_migrations_make(postgres_dsn: str) -> None:
-    def difference(connection: Connection) -> list[Any]:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_object": _columns_only})
-        return list(compare_metadata(context, tables.metadata))
-
-    engine = create_async_engine(postgres_dsn.replace("postgresql://", "postgresql+asyncpg://"))
-    async with engine.connect() as connection:
-        found = await connection.run_sync(difference)
-    await engine.dispose()
-    assert found == []
-
-
-def _columns_only(_item: object, name: str | None, kind: str, _reflected: bool, _other: object) -> bool:
-    # Keys, indexes and checks stand in the migrations alone.
-    return kind in ("table", "column") and name != "alembic_version"
 
 
 async def test_psql_lists_the_runbooks_tables_and_no_partitions_among_them(

@@ -109,8 +109,6 @@ class Database:
         with database_errors():
             return await _attempts(once)
 
-    transact_raw = transact
-
     @asynccontextmanager
     async def bulk(self) -> AsyncIterator[Raw]:
         """Lend a connection without a transaction, and discard it when one was begun and did not end cleanly.

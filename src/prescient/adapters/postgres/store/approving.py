@@ -85,7 +85,7 @@ class ApprovalMethods(StoreBase):
                 )
             return verdict
 
-        return await self._database.transact_raw(work)
+        return await self._database.transact(work)
 
 
 async def _lock_holdings(connection: Raw, intent: OrderIntent) -> Holdings | None:

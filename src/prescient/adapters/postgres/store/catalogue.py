@@ -14,9 +14,9 @@ import asyncpg
 from prescient.adapters.postgres.connection import Raw, database_errors, json_text
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.catalogue_rows import (
-    EVENT_COLUMNS,
-    FIGURE_COLUMNS,
-    MARKET_COLUMNS,
+    EVENT,
+    FIGURES,
+    MARKET,
     Row,
     event_of,
     market_of,
@@ -27,21 +27,19 @@ from prescient.domain.market import Event, Market, MarketFigures, OrderBook
 from prescient.domain.records import Collected
 from prescient.ports.market_data import EventPage
 
-_EVENT = ", ".join(EVENT_COLUMNS)
-_MARKET = ", ".join(f"markets.{name}" for name in MARKET_COLUMNS)
-ACTIVE_EVENTS = f"SELECT {_EVENT} FROM events WHERE active ORDER BY event_id"  # noqa: S608 # our own names
-MARKETS_OF = f"SELECT {_MARKET} FROM markets WHERE event_id = ANY($1::text[])"  # noqa: S608 # our own names
+ACTIVE_EVENTS = f"SELECT {EVENT} FROM events WHERE active ORDER BY event_id"  # noqa: S608 # our own names
+MARKETS_OF = f"SELECT {MARKET} FROM markets WHERE event_id = ANY($1::text[])"  # noqa: S608 # our own names
 MARKET_FIGURES = f"""
-SELECT {", ".join(FIGURE_COLUMNS)} FROM markets
+SELECT {FIGURES} FROM markets
  WHERE event_id IN (SELECT json_array_elements_text($1::json)) ORDER BY market_id
 """  # noqa: S608 # our own names
-MARKETS_BY_CONDITION = f"SELECT {_MARKET} FROM markets WHERE condition_id = ANY($1::text[])"  # noqa: S608 # our own names
+MARKETS_BY_CONDITION = f"SELECT {MARKET} FROM markets WHERE condition_id = ANY($1::text[])"  # noqa: S608 # our own names
 FIND_MARKET = f"""
-SELECT {_MARKET} FROM markets WHERE market_id = $1 OR condition_id = $1 OR slug = $1
+SELECT {MARKET} FROM markets WHERE market_id = $1 OR condition_id = $1 OR slug = $1
  ORDER BY market_id <> $1, condition_id <> $1, updated_at DESC LIMIT 1
 """  # noqa: S608 # our own names
 SCREENED = f"""
-SELECT {_MARKET} FROM cycle_markets JOIN markets USING (market_id) WHERE cycle_id = $1 ORDER BY number
+SELECT {MARKET} FROM cycle_markets JOIN markets USING (market_id) WHERE cycle_id = $1 ORDER BY number
 """  # noqa: S608 # our own names
 SAVE_SCREENED = """
 INSERT INTO cycle_markets (cycle_id, number, market_id)
@@ -123,8 +121,8 @@ class CatalogueMethods(StoreBase):
 
     async def find_market(self, text: str) -> Market | None:
         """A market by its id, condition id or slug."""
-        rows = await self._database.rows(FIND_MARKET, text)
-        return market_of(rows[0]) if rows else None
+        row = await self._database.row(FIND_MARKET, text)
+        return None if row is None else market_of(row)
 
     async def save_screened(self, cycle_id: str, market_ids: Sequence[str]) -> None:
         """Keep which markets passed, in this order; a second saving replaces the first."""
@@ -133,7 +131,7 @@ class CatalogueMethods(StoreBase):
             await connection.execute("DELETE FROM cycle_markets WHERE cycle_id = $1", cycle_id)
             await connection.execute(SAVE_SCREENED, cycle_id, list(dict.fromkeys(market_ids)))
 
-        await self._database.transact_raw(save)
+        await self._database.transact(save)
 
     async def screened(self, cycle_id: str) -> list[Market]:
         """The markets that passed, in the order they were saved."""
@@ -150,7 +148,7 @@ class CatalogueMethods(StoreBase):
             await asyncio.sleep(0)
         if rows:
             day = now.astimezone(UTC).date()
-            await self._database.transact_raw(
+            await self._database.transact(
                 lambda connection: append_rows(connection, "market_snapshots", SNAPSHOT_COLUMNS, rows, day)
             )
 

@@ -33,9 +33,7 @@ class DecisionMethods(StoreBase):
             await asyncio.sleep(0)
         if rows:
             day = now.astimezone(UTC).date()
-            await self._database.transact_raw(
-                lambda connection: append_rows(connection, "decisions", COLUMNS, rows, day)
-            )
+            await self._database.transact(lambda connection: append_rows(connection, "decisions", COLUMNS, rows, day))
 
     async def decisions(
         self,
@@ -66,6 +64,6 @@ class DecisionMethods(StoreBase):
                 await drop_before(connection, name, first_kept)
                 await ensure_days(connection, name, days_ahead(now))
 
-            await self._database.transact_raw(drop)
+            await self._database.transact(drop)
         oldest = now - timedelta(days=decisions_days)
-        await self._database.transact_raw(lambda connection: connection.execute(PRUNE_SCREENED, oldest))
+        await self._database.transact(lambda connection: connection.execute(PRUNE_SCREENED, oldest))

@@ -72,7 +72,7 @@ class ExecutionMethods(StoreBase):
             except asyncpg.UniqueViolationError as error:
                 raise InvariantBroken(f"execution {request.request_id} is asked for already") from error
 
-        await self._database.transact_raw(write)
+        await self._database.transact(write)
 
     async def execution(self, request_id: str) -> ExecutionRequest:
         rows = await self._database.rows(READ, request_id)
@@ -88,13 +88,13 @@ class ExecutionMethods(StoreBase):
             status = await connection.execute(WITHDRAW_UNOWNED, request_id, now, *_halves(str(venue)))
             return str(status) == "UPDATE 1"
 
-        return await self._database.transact_raw(write)
+        return await self._database.transact(write)
 
     async def claim_execution(self, venue: str, owner: str, now: datetime) -> ExecutionRequest | None:
         async def write(connection: Raw) -> Any:
             return await connection.fetchrow(CLAIM, venue, owner, now)
 
-        row = await self._database.transact_raw(write)
+        row = await self._database.transact(write)
         return None if row is None else _request_of(row)
 
     async def end_execution(
@@ -105,7 +105,7 @@ class ExecutionMethods(StoreBase):
         async def write(connection: Raw) -> None:
             await connection.execute(END, request_id, *texts, now)
 
-        await self._database.transact_raw(write)
+        await self._database.transact(write)
 
     async def abandoned_executions(self, venue: str) -> list[str]:
         return [row["request_id"] for row in await self._database.rows(ABANDONED, venue)]

@@ -25,7 +25,7 @@ class FactMethods(StoreBase):
 
     async def facts(self, order_id: str) -> list[Fact]:
         rows = await self._database.rows(READ, order_id)
-        return [fact_of(order_id, *row) for row in rows]
+        return [fact_of(order_id, row["kind"], row["at"], row["data"]) for row in rows]
 
 
 def given(first: int) -> str:

@@ -146,7 +146,7 @@ class HistoryMethods(StoreBase):
             await connection.execute(WRITE_DAY, *values)
             return snapshot
 
-        return await self._database.transact_raw(take)
+        return await self._database.transact(take)
 
     async def history(self, portfolio_id: int | None, limit: int) -> list[Snapshot]:
         """One snapshot per portfolio and day, newest day first."""

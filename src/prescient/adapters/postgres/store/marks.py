@@ -84,7 +84,7 @@ class PositionMethods(StoreBase):
             )
             await connection.execute(REFRESH_UNREALIZED, portfolio_id, now)
 
-        await self._database.transact_raw(save)
+        await self._database.transact(save)
 
     async def settle(
         self,
@@ -118,7 +118,7 @@ class PositionMethods(StoreBase):
             await write_position(connection, position, now)
             return True
 
-        return await self._database.transact_raw(pay)
+        return await self._database.transact(pay)
 
     async def swap(
         self,
@@ -154,4 +154,4 @@ class PositionMethods(StoreBase):
                 await write_position(connection, after, now)
             return True
 
-        return await self._database.transact_raw(turn)
+        return await self._database.transact(turn)

@@ -63,7 +63,7 @@ class ObligationMethods(StoreBase):
                     raise PortfolioNotFound(one.portfolio_id) from error
 
         if obligations:
-            await self._database.transact_raw(keep)
+            await self._database.transact(keep)
 
     async def obligations(self, portfolio_id: int | None, due_by: datetime | None, limit: int) -> list[Obligation]:
         """What is not done, the one due first first."""

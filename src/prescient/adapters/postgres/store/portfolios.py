@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 
 from polymarket_kit.errors import InvalidRequest
-from prescient.adapters.postgres.connection import Raw, json_text
+from prescient.adapters.postgres.connection import Raw
 from prescient.adapters.postgres.store.base import StoreBase
 from prescient.adapters.postgres.store.money import append_transfers
 from prescient.adapters.postgres.store.rows import PORTFOLIO, portfolio_of, where
@@ -24,12 +24,12 @@ LOCK = f"{ONE_PORTFOLIO} FOR NO KEY UPDATE"
 CREATE = f"""
 INSERT INTO portfolios (name, description, strategy_type, strategy_config, initial_balance, current_balance, status,
                         venue, schedule, created_at, updated_at)
-VALUES ($1, $2, $3, $4::text::jsonb, $5::bigint * 0.000001, $5::bigint * 0.000001, $6, $7, $8, $9, $9)
+VALUES ($1, $2, $3, $4, $5::bigint * 0.000001, $5::bigint * 0.000001, $6, $7, $8, $9, $9)
 RETURNING {PORTFOLIO}
 """  # noqa: S608 # our own text
 CHANGE = f"""
 UPDATE portfolios
-   SET name = $2, description = $3, strategy_type = $4, strategy_config = $5::text::jsonb, schedule = $6, status = $7,
+   SET name = $2, description = $3, strategy_type = $4, strategy_config = $5, schedule = $6, status = $7,
        updated_at = $8
  WHERE portfolio_id = $1
 RETURNING {PORTFOLIO}
@@ -54,7 +54,7 @@ class PortfolioMethods(StoreBase):
                     new.name,
                     new.description,
                     new.strategy_type,
-                    json_text(new.strategy_config),
+                    new.strategy_config,
                     new.initial_balance_micro,
                     PortfolioStatus.ACTIVE.value,
                     new.venue,
@@ -68,14 +68,14 @@ class PortfolioMethods(StoreBase):
             assert made.cash_micro == new.initial_balance_micro == sum(entry.amount_micro for entry in entries)
             return made
 
-        return await self._database.transact_raw(create)
+        return await self._database.transact(create)
 
     async def portfolio(self, portfolio_id: int) -> Portfolio:
         """Raises PortfolioNotFound."""
-        rows = await self._database.rows(ONE_PORTFOLIO, portfolio_id)
-        if not rows:
+        row = await self._database.row(ONE_PORTFOLIO, portfolio_id)
+        if row is None:
             raise PortfolioNotFound(portfolio_id)
-        return portfolio_of(rows[0])
+        return portfolio_of(row)
 
     async def portfolios(self, status: PortfolioStatus | None = None) -> list[Portfolio]:
         clause, values = where(("status = {}", status and status.value))
@@ -84,7 +84,7 @@ class PortfolioMethods(StoreBase):
 
     async def ever_had_portfolio(self) -> bool:
         # Portfolios are never deleted, so one that ever was still is.
-        return bool(await self._database.rows("SELECT 1 FROM portfolios LIMIT 1"))
+        return bool(await self._database.value("SELECT EXISTS (SELECT FROM portfolios)"))
 
     async def change_portfolio(self, portfolio_id: int, changes: dict[str, Any], now: datetime) -> Portfolio:
         """Raises PortfolioNotFound, PortfolioNotActive once archived, InvalidRequest, ConflictError."""
@@ -106,7 +106,7 @@ class PortfolioMethods(StoreBase):
                     after.name,
                     after.description,
                     after.strategy_type,
-                    json_text(after.strategy_config),
+                    after.strategy_config,
                     after.schedule,
                     after.status.value,
                     now,
@@ -114,7 +114,7 @@ class PortfolioMethods(StoreBase):
             assert row is not None
             return portfolio_of(row)
 
-        return await self._database.transact_raw(change)
+        return await self._database.transact(change)
 
 
 def _checked(changes: dict[str, Any]) -> dict[str, Any]:

@@ -65,13 +65,13 @@ class RequestMethods(StoreBase):
                 ) from error
             return True
 
-        return await self._database.transact_raw(write)
+        return await self._database.transact(write)
 
     async def reject_request(self, request_id: str, reason: str, now: datetime) -> None:
         async def write(connection: Raw) -> None:
             await connection.execute(REJECT, request_id, reason, now)
 
-        await self._database.transact_raw(write)
+        await self._database.transact(write)
 
     async def open_requests(self, portfolio_id: int | None) -> list[PositionRequest]:
         rows = await self._database.rows(WAITING, portfolio_id)

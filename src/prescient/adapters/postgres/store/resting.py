@@ -85,4 +85,4 @@ class RestingMethods(StoreBase):
                 now,
             )
 
-        await self._database.transact_raw(refresh)
+        await self._database.transact(refresh)

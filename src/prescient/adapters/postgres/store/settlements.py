@@ -94,7 +94,7 @@ class SettlementMethods(StoreBase):
             await _tell(connection, [fact for one in settled for fact in one.facts()])
 
         if settled:
-            await self._database.transact_raw(advance)
+            await self._database.transact(advance)
 
     async def reverse(self, reversal: Reversal, now: datetime) -> bool:
         """Undo a failed trade once. Raises PortfolioNotFound, PositionMoved, InvariantBroken."""
@@ -114,7 +114,7 @@ class SettlementMethods(StoreBase):
             await _tell(connection, failed.facts())
             return True
 
-        return await self._database.transact_raw(undo)
+        return await self._database.transact(undo)
 
 
 async def begin_settlement(connection: Raw, one: TradeSettlement) -> None:

@@ -55,7 +55,7 @@ class SignalMethods(StoreBase):
             for start in range(0, len(given), CHUNK_ROWS):
                 await connection.execute(SAVE, json_text(given[start : start + CHUNK_ROWS]))
 
-        await self._database.transact_raw(save)
+        await self._database.transact(save)
 
     async def signals(
         self,

@@ -46,7 +46,7 @@ class SubmissionMethods(StoreBase):
             except asyncpg.UniqueViolationError as error:
                 raise InvariantBroken(f"what is to be sent for order {order_id} is another order's") from error
 
-        await self._database.transact_raw(write)
+        await self._database.transact(write)
 
     async def mark_unknown(self, order_id: str, reason: str, now: datetime) -> None:
         async def write(connection: Raw) -> None:
@@ -54,7 +54,7 @@ class SubmissionMethods(StoreBase):
             (lost,) = answered(order_id, Unknown(reason), now)
             await _tell(connection, row, lost, reason, now)
 
-        await self._database.transact_raw(write)
+        await self._database.transact(write)
 
 
 async def _locked(connection: Raw, order_id: str) -> asyncpg.Record:
@@ -66,6 +66,7 @@ async def _locked(connection: Raw, order_id: str) -> asyncpg.Record:
 
 
 async def _tell(connection: Raw, row: asyncpg.Record, fact: Fact, reason: str, now: datetime) -> None:
-    kept = [fact_of(fact.order_id, *told) for told in await connection.fetch(KNOWN, fact.order_id)]
+    told = await connection.fetch(KNOWN, fact.order_id)
+    kept = [fact_of(fact.order_id, one["kind"], one["at"], one["data"]) for one in told]
     status = booked_state(fact.order_id, OrderStatus(row["status"]), kept, [fact]).status
     await connection.execute(TELL, fact.order_id, status.value, reason or row["reason"], now, *columns_of([fact]))

@@ -134,7 +134,7 @@ class OrderMethods(StoreBase):
                 matched_at = booking.trade.time if booking.trade else now
                 await connection.execute(REMEMBER, taken.token_id, taken.side, json_text(levels), matched_at)
 
-        await self._database.transact_raw(write)
+        await self._database.transact(write)
 
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         """Orders without a final status, oldest first."""
