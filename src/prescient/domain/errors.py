@@ -225,6 +225,10 @@ BY_CODE: dict[str, type[PrescientError]] = {
         StepUnavailable,
         InvariantBroken,
         PortTaken,
+        RequestClosed,
+        VenueOwnerAway,
+        ExecutionInterrupted,
+        ExecutionFailed,
     )
 }
 

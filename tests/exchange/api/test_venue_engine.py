@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from polymarket_kit.model import OrderType, Side
+from polymarket_kit.rules import TAKER_DELAY_MS
 from practice_exchange.app.exchange import PracticeExchange
 from practice_exchange.clob.trading_routes import TradingSide
 from practice_exchange.engine.events import MarketStage
@@ -165,7 +166,7 @@ def test_a_delay_of_milliseconds_passes_within_the_call_and_one_of_seconds_does_
     short = next(market for market in trading if market.taker_delay and market.book.ask_sizes[-1] > 20_000_000)
     before_ms = user.venue_engine.now_ms
     assert user.place(short, short.book.best_ask_micro, 10).status is OrderState.MATCHED
-    assert user.venue_engine.now_ms == before_ms + 50
+    assert user.venue_engine.now_ms == before_ms + TAKER_DELAY_MS
     long = next(market for market in trading if market.seconds_delay and market.book.ask_sizes[-1] > 20_000_000)
     order = user.place(long, long.book.best_ask_micro, 10)
     statuses = [order.status]
