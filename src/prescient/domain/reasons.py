@@ -74,6 +74,7 @@ class Reason(StrEnum):
     POST_ONLY_CROSSES = "post_only_crosses", "it would have matched at once, and it was to rest only: {number}"
     NOT_FILLED = "not_filled", "nothing was offered within the price limit: {number}"
     NO_STREAM = "no_stream", "orders cannot rest here: this source of markets has no stream"
+    NOT_DONE = "not_done", "the change of positions did not happen: {number}"
     NOT_OPEN = "not_open", "the process that keeps resting orders is starting or is another one: {number}"
     OUTCOME_UNKNOWN = (
         "outcome_unknown",

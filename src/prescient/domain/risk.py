@@ -12,6 +12,7 @@ from prescient.domain.errors import InvariantBroken
 from prescient.domain.market import TradingRules
 from prescient.domain.order import ApprovedOrder, OrderIntent, Refused
 from prescient.domain.portfolio import PortfolioStatus
+from prescient.domain.reasons import Reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Holdings:
         return max(self.held_micro - self.set_aside_micro - self.settling_shares_micro, 0)
 
 
-ALREADY_ORDERED = Refused("already_ordered", "this signal has an order already")
+ALREADY_ORDERED = Refused(Reason.ALREADY_ORDERED, "this signal has an order already")
 
 # Pure: a store calls it under its lock, and again when it repeats a transaction.
 Check = Callable[[Holdings], ApprovedOrder | Refused]
@@ -59,11 +60,11 @@ def check(intent: OrderIntent, rules: TradingRules, holdings: Holdings) -> Appro
     assert (intent.amount_micro == 0) != (intent.size_micro == 0)
     if holdings.status is not PortfolioStatus.ACTIVE:
         return Refused(
-            "portfolio_not_active", f"the portfolio is {holdings.status.value}", "status", holdings.status.value
+            Reason.PORTFOLIO_NOT_ACTIVE, f"the portfolio is {holdings.status.value}", "status", holdings.status.value
         )
     if not 0 < intent.limit_price_micro < MICRO:
         text = micro_to_text(intent.limit_price_micro)
-        return Refused("price_out_of_range", "the limit price is not between 0 and 1", "price", text)
+        return Refused(Reason.PRICE_OUT_OF_RANGE, "the limit price is not between 0 and 1", "price", text)
     if intent.side is Side.SELL:
         return _check_sale(intent, holdings)
     amount = intent.amount_micro or multiply_up(intent.size_micro, intent.limit_price_micro)
@@ -71,7 +72,7 @@ def check(intent: OrderIntent, rules: TradingRules, holdings: Holdings) -> Appro
     free = holdings.free_cash_micro
     if needed > free:
         return Refused(
-            "insufficient_cash",
+            Reason.INSUFFICIENT_CASH,
             f"the trade needs up to {format_usd(needed)} with fees, {format_usd(free)} is available",
             "trade_size_usd",
             micro_to_text(free),
@@ -83,7 +84,7 @@ def _check_sale(intent: OrderIntent, holdings: Holdings) -> ApprovedOrder | Refu
     free = holdings.free_shares_micro
     if intent.size_micro > free:
         reason = f"more shares than are free: of {micro_to_text(holdings.held_micro)} held, {micro_to_text(free)} are"
-        return Refused("insufficient_shares", reason, "size", micro_to_text(intent.size_micro))
+        return Refused(Reason.INSUFFICIENT_SHARES, reason, "size", micro_to_text(intent.size_micro))
     return ApprovedOrder(intent, reserved_cash_micro=0, reserved_shares_micro=intent.size_micro)
 
 

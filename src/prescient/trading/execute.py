@@ -123,7 +123,7 @@ async def _approve(
     """Approve one signal. An error is this signal's outcome alone. Raises StoreUnavailable."""
     if number >= config["max_trades_per_cycle"]:
         limit = "strategy_config.max_trades_per_cycle"
-        return Refused("too_many_trades", "the cycle's orders are used up", limit, str(number))
+        return Refused(Reason.TOO_MANY_TRADES, "the cycle's orders are used up", limit, str(number))
     try:
         return await approve(context, signal, config, rules)
     except StoreUnavailable:

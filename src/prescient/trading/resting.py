@@ -26,6 +26,7 @@ from prescient.domain.order import (
     Unresolved,
 )
 from prescient.domain.portfolio import PortfolioStatus
+from prescient.domain.reasons import Reason
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import BY_HAND, Signal
 from prescient.domain.stream import StreamEvent
@@ -111,7 +112,7 @@ async def place_limit(context: TradingContext, form: LimitForm) -> PlacedOrder |
     signal = _signal(context, form, market)
     rules = (await context.market_data.rules([market.condition_id])).get(market.condition_id)
     if rules is None:
-        return Refused("market_not_found", "the venue does not know this market any more")
+        return Refused(Reason.MARKET_NOT_FOUND, "the venue does not know this market any more")
     intent = OrderIntent(
         order_id=f"order:{signal.signal_id}",
         portfolio_id=form.portfolio_id,

@@ -20,6 +20,7 @@ from prescient.adapters.paper.taken import Taken
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.order import Accepted, ApprovedOrder, Consumption, OrderIntent, OrderStatus, Rejected, Submission
+from prescient.domain.reasons import Reason
 from prescient.domain.venue_answers import Canceled, Cancellation, Done, NotCanceled, PositionOutcome, PositionRequest
 from prescient.paper_matching.book import Walk, book_side, walk, with_taken, without_own
 from prescient.paper_matching.queue_model import QueueModel
@@ -33,13 +34,13 @@ ON_REQUEST = "canceled on request"
 detail = logging.getLogger("prescient.adapters.paper")
 
 NO_STREAM = Rejected(
-    "no_stream",
+    Reason.NO_STREAM,
     "an order can rest only where its market is told as it happens, and this source of markets has no such stream; "
     "send it as FAK or FOK",
 )
 
 NOT_OPEN = Rejected(
-    "not_open",
+    Reason.NOT_OPEN,
     "the process that keeps resting orders is starting or is another one; try again in a few seconds",
 )
 
@@ -189,7 +190,7 @@ class PaperVenue:
     async def resolve_request(self, request: PositionRequest) -> PositionOutcome:
         """On paper a request happens only when it is booked, so one without a booking never happened."""
         return Rejected(
-            "not_done", "the process ended before it was booked; on paper it happens only when it is booked"
+            Reason.NOT_DONE, "the process ended before it was booked; on paper it happens only when it is booked"
         )
 
     async def resolve(self, order: ApprovedOrder) -> Submission:

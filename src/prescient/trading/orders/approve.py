@@ -11,6 +11,7 @@ from polymarket_kit.values import parse_micro
 from prescient.domain import risk
 from prescient.domain.market import TradingRules
 from prescient.domain.order import ApprovedOrder, OrderIntent, Refused
+from prescient.domain.reasons import Reason
 from prescient.domain.rules import floor_to, worst_price
 from prescient.domain.signal import Signal
 from prescient.ports.context import TradingContext
@@ -21,10 +22,10 @@ async def approve(
 ) -> ApprovedOrder | Refused:
     """Pass one signal through the risk gate and commit its order's row and reservation."""
     if rules is None:
-        return Refused("market_not_found", "the venue does not know this market any more")
+        return Refused(Reason.MARKET_NOT_FOUND, "the venue does not know this market any more")
     intent = intent_of(signal, config, rules)
     if not intent.amount_micro and not intent.size_micro:
-        return Refused("below_minimum", "less than a hundredth of a share or of a dollar", "size")
+        return Refused(Reason.BELOW_MINIMUM, "less than a hundredth of a share or of a dollar", "size")
     return await approve_intent(context, intent, rules)
 
 

@@ -52,7 +52,7 @@ async def book_answer(
         await context.store.book(booking, now)
         return Refused(code, answer.reason)
     trade = await book_matched(context, order, answer, signal, order.reserved_cash_micro - held_after(order, answer))
-    return trade or Refused("resting", "nothing matched at once; the order rests")
+    return trade or Refused(Reason.RESTING, "nothing matched at once; the order rests")
 
 
 def held_after(order: ApprovedOrder, answer: Accepted) -> int:
