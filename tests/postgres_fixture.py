@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from prescient.adapters.postgres.server.folders import EXECUTABLE_SUFFIX, installed_programs
@@ -103,8 +104,12 @@ class PostgresServer:
         """End the server at once, as a crash would."""
         assert self._process is not None
         self._end_watch()
+        sessions = psutil.Process(self._process.pid).children()
         self._process.kill()
         self._process.wait(timeout=30)
+        # They notice a moment later, and no server starts while one of them holds the shared memory.
+        _, left = psutil.wait_procs(sessions, timeout=30)
+        assert not left
 
     def stop(self) -> None:
         self._end_watch()
