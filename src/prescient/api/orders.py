@@ -80,8 +80,8 @@ class RestingAnswer(Answer):
 class PlacedAnswer(Answer):
     accepted: bool
     order_id: str = Field(description="Empty if it was refused")
-    status: str = Field(description="OPEN, PARTIALLY_FILLED, FILLED, or REFUSED")
-    code: str = Field(description="Why it was refused; empty if it was not")
+    status: str = Field(description="OPEN, PARTIALLY_FILLED, FILLED, REFUSED, or UNKNOWN: it may be placed")
+    code: str = Field(description="Why it was refused or is not known; empty if it was accepted")
     reason: str
     trade: TradeAnswer | None = Field(description="What matched at once, as a taker")
     resting: float = Field(description="Shares that rest")
@@ -153,7 +153,13 @@ async def place(context: TheContext, form: OrderForm) -> PlacedAnswer:
     if isinstance(placed, Unresolved):
         # Neither accepted nor refused: what is reserved stays so until the venue has said what became of it.
         return PlacedAnswer(
-            accepted=False, order_id="", status="UNKNOWN", code=placed.code, reason=placed.reason, trade=None, resting=0
+            accepted=False,
+            order_id=placed.order_id,
+            status="UNKNOWN",
+            code=placed.code,
+            reason=placed.reason,
+            trade=None,
+            resting=0,
         )
     if isinstance(placed, Refused):
         return PlacedAnswer(

@@ -57,7 +57,8 @@ def place(
             [("status", answer["status"]), ("matched", matched), ("resting", answer["resting"])],
         )
     if not answer["accepted"]:
-        raise CommandFailed(f"Refused ({answer['code']}): {answer['reason']}", REFUSED)
+        said = f"Unknown: order {answer['order_id']} may be placed" if answer["status"] == "UNKNOWN" else "Refused"
+        raise CommandFailed(f"{said} ({answer['code']}): {answer['reason']}", REFUSED)
 
 
 @app.command("list")

@@ -151,11 +151,13 @@ class Unresolved:
     """What became of an order is not known yet: neither traded nor refused. Its reservation stays until it is resolved.
 
     ``code`` is ``outcome_unknown`` when the venue's answer was lost, ``group_suspended`` when it waits for such an answer
-    about another leg, else the code of the error that kept its answer from being booked.
+    about another leg, else the code of the error that kept its answer from being booked. ``order_id`` names an order
+    whose answer was lost.
     """
 
     code: str
     reason: str
+    order_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

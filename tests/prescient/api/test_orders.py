@@ -9,9 +9,11 @@ import pytest
 
 from polymarket_kit.values import MICRO
 from prescient.ports.context import TradingContext
+from prescient.trading.orders.resolve import resolve_all
 from tests.prescient.api.conftest import Clients
 from tests.prescient.api.test_access import HOSTILE, everything
 from tests.prescient.api.world import NOW, SmallMarketData, event, market
+from tests.venues import ScriptedVenue
 
 ORDER: dict[str, Any] = {"portfolio_id": 1, "market": "1", "outcome": "Yes", "price": 0.54, "size": 20}
 
@@ -89,6 +91,21 @@ async def test_a_refusal_is_an_answer_with_its_reason(service: Any, changes: dic
     assert refused["reason"]
     state = (await service.get("/paper-trading/portfolio")).json()
     assert state["available_balance"] == state["current_balance"] == 10_000
+
+
+async def test_an_order_whose_answer_was_lost_is_named_so_that_it_can_be_followed(
+    service: Any, context: TradingContext
+) -> None:
+    venue = ScriptedVenue(context.venues["paper"], context.clock, name="paper").always("submit", "drop")
+    object.__setattr__(context, "venues", {"paper": venue})
+    unknown = await place(service)
+    assert (unknown["accepted"], unknown["status"], unknown["code"]) == (False, "UNKNOWN", "outcome_unknown")
+    ((order, status),) = await context.store.open_orders()
+    assert (order.intent.order_id, status) == (unknown["order_id"], "UNKNOWN")
+    assert venue.world.arrived == []
+    # Placing it again would be another order; this one is asked about, by its own id, until it is known.
+    assert await resolve_all(context) == [unknown["order_id"]]
+    assert await context.store.open_orders() == []
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ async def book_answer(
     intent = order.intent
     if isinstance(answer, Unknown):
         await context.store.mark_unknown(intent.order_id, answer.reason, now)
-        return Unresolved(Reason.OUTCOME_UNKNOWN, answer.reason)
+        return Unresolved(Reason.OUTCOME_UNKNOWN, answer.reason, intent.order_id)
     if isinstance(answer, Rejected) or (not answer.fills and answer.status in TERMINAL_STATUSES):
         transfers = release(intent.portfolio_id, intent.order_id, order.reserved_cash_micro, now)
         code = answer.code if isinstance(answer, Rejected) else "not_filled"
