@@ -133,7 +133,8 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
         controller_url = f"http://{LOOPBACK}:{settings.port(CONTROLLER.name)}"
         timer = wiring.system_clock()
         loops: list[LeasedLoop] = [Worker(context.store, context.clock, ask_controller(controller_url), timer)]
-        loops += [ExecutionLoop(context, name, timer) for name in sorted(wiring.WORKER_VENUES)]
+        mark_s = settings.price_update_interval_s
+        loops += [ExecutionLoop(context, name, timer, mark_interval_s=mark_s) for name in sorted(wiring.WORKER_VENUES)]
         await _until(stop, _together(loops))
 
 

@@ -44,11 +44,17 @@ async def mark_positions(context: TradingContext, portfolio_id: int) -> StepRepo
     return report
 
 
-async def update_prices(context: TradingContext) -> list[StepReport]:
-    """Mark every portfolio that holds positions, and keep one snapshot row per held market (the price updater's round)."""
+async def update_prices(context: TradingContext, venue: str | None = None) -> list[StepReport]:
+    """Mark every portfolio that holds positions, and keep one snapshot row per held market (the price updater's round).
+
+    ``venue``: only that one's, for the process that holds it. What another process holds and marks is left to it.
+    """
     reports = []
     held: set[str] = set()
+    elsewhere = {name for name in context.venues_elsewhere - set(context.venues) if await context.store.is_owned(name)}
     for portfolio in await context.store.portfolios():
+        if portfolio.venue in elsewhere or venue not in (None, portfolio.venue):
+            continue
         positions = await context.store.positions(portfolio.portfolio_id)
         if positions or portfolio.status is PortfolioStatus.ACTIVE:
             held |= {position.condition_id for position in positions}

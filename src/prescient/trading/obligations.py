@@ -28,15 +28,19 @@ PORTFOLIOS_MAX = 1_000
 LOOK_AGAIN_S = 2.0
 
 
-async def settling_round(context: TradingContext) -> int:
-    """Let trades settle, then carry out what is due of all portfolios; returns how many obligations were looked at.
+async def settling_round(context: TradingContext, venue: str | None = None) -> int:
+    """Let trades settle, then carry out what is due of portfolios whose venue this process holds, or of one venue's.
 
+    Returns how many obligations were looked at. What another process's venue owes waits for that process.
     A portfolio that is executing carries out its own at its beginning. Raises StoreUnavailable, InvariantBroken.
     """
     await settle_fills(context)
     due = await context.store.obligations(None, context.clock.now(), PORTFOLIOS_MAX)
     looked_at = 0
     for portfolio_id in dict.fromkeys(one.portfolio_id for one in due):
+        its_venue = (await context.store.portfolio(portfolio_id)).venue
+        if its_venue not in context.venues or venue not in (None, its_venue):
+            continue
         try:
             async with executing(context.store, portfolio_id, wait_s=0):
                 looked_at += await carry_out(context, portfolio_id)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from prescient.backoff import Backoff
 from prescient.domain.execution import owner_lease
 from prescient.ports.clock import Clock
 from prescient.ports.context import TradingContext
 from prescient.trading.hand_over import execute_next, take_over
+from prescient.trading.mark import update_prices
+from prescient.trading.obligations import settling_round
 from prescient.trading.orders.resolve import resolve_all
 from prescient.trading.positions.resolve import resolve_requests
 from prescient.worker.leased_loop import LeasedLoop
@@ -18,14 +22,31 @@ INTERVAL_S = 0.2
 STANDBY_S = 5.0
 # How often lost answers are asked about again; an answer that was lost waits no longer than this.
 RESOLVE_INTERVAL_S = 30.0
+SETTLE_INTERVAL_S = 1.0
+MARK_INTERVAL_S = 300.0
 BACKOFF = Backoff(0.5, 10.0)
 
 
+@dataclass(slots=True)
+class Job:
+    """What this process alone can do for the portfolios of its venue, every ``interval_s`` seconds of the timer."""
+
+    work: Callable[[], Awaitable[object]]
+    interval_s: float
+    due_s: float = 0.0
+
+
 class ExecutionLoop(LeasedLoop):
-    """Claims one request after the other for a venue of this process."""
+    """Claims one request after the other for a venue of this process, and looks after the venue's portfolios."""
 
     def __init__(
-        self, context: TradingContext, venue: str, timer: Clock, resolve_interval_s: float = RESOLVE_INTERVAL_S
+        self,
+        context: TradingContext,
+        venue: str,
+        timer: Clock,
+        *,
+        resolve_interval_s: float = RESOLVE_INTERVAL_S,
+        mark_interval_s: float = MARK_INTERVAL_S,
     ) -> None:
         assert venue in context.venues
         super().__init__(
@@ -39,20 +60,29 @@ class ExecutionLoop(LeasedLoop):
         )
         self._context = context
         self._venue = venue
-        self._resolve_interval_s = resolve_interval_s
-        self._resolve_at_s = 0.0
+        self._jobs = [
+            Job(self._resolve, resolve_interval_s),
+            Job(lambda: settling_round(context, venue), SETTLE_INTERVAL_S),
+            Job(lambda: update_prices(context, venue), mark_interval_s),
+        ]
         self._owner = f"{socket.gethostname()} process {os.getpid()}"
 
     async def taken_over(self) -> None:
         """Put right what the owner before us left."""
         await take_over(self._context, self._venue)
-        self._resolve_at_s = self._timer.monotonic_s() + self._resolve_interval_s
 
     async def round(self) -> None:
-        """Execute all that is asked for, and now and then ask the venue about answers that were lost."""
+        """Execute all that is asked for, then do the jobs that are due."""
         while await execute_next(self._context, self._venue, self._owner):
             await self.check_lease()
-        if self._timer.monotonic_s() >= self._resolve_at_s:
-            await resolve_all(self._context)
-            await resolve_requests(self._context)
-            self._resolve_at_s = self._timer.monotonic_s() + self._resolve_interval_s
+        for job in self._jobs:
+            now_s = self._timer.monotonic_s()
+            if now_s >= job.due_s:
+                # Set before: a job that fails waits for its next turn, and executions do not wait for it.
+                job.due_s = now_s + job.interval_s
+                await job.work()
+
+    async def _resolve(self) -> None:
+        """Ask the venue about answers that were lost."""
+        await resolve_all(self._context)
+        await resolve_requests(self._context)

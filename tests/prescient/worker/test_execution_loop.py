@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from polymarket_kit.model import Side
 from polymarket_kit.values import MICRO
 from prescient.adapters.clock import SystemClock
 from prescient.adapters.memory import MemoryStore
@@ -20,8 +21,11 @@ from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
 from prescient.trading.execute import execute_signals
 from prescient.trading.hand_over import execute_next, execute_where_the_venue_is, take_over
+from prescient.trading.mark import update_prices
+from prescient.trading.obligations import settling_round
+from prescient.trading.orders.sell_back import owe_sell_backs
 from prescient.worker.execution_loop import ExecutionLoop
-from tests.fakes import StaticMarketData, binary_market, context_over
+from tests.fakes import StaticMarketData, advance, binary_market, context_over
 from tests.prescient.faults.house import check_books
 from tests.prescient.trading.test_cycle import portfolio_of, run
 from tests.venues import ScriptedVenue
@@ -169,3 +173,70 @@ async def test_a_lost_answer_is_asked_about_again_without_another_execution(two:
     assert trade.amount_micro == 100 * MICRO
     assert len(two.venue.world.arrived) == 1
     await check_books(two.asked.store, two.asked.clock.now())
+
+
+async def looked_after(two: TwoProcesses) -> None:
+    """One attempt of a loop that has just begun: every job of it is due."""
+    loop = two.loop()
+    await loop.attempt()
+    await loop.release()
+
+
+async def with_shares(two: TwoProcesses) -> None:
+    """Have a cycle buy, and its trade mined."""
+    loop = two.loop()
+    await loop.attempt()
+    working = asyncio.create_task(loop.run())
+    try:
+        await run(two.asked)
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+    advance(two.worker, 10)
+
+
+async def test_the_owner_of_a_venue_marks_and_redeems_what_is_held_there(two: TwoProcesses) -> None:
+    await with_shares(two)
+    data = two.worker.market_data
+    assert isinstance(data, StaticMarketData)
+    await looked_after(two)
+    (held,) = await two.asked.store.positions(two.portfolio_id)
+    assert held.mark_source == "bids" and held.mark_time == two.worker.clock.now()
+    before = await two.asked.store.portfolio(two.portfolio_id)
+    data.resolve(binary_market(1), (MICRO, 0))
+    # Who does not hold the venue can neither have it pay nor say that it did.
+    await update_prices(two.asked)
+    assert len(await two.asked.store.positions(two.portfolio_id)) == 1
+    await looked_after(two)
+    assert await two.asked.store.positions(two.portfolio_id) == []
+    after = await two.asked.store.portfolio(two.portfolio_id)
+    assert after.cash_micro == before.cash_micro + held.size_micro
+    assert two.venue.calls["redeem"] == 1
+    await looked_after(two)
+    assert two.venue.calls["redeem"] == 1
+    await check_books(two.asked.store, two.worker.clock.now())
+
+
+async def test_prices_are_left_to_the_owner_of_a_venue_while_there_is_one(two: TwoProcesses) -> None:
+    await with_shares(two)
+    lease = await two.worker.store.lease(owner_lease("scripted"))
+    assert lease is not None
+    assert await update_prices(two.asked) == []
+    await lease.release()
+    # Without an owner a price is better than none.
+    assert [report.count_out for report in await update_prices(two.asked)] == [1]
+
+
+async def test_a_lone_leg_is_sold_back_by_the_owner_of_its_venue(two: TwoProcesses) -> None:
+    await with_shares(two)
+    (signal,) = await two.asked.store.signals(portfolio_id=two.portfolio_id)
+    await owe_sell_backs(two.worker, signal)
+    advance(two.worker, 10)
+    two.asked = replace(two.asked, clock=two.worker.clock)
+    assert await settling_round(two.asked) == 0
+    (owed,) = await two.asked.store.obligations(None, None, 10)
+    assert owed.attempts == 0
+    await looked_after(two)
+    sides = [trade.side for trade in await two.asked.store.trades(two.portfolio_id, 10)]
+    assert sides == [Side.SELL, Side.BUY]
+    await check_books(two.asked.store, two.worker.clock.now())
