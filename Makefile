@@ -1,5 +1,8 @@
 # Two commands: `make run` starts everything, `make test` checks everything. Both do all set-up themselves.
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3)
+# The newest Python that every package has a wheel for (tools/bootstrap.py says which one has none), else set-up explains.
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+	$$name -c '$(SUPPORTED)' 2>/dev/null && command -v $$name && exit; done; echo python3)
 VENUE ?= practice
 
 BIN := .venv/bin

@@ -1,4 +1,4 @@
-"""Makes the environments that Prescient runs in: .uv (the installer, alone) and .venv (the product). Python 3.11 and no more.
+"""Makes the environments that Prescient runs in: .uv (the installer, alone) and .venv (the product).
 
 Used by the Makefile and by start_servers.bat. Does nothing when what is installed is what the requirement files say.
 """
@@ -21,6 +21,15 @@ REQUIREMENTS = REPOSITORY / "requirements"
 RUNTIME = (REPOSITORY / "requirements.txt", REQUIREMENTS / "build.txt")
 PROJECT = REPOSITORY / "pyproject.toml"
 DEVELOPMENT = (REQUIREMENTS / "dev.txt",)
+OLDEST, NEWEST = (3, 11), (3, 13)
+# Companies sign the traffic of their networks with certificates that only the system's store knows.
+CERTIFICATE_ERRORS = ("CERTIFICATE_VERIFY_FAILED", "invalid peer certificate")
+CERTIFICATE_FILES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 # Debian ships the part of Python that makes virtual environments in a package of its own.
 VENV_PACKAGE = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
 # "0" forbids that set-up installs anything outside this folder.
@@ -43,10 +52,11 @@ def main(arguments: list[str]) -> int:
 
 def set_up(*, development: bool) -> None:
     """Bring both environments up to date."""
-    if sys.version_info < (3, 11):  # noqa: UP036 (whoever starts this file may have any Python)
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        why = " (coincurve, which signs orders, has no package for it yet)" if sys.version_info[:2] > NEWEST else ""
         raise SetupFailed(
-            f"Prescient needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. "
-            "Install it, or name it: make PYTHON=/path/to/python3.11"
+            f"Prescient needs Python 3.11, 3.12 or 3.13; {sys.executable} is {sys.version.split()[0]}{why}. "
+            "Install one, or name it: make PYTHON=/path/to/python3.13"
         )
     runtime_stamp = PRODUCT_FOLDER / ".runtime"
     if not up_to_date(runtime_stamp, (*RUNTIME, PROJECT)):
@@ -82,7 +92,7 @@ def installer() -> str:
     if not uv.exists():
         make_environment(UV_FOLDER)
         pip = [str(UV_FOLDER / PROGRAMS / f"python{SUFFIX}"), "-m", "pip", "install", "--quiet"]
-        run(*pip, "--disable-pip-version-check", "--require-hashes", "-r", str(REQUIREMENTS / "uv.txt"))
+        download(*pip, "--disable-pip-version-check", "--require-hashes", "-r", str(REQUIREMENTS / "uv.txt"))
     return str(uv)
 
 
@@ -130,11 +140,42 @@ def install_venv_package() -> None:
 def install(uv: str, files: tuple[Path, ...]) -> None:
     """Install what the files name, compiled at once: the first start is then as quick as every other."""
     named = [part for file in files for part in ("-r", str(file))]
-    run(uv, "pip", "install", "--quiet", "--python", product(), "--require-hashes", "--compile-bytecode", *named)
+    download(uv, "pip", "install", "--quiet", "--python", product(), "--require-hashes", "--compile-bytecode", *named)
 
 
 def product() -> str:
     return str(PRODUCT_FOLDER / PROGRAMS / f"python{SUFFIX}")
+
+
+def download(*command: str) -> None:
+    """Run an installer, and once more with the system's certificates where its own do not do. Raises SetupFailed."""
+    code, said = attempt(command, {})
+    if code != 0 and any(sign in said for sign in CERTIFICATE_ERRORS):
+        print("The package index shows a certificate of its own; trying with those this system trusts ...", flush=True)
+        code, said = attempt(command, system_certificates())
+    sys.stderr.write(said)
+    if code != 0:
+        raise SetupFailed(f"Set-up failed at: {' '.join(command)}")
+
+
+def attempt(command: tuple[str, ...], extra: dict[str, str]) -> tuple[int, str]:
+    """Run a command; return its exit code and what it wrote to standard error."""
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=os.environ | extra,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return done.returncode, done.stderr
+
+
+def system_certificates() -> dict[str, str]:
+    """The settings by which uv and pip take the system's store. An old pip can do so through a file alone."""
+    file = next((name for name in CERTIFICATE_FILES if os.path.isfile(name)), None)
+    return {"UV_SYSTEM_CERTS": "true"} | ({"PIP_CERT": file} if file else {"PIP_USE_FEATURE": "truststore"})
 
 
 def run(*command: str) -> None:

@@ -55,8 +55,10 @@ def test_the_readmes_python_line_makes_a_portfolio(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_window_that_failed_stays_open_with_its_message() -> None:
-    content = (REPOSITORY / "start_servers.bat").read_bytes()
-    assert content.count(b"\n") == content.count(b"\r\n"), "labels and blocks need Windows' line ends"
+    content, stop = ((REPOSITORY / f"{name}_servers.bat").read_bytes() for name in ("start", "stop"))
+    for text in (content, stop):
+        assert text.count(b"\n") == text.count(b"\r\n"), "labels and blocks need Windows' line ends"
+    assert stop.splitlines()[-2].endswith(b"timeout /t 30"), "it ends by itself: a program may have started it"
     lines = [line.strip() for line in content.decode().splitlines()]
     ends = [number for number, line in enumerate(lines) if line.startswith("exit /b")]
     assert len(ends) == 3
