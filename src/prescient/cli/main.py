@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -52,6 +53,9 @@ database.add_to(app)
 
 def main() -> None:
     """Run the command line; every foreseen error becomes its message and its exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Every pipe on Windows takes cp1252: a sign that it lacks becomes a question mark, not the end of the command.
+        sys.stdout.reconfigure(errors="replace")
     try:
         app()
     except PrescientError as error:

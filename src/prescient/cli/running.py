@@ -82,6 +82,7 @@ def _become_supervisor(plan: Plan) -> None:
 
         raise typer.Exit(run_plan(plan))
     os.environ[PLAN_VARIABLE] = plan.to_json()
+    os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:replace"  # what holds for the command holds for its successor
     sys.stdout.flush()
     command = module_command("prescient.supervisor.supervisor")
     os.execv(command[0], command)  # noqa: S606 (no shell is wanted)

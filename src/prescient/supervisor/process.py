@@ -184,5 +184,5 @@ def _kill_family(pid: int) -> None:
 
 
 def children_environment(extra: dict[str, str]) -> dict[str, str]:
-    """Our own environment and what the plan adds; output comes line by line, so that logs are up to date."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", **extra}
+    """Our own environment and what the plan adds; logs are UTF-8 on every system, and line by line up to date."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", **extra}
