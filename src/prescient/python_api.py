@@ -10,9 +10,9 @@ from typing import Any
 from prescient import wiring
 from prescient.cli.services import ServiceAway, Services
 from prescient.service_table import PAPER_TRADING
-from prescient.settings import Settings
+from prescient.settings import Settings, read_settings
 from prescient.supervisor.backup import database_for_a_while
-from prescient.supervisor.last_run import of_the_run
+from prescient.supervisor.last_run import check_database, of_the_run
 
 
 def create_portfolio(fields: Mapping[str, Any]) -> int:
@@ -23,7 +23,9 @@ def create_portfolio(fields: Mapping[str, Any]) -> int:
     without one it writes into the database itself, which is started for the while. Raises InvalidRequest, ConflictError,
     ServiceError, and what the database's start raises.
     """
-    settings = of_the_run(Settings())
+    settings = read_settings()
+    check_database(settings)
+    settings = of_the_run(settings)
     services = Services(settings.service_ports)
     try:
         answer = services.ask("POST", PAPER_TRADING.name, "/portfolios/create", body=dict(fields))

@@ -1,33 +1,31 @@
-"""What a process is told from outside: environment, then ``.env``, then ``backend/.env``; frozen, read once.
+"""What a process is told from outside: the environment, then the ``.env`` files of one rule; frozen, read once.
 
-Risk and strategy parameters are not here; they are rows (DESIGN decision 11).
+Risk and strategy parameters are not here; they are rows (docs/architecture.md, decision 11).
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from polymarket_kit.env_files import ENCODING, default_home, env_files
 from prescient.service_table import SERVICES
 
 PORT_PRACTICE = 8010
 PORT_POSTGRES = 8011
 
 
-def default_home() -> Path:
-    """The platform's folder for user data."""
-    return Path(platformdirs.user_data_dir("prescient", appauthor=False))
-
-
 class Settings(BaseSettings):
-    """One process's settings. Unknown keys in ``.env`` are left alone: the file may serve other programs too."""
+    """One process's settings; ``read_settings`` makes them. A key without a value counts as not given.
 
-    model_config = SettingsConfigDict(env_file=(os.path.join("backend", ".env"), ".env"), extra="ignore", frozen=True)
+    Unknown keys in ``.env`` are left alone: the file may serve other programs too.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, env_file_encoding=ENCODING)
+    _files: tuple[Path, ...] = PrivateAttr(())
 
     home: Path = Field(default_factory=default_home, validation_alias="PRESCIENT_HOME")
     port_shift: int = Field(0, ge=0, le=50_000, validation_alias="PRESCIENT_PORT_SHIFT")
@@ -67,6 +65,11 @@ class Settings(BaseSettings):
         return value.expanduser().absolute()
 
     @property
+    def files(self) -> tuple[Path, ...]:
+        """The ``.env`` files that were read, the strongest last."""
+        return self._files
+
+    @property
     def service_ports(self) -> dict[str, int]:
         """The port of each of our services by its name, shifted so that two installations live side by side."""
         return {service.name: service.port + self.port_shift for service in SERVICES}
@@ -86,3 +89,11 @@ class Settings(BaseSettings):
     @property
     def uses_embedded_postgres(self) -> bool:
         return not self.postgres_host
+
+
+def read_settings() -> Settings:
+    """Read the environment and the files that count. Raises EnvFileWrong, and pydantic's ValidationError."""
+    files = env_files()
+    settings = Settings(_env_file=files)
+    settings._files = files
+    return settings

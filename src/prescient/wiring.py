@@ -107,6 +107,19 @@ def database_name(settings: Settings) -> str:
     return f"{settings.postgres_db}{source_info(settings).database_suffix}"
 
 
+def database_server(settings: Settings) -> str:
+    """Which server holds the database, for people; the same server has one name."""
+    if settings.uses_embedded_postgres:
+        return "the embedded server"
+    host = "localhost" if settings.postgres_host in (LOOPBACK, "::1") else settings.postgres_host.lower()
+    return f"{host}:{settings.postgres_port}"
+
+
+def database_of_home(settings: Settings) -> str:
+    """Which database a home works with, whatever its source of markets, which may add a suffix to the name."""
+    return f"{settings.postgres_db} on {database_server(settings)}"
+
+
 # The venues that the worker alone holds, because they need secrets; a live venue is one more (decision 8).
 WORKER_VENUES: frozenset[str] = frozenset()
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from polymarket_kit.errors import ExitCode, PrescientError
-from practice_exchange.app.settings import ExchangeSettings, Opening
+from practice_exchange.app.settings import ExchangeSettings, Opening, read_settings
 
 # Set by a supervisor, which holds the other end of our standard input for as long as it lives.
 SUPERVISED_VARIABLE = "PRESCIENT_SUPERVISED"
@@ -78,7 +78,7 @@ def _settings() -> ExchangeSettings:
     from pydantic import ValidationError
 
     try:
-        return ExchangeSettings()
+        return read_settings()
     except ValidationError as error:
         problems = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
         raise SettingsWrong("Settings are wrong (environment or .env):\n" + "\n".join(problems)) from None

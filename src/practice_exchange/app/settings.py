@@ -1,31 +1,26 @@
-"""The practice exchange's settings, read once: the environment, then ``.env``, then ``backend/.env``.
+"""The practice exchange's settings, read once: the environment, then the ``.env`` files that count.
 
 The keys are those of the trading product, so that one ``.env`` serves both.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import platformdirs
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from polymarket_kit.env_files import ENCODING, default_home, env_files
+
 PORT = 8010
-
-
-def default_home() -> Path:
-    """The platform's folder for user data."""
-    return Path(platformdirs.user_data_dir("prescient", appauthor=False))
 
 
 class ExchangeSettings(BaseSettings):
     """Which world is played, how fast, where it is kept and on which port it is served."""
 
-    model_config = SettingsConfigDict(env_file=(os.path.join("backend", ".env"), ".env"), extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True, env_file_encoding=ENCODING)
 
     home: Path = Field(default_factory=default_home, validation_alias="PRESCIENT_HOME")
     port_shift: int = Field(0, ge=0, le=50_000, validation_alias="PRESCIENT_PORT_SHIFT")
@@ -48,6 +43,11 @@ class ExchangeSettings(BaseSettings):
     @property
     def port(self) -> int:
         return PORT + self.port_shift
+
+
+def read_settings() -> ExchangeSettings:
+    """Read the environment and the files that count. Raises EnvFileWrong, and pydantic's ValidationError."""
+    return ExchangeSettings(_env_file=env_files())
 
 
 @dataclass(frozen=True)

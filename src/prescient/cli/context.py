@@ -25,23 +25,25 @@ class CommandFailed(PrescientError):
 
 
 def load_settings() -> Settings:
-    """Read the environment and ``.env``. Raises CommandFailed that names each wrong key, and no value."""
+    """Read the environment and ``.env``. Raises EnvFileWrong, and CommandFailed that names each wrong key, and no value."""
     from pydantic import ValidationError
 
-    from prescient.settings import Settings
+    from prescient.settings import read_settings
 
     try:
-        return Settings()
+        return read_settings()
     except ValidationError as error:
         problems = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()]
         raise CommandFailed("Settings are wrong (environment or .env):\n" + "\n".join(problems), USAGE) from None
 
 
 def settings_of_the_run() -> Settings:
-    """Return the settings with the venue and seed of what runs on this home, or ran last. Raises CommandFailed."""
-    from prescient.supervisor.last_run import of_the_run
+    """Return the settings as what runs on this home, or ran last, has them. Raises CommandFailed, OtherDatabase."""
+    from prescient.supervisor.last_run import check_database, of_the_run
 
-    return of_the_run(load_settings())
+    settings = load_settings()
+    check_database(settings)
+    return of_the_run(settings)
 
 
 def services_of(settings: Settings) -> Services:
@@ -53,4 +55,4 @@ def services_of(settings: Settings) -> Services:
 
 def running_services() -> Services:
     """Return the services, for commands that need nothing else."""
-    return services_of(load_settings())
+    return services_of(settings_of_the_run())

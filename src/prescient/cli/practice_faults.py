@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from prescient.cli.context import FAILURE, NOT_RUNNING, USAGE, CommandFailed, load_settings
+from prescient.cli.context import FAILURE, NOT_RUNNING, USAGE, CommandFailed, settings_of_the_run
 from prescient.cli.output import print_json, print_pairs, print_table
 
 app = typer.Typer(help="List, set and clear faults of a practice exchange that runs.", no_args_is_help=True)
@@ -112,7 +112,7 @@ def _ask(method: str, path: str, port: int | None, body: dict[str, Any] | None =
     """Send a control request to the exchange and return its answer. Raises CommandFailed when it does not run, or refuses."""
     from prescient.cli.services import ServiceAway, ServiceError, Services
 
-    port = load_settings().practice_port if port is None else port
+    port = settings_of_the_run().practice_port if port is None else port
     try:
         return Services({"practice": port}).ask(method, "practice", path, body=body)
     except ServiceAway as error:

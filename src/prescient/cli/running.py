@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prescient.cli.context import FAILURE, CommandFailed, load_settings, settings_of_the_run
-from prescient.wiring import database_name, gamma_url, source_info
+from prescient.cli.context import FAILURE, CommandFailed, load_settings
+from prescient.wiring import database_name, database_of_home, database_server, gamma_url, source_info
 
 if TYPE_CHECKING:
     from prescient.settings import Settings
@@ -31,13 +31,24 @@ def up(
     open_docs: Annotated[bool, typer.Option("--open", help="Open the five docs pages in the browser.")] = False,
     speed: Annotated[float | None, typer.Option(help="How much faster time runs on the practice exchange.")] = None,
     seed: Annotated[int | None, typer.Option(help="Which world the practice exchange plays.")] = None,
+    change_database: Annotated[
+        bool, typer.Option("--change-database", help="Let this home go over to the database that the settings name.")
+    ] = False,
 ) -> None:
     """Start everything: database, practice exchange, the five services and the worker. Ctrl-C stops it."""
+    from polymarket_kit.env_files import VARIABLE as ENV_FILE_VARIABLE
+    from polymarket_kit.env_files import as_variable
+    from prescient.supervisor.last_run import check_database
+
     chosen = {"PRESCIENT_VENUE": venue, "PRESCIENT_SPEED": speed, "PRESCIENT_SEED": seed}
     os.environ.update({name: str(value) for name, value in chosen.items() if value is not None})
     if debug:
         os.environ["PYTHON_LOG_LEVEL"] = "DEBUG"
     settings = load_settings()
+    if not change_database:
+        check_database(settings)
+    # All processes of this run read the same files, wherever they start from.
+    os.environ[ENV_FILE_VARIABLE] = as_variable(settings.files)
     if source_info(settings).practice_port is None:
         _check_reachable(settings)
     _become_supervisor(plan_of(settings, open_docs=open_docs))
@@ -45,9 +56,11 @@ def up(
 
 def down() -> None:
     """Stop the running system, database included, and wait until it is gone."""
+    from prescient.supervisor.last_run import of_the_run
     from prescient.supervisor.stopping import stop_home
 
-    settings = settings_of_the_run()
+    # Whatever the settings say of the database: what runs on the home is stopped.
+    settings = of_the_run(load_settings())
     stopped, message = stop_home(settings.home, settings.embedded_postgres_port, database_name(settings))
     typer.echo(message)
     if not stopped:
@@ -67,7 +80,14 @@ def plan_of(settings: Settings, *, open_docs: bool = False) -> Plan:
         practice_port=info.practice_port,
         database_port=settings.embedded_postgres_port if settings.uses_embedded_postgres else None,
         database_name=database_name(settings),
-        choice=Choice(settings.venue, settings.seed),
+        database_place=f"{database_name(settings)} on {database_server(settings)}",
+        choice=Choice(
+            settings.venue,
+            settings.seed,
+            settings.port_shift,
+            database_of_home(settings),
+            tuple(str(file) for file in settings.files),
+        ),
         open_docs=open_docs,
     )
 
@@ -82,7 +102,9 @@ def _become_supervisor(plan: Plan) -> None:
 
         raise typer.Exit(run_plan(plan))
     os.environ[PLAN_VARIABLE] = plan.to_json()
-    os.environ["PYTHONIOENCODING"] = f"{sys.stdout.encoding}:replace"  # what holds for the command holds for its successor
+    os.environ["PYTHONIOENCODING"] = (
+        f"{sys.stdout.encoding}:replace"  # what holds for the command holds for its successor
+    )
     sys.stdout.flush()
     command = module_command("prescient.supervisor.supervisor")
     os.execv(command[0], command)  # noqa: S606 (no shell is wanted)

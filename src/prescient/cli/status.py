@@ -37,7 +37,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
 def collect(settings: Settings, services: Services) -> dict[str, Any]:
     """Return everything that can be seen from outside, for people and programs alike."""
     from prescient.supervisor.home import Home
-    from prescient.wiring import database_name, source_info
+    from prescient.wiring import database_name, database_server, source_info
 
     home = Home(settings.home)
     state = home.running()
@@ -51,6 +51,8 @@ def collect(settings: Settings, services: Services) -> dict[str, Any]:
         "logs": str(home.logs),
         "source": source_info(settings).name,
         "database": database_name(settings),
+        "database_server": database_server(settings),
+        "settings_files": [str(file) for file in reversed(settings.files)],
         "started_at": state.started_at if state is not None else None,
         "urls": {name: f"http://localhost:{port}" for name, port in services.ports.items()},
         "system_health": trading["system_health"] if trading is not None else "down",
@@ -88,7 +90,9 @@ def _show(answer: dict[str, Any]) -> None:
     if not answer["running"]:
         typer.echo(f"Prescient is not running on {answer['home']}. Start it: prescient up (or make run)")
         return
-    pairs = [(name.replace("_", " "), answer[name]) for name in ("home", "logs", "source", "database", "started_at")]
+    pairs = [(name.replace("_", " "), answer[name]) for name in ("home", "logs", "source", "started_at")]
+    pairs.append(("database", f"{answer['database']} on {answer['database_server']}"))
+    pairs.insert(1, ("settings", ", ".join(answer["settings_files"]) or "the environment alone (no .env)"))
     pairs.append(("price updater running", answer["price_updater_running"]))
     print_pairs(f"Prescient is {answer['system_health']}", pairs)
     names = {name.replace("_", "-"): part["status"] for name, part in answer["components"].items()}

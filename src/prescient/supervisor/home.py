@@ -12,12 +12,12 @@ from typing import Any
 import filelock
 import psutil
 
+from polymarket_kit.env_files import RECORD_FILE
 from prescient.supervisor.plan import Choice
 
 STATE_FILE = "supervisor.json"
 LOCK_FILE = "supervisor.lock"
 STOP_FILE = "supervisor.stop"
-LAST_RUN_FILE = "last_run.json"
 # Two readings of one process's start differ by rounding alone.
 SAME_START_S = 0.05
 
@@ -79,7 +79,7 @@ class RunState:
         return cls(
             supervisor=ProcessMark(**stored.pop("supervisor")),
             database=ProcessMark(**database) if database else None,
-            choice=Choice(**choice) if choice else None,
+            choice=Choice.from_stored(choice) if choice else None,
             children=children,
             **stored,
         )
@@ -128,7 +128,7 @@ class Home:
 
     def keep_choice(self, choice: Choice) -> None:
         """Store what this run was started with, for commands after its end."""
-        self._write(LAST_RUN_FILE, json.dumps(asdict(choice)))
+        self._write(RECORD_FILE, json.dumps(asdict(choice)))
 
     def choice(self) -> Choice | None:
         """Return what the present or else the last run was started with, None if there was none."""
@@ -136,8 +136,8 @@ class Home:
         if state is not None and state.choice is not None:
             return state.choice
         try:
-            return Choice(**json.loads((self.folder / LAST_RUN_FILE).read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError):
+            return Choice.from_stored(json.loads((self.folder / RECORD_FILE).read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError, AttributeError):
             return None
 
     def _write(self, name: str, text: str) -> None:

@@ -41,10 +41,19 @@ class ChildPlan:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which source of markets a run was started with; other commands on the same home find its database by it."""
+    """What a run was started with; other commands on the same home find its database, ports and settings by it."""
 
     venue: str
     seed: int
+    # None, or empty: from a version that did not keep it.
+    port_shift: int | None = None
+    database: str = ""
+    env_files: tuple[str, ...] = ()
+
+    @classmethod
+    def from_stored(cls, stored: dict[str, Any]) -> Choice:
+        """Raises TypeError for what is no choice."""
+        return cls(**stored | {"env_files": tuple(stored.get("env_files", ()))})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +68,8 @@ class Plan:
     # None: the database is somebody else's (POSTGRES_HOST).
     database_port: int | None = None
     database_name: str = ""
+    # Where it is, for people.
+    database_place: str = ""
     open_docs: bool = False
     choice: Choice | None = None
 
@@ -91,7 +102,7 @@ class Plan:
         stored = json.loads(text)
         children = tuple(_child(child) for child in stored.pop("children"))
         choice = stored.pop("choice")
-        return cls(children=children, choice=Choice(**choice) if choice else None, **stored)
+        return cls(children=children, choice=Choice.from_stored(choice) if choice else None, **stored)
 
 
 def _child(stored: dict[str, Any]) -> ChildPlan:

@@ -6,7 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from prescient.service_table import LOOPBACK, SERVICE_TITLES
+from prescient.service_table import SERVICE_TITLES
 from prescient.supervisor.home import Home, RunState
 from prescient.supervisor.plan import Plan
 
@@ -30,8 +30,7 @@ def greeting(plan: Plan, home: Home, seconds: float) -> str:
     places = [(SERVICE_TITLES[name], f"http://localhost:{port}/docs") for name, port in plan.service_ports.items()]
     if plan.practice_port is not None:
         places.append(("Practice exchange", f"http://localhost:{plan.practice_port}"))
-    if plan.database_port is not None:
-        places.append(("Database", f"{plan.database_name} on {LOOPBACK}:{plan.database_port}"))
+    places += [("Database", plan.database_place), ("Settings", settings_read(plan))]
     places.append(("Logs", str(home.logs)))
     next_steps = [
         ("run a first trading cycle", f"{command} cycle run"),
@@ -44,6 +43,12 @@ def greeting(plan: Plan, home: Home, seconds: float) -> str:
     if sys.stdout.isatty():
         return _coloured(headline, places, next_steps)
     return "\n".join([headline, "", *_columns(places), "", "What to do next:", *_columns(next_steps)])
+
+
+def settings_read(plan: Plan) -> str:
+    """Return which settings files count, the strongest first."""
+    files = plan.choice.env_files if plan.choice is not None else ()
+    return ", ".join(reversed(files)) or "the environment alone (no .env)"
 
 
 def already_running(folder: Path, state: RunState | None) -> str:

@@ -60,10 +60,10 @@ def main(role: str) -> int:
     pipe = watch_parent()
     # While the database is still starting, everything heavy is loaded already.
     from prescient.service_table import SERVICE_NAMES
-    from prescient.settings import Settings
+    from prescient.settings import read_settings
     from prescient.supervisor import processes
 
-    settings = Settings()
+    settings = read_settings()
     processes.load(role)
     if pipe is not None:
         pipe.wait_for_go()

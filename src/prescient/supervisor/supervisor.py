@@ -20,7 +20,7 @@ from prescient.supervisor.home import ChildState, Home, ProcessMark, RunState, e
 from prescient.supervisor.log_files import open_log, rotate
 from prescient.supervisor.plan import PLAN_VARIABLE, Plan
 from prescient.supervisor.process import SupervisedProcess, children_environment
-from prescient.supervisor.startup_message import already_running, greeting
+from prescient.supervisor.startup_message import already_running, greeting, settings_read
 from prescient.tcp_ports import taken_message, taken_ports
 
 TICK_S = 0.1
@@ -84,13 +84,12 @@ class Supervisor:
         if taken:
             self._say(taken_message(taken))
             return ExitCode.REFUSED
-        if self._plan.choice is not None:
-            self._home.keep_choice(self._plan.choice)
         try:
             self._start()
             failure = self._until_ready()
             if not failure and not self._stop_wanted:
                 self._phase = "ready"
+                self._keep_choice()
                 self._welcome()
                 self._write_state()
                 failure = self._keep_running()
@@ -100,6 +99,15 @@ class Supervisor:
         if failure:
             self._say(failure)
         return ExitCode.FAILURE if failure or not stopped_well else ExitCode.OK
+
+    def _keep_choice(self) -> None:
+        """Kept only now: a start that failed, by a mistyped host for example, binds the home to nothing."""
+        if self._plan.choice is None:
+            return
+        try:
+            self._home.keep_choice(self._plan.choice)
+        except OSError as error:
+            self._say(f"What this run was started with could not be kept in {self._home.folder}: {error.strerror}.")
 
     def _clear_leftovers(self) -> None:
         """End what a killed supervisor left behind: its child processes should end by themselves."""
@@ -120,6 +128,7 @@ class Supervisor:
 
     def _start(self) -> None:
         self._say(f"Starting Prescient in {self._home.folder} ...")
+        self._say(f"Settings: {settings_read(self._plan)}. Database: {self._plan.database_place}.")
         if self._database is not None:
             self._database.start()
         for process in self._processes:

@@ -14,7 +14,7 @@ import pytest
 
 from prescient.supervisor.home import ChildState, Home, ProcessMark, RunState, end_leftovers
 from prescient.supervisor.log_files import open_log, rotate, tail
-from prescient.supervisor.plan import Plan, system_children
+from prescient.supervisor.plan import Choice, Plan, system_children
 from prescient.supervisor.restarts import Restarts
 from prescient.tcp_ports import answers, is_free, taken_ports
 
@@ -128,7 +128,8 @@ def test_a_home_is_locked_for_others_as_long_as_it_is_held(tmp_path: Path) -> No
 
 def test_a_plan_survives_the_way_to_the_supervisor() -> None:
     ports = {"events": 8000, "controller": 8004}
-    plan = Plan("/a home", "practice", system_children(ports, 8010), ports, 8010, 8011, "prescient_os", True)
+    choice = Choice("practice", 7, 100, "prescient_os", ("/a/.env",))
+    plan = Plan("/a home", "practice", system_children(ports, 8010), ports, 8010, 8011, "prescient_os", choice=choice)
     assert Plan.from_json(plan.to_json()) == plan
     assert [child.name for child in plan.children] == ["practice", "api", "worker"]
     assert plan.ports == {"events": 8000, "controller": 8004, "practice": 8010, "database": 8011}
