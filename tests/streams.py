@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
 from prescient.adapters.paper import PaperVenue
+from prescient.adapters.paper.resting import PaperResting
+from prescient.domain.booking import OrderUpdate
 from prescient.domain.market import OrderBook
 from prescient.domain.stream import BookSeen, StreamEvent
 from prescient.ports.context import TradingContext
 from prescient.ports.market_data import MarketData
 from prescient.ports.store import Store
+from prescient.trading.orders.updates import book_update
 from tests.fakes import StaticMarketData, context_over
 
 
@@ -68,3 +72,14 @@ def streaming_context(market_data: StaticMarketData, store: Store | None = None)
     context, stream = context_over(market_data, store), FedStream(market_data)
     venue = PaperVenue(market_data, context.store, context.clock, stream)
     return replace(context, venues={"paper": venue}, resting=venue.resting, stream=stream), stream
+
+
+async def hear(context: TradingContext, event: StreamEvent) -> list[OrderUpdate]:
+    """Have paper hear one event and book what it did to our orders, as its loop does; returns that."""
+    assert isinstance(context.resting, PaperResting)
+    booked = []
+    async with aclosing(context.resting.heard(event)) as updates:
+        async for update in updates:
+            await book_update(context, update)
+            booked.append(update)
+    return booked

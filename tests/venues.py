@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections import defaultdict
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from polymarket_kit.model import OrderType
-from prescient.domain.order import Accepted, ApprovedOrder, Fill, OrderStatus, Rejected, Submission, Unknown, Wire
+from prescient.domain.order import (
+    RESTING_STATUSES,
+    Accepted,
+    ApprovedOrder,
+    Fill,
+    OrderStatus,
+    Rejected,
+    Submission,
+    Unknown,
+    Wire,
+)
+from prescient.domain.order_state import Fact, FactKind, answered
 from prescient.domain.venue_answers import (
     Canceled,
     Cancellation,
@@ -17,6 +30,8 @@ from prescient.domain.venue_answers import (
     PositionOutcome,
     PositionRequest,
     RequestKind,
+    UpdatesMissed,
+    VenueUpdate,
 )
 from prescient.ports.clock import Clock
 from prescient.ports.venue import Venue
@@ -36,12 +51,39 @@ class VenueWorld:
     requests: dict[str, PositionOutcome] = field(default_factory=dict)
     # Every arrival, by id, in order: what was sent twice is here twice.
     arrived: list[str] = field(default_factory=list)
+    # What waits to be told to who listens now; None breaks the stream.
+    news: asyncio.Queue[Fact | None] = field(default_factory=asyncio.Queue)
+    # How what is told goes wrong, by its number from 1.
+    telling: dict[int, str] = field(default_factory=dict)
+    told: int = 0
+    _late: list[Fact] = field(default_factory=list)
 
     def fill(self, order_id: str, fill: Fill, status: OrderStatus = OrderStatus.FILLED) -> None:
-        """Somebody takes an order that rests."""
+        """Somebody takes an order that rests, or one that was already taken off as its owner saw it."""
         order = self.orders[order_id]
         assert isinstance(order, Accepted)
-        self.orders[order_id] = replace(order, fills=(*order.fills, fill), status=status)
+        filled = replace(order, fills=(*order.fills, fill), status=status)
+        self.tell(*answered(order_id, filled, order.time)[len(order.fills) : len(filled.fills)])
+        self.orders[order_id] = filled
+
+    def tell(self, *facts: Fact) -> None:
+        """``lose``: never told. ``double``: twice. ``late``: after the next one. ``break``: the stream breaks instead."""
+        for fact in facts:
+            self.told += 1
+            mishap = self.telling.get(self.told, "")
+            if mishap == "late":
+                self._late.append(fact)
+                continue
+            heard = {"lose": (), "double": (fact, fact), "break": (None,)}.get(mishap, (fact,))
+            for one in (*heard, *self._late):
+                self.news.put_nowait(one)
+            self._late.clear()
+
+    def forget_news(self) -> None:
+        """What was not told by now is not told any more."""
+        self._late.clear()
+        while not self.news.empty():
+            self.news.get_nowait()
 
 
 class ScriptedVenue:
@@ -60,12 +102,15 @@ class ScriptedVenue:
         name: str = "scripted",
         signs: bool = True,
         world: VenueWorld | None = None,
+        rests_at_matching: bool = False,
     ) -> None:
         self.name = name
         self.world = world or VenueWorld()
         self._matching = matching
         self._clock = clock
         self._signs = signs
+        # Whether limit orders lie in the queue of the venue that matches, which then tells of them.
+        self._rests_at_matching = rests_at_matching
         self._script: dict[tuple[str, int], str] = {}
         self._always: dict[str, str] = {}
         self.calls: dict[str, int] = defaultdict(int)
@@ -109,8 +154,11 @@ class ScriptedVenue:
             size, price = order.intent.size_micro, order.intent.limit_price_micro
             self.world.fill(order_id, Fill(price, size, size * price // 1_000_000, 0))
         there = self.world.orders.get(order_id)
-        if isinstance(there, Accepted) and there.status is OrderStatus.OPEN and mishap != "drop":
+        if isinstance(there, Accepted) and there.status in RESTING_STATUSES and mishap != "drop":
+            if self._rests_at_matching:
+                return await self._said(mishap, await self._matching.cancel(order))
             self.world.orders[order_id] = replace(there, status=OrderStatus.CANCELED)
+            self.world.tell(Fact(FactKind.CANCELED, order_id, self._clock.now()))
             return await self._said(mishap, Canceled())
         return await self._said(mishap, NotCanceled("it is matched or cancelled already"))
 
@@ -119,6 +167,14 @@ class ScriptedVenue:
         if self._signs and order.wire is None:
             return Rejected("not_sent", "it was never signed, so it was never sent")
         return await self._said(mishap, self.world.orders.get(order.intent.order_id, NOT_FOUND))
+
+    async def updates(self) -> AsyncGenerator[VenueUpdate]:
+        self.calls["updates"] += 1
+        self.world.forget_news()
+        yield UpdatesMissed()
+        while (fact := await self.world.news.get()) is not None:
+            yield fact
+        raise ConnectionResetError("the venue's stream broke off")
 
     async def prepare_request(self, request: PositionRequest) -> Wire | None:
         return _wire(request.request_id) if self._signs else None
@@ -151,11 +207,12 @@ class ScriptedVenue:
         self.world.arrived.append(order.intent.order_id)
         if order.intent.order_id in self.world.orders:
             return
-        if order.intent.order_type in (OrderType.GTC, OrderType.GTD):
+        if order.intent.order_type in (OrderType.GTC, OrderType.GTD) and not self._rests_at_matching:
             answer: Submission = Accepted(order.intent.order_id, OrderStatus.OPEN, (), self._clock.now())
         else:
             answer = await self._matching.submit(order)
         self.world.orders[order.intent.order_id] = answer
+        self.world.tell(*answered(order.intent.order_id, answer, self._clock.now()))
 
     async def _mishap(self, method: str) -> str:
         self.calls[method] += 1

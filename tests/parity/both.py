@@ -23,10 +23,10 @@ from prescient.domain.portfolio import NewPortfolio
 from prescient.domain.signal import Signal
 from prescient.domain.stream import StreamEvent
 from prescient.trading.orders.approve import approve_intent
-from prescient.trading.resting import PlacedOrder, hear, send
+from prescient.trading.resting import PlacedOrder, send
 from tests.fakes import START, StaticMarketData
 from tests.parity.parity import ACCOUNT, RICH_MICRO, request_of
-from tests.streams import streaming_context
+from tests.streams import hear, streaming_context
 
 MARKET, YES, NO = "0xc1", "11", "12"
 START_MS = round(START.timestamp() * 1000)

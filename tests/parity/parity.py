@@ -36,10 +36,11 @@ from prescient.ports.context import TradingContext
 from prescient.trading.orders.approve import approve_intent
 from prescient.trading.orders.book import book_answer
 from prescient.trading.positions.settling import settle_fills
-from prescient.trading.resting import hear, restore, send, sweep
+from prescient.trading.resting import restore, send, sweep
 from tests.exchange.api.conftest import START
 from tests.exchange.api.trading_venue import quiet_market
 from tests.fakes import StaticMarketData
+from tests.streams import hear
 
 RICH_MICRO = 10_000_000 * MICRO
 ACCOUNT = "0x00000000000000000000000000000000000000aa"

@@ -20,8 +20,9 @@ from prescient.adapters.polymarket.stream.assets import StreamLimits
 from prescient.adapters.polymarket.stream.stream import PolymarketStream
 from prescient.domain.settlement import SettlementModel
 from prescient.domain.stream import GapSeen, StreamEvent
-from prescient.trading.resting import OrderNotOpen, cancel_order, hear
+from prescient.trading.resting import OrderNotOpen, cancel_order
 from tests.exchange.api.trading_venue import trading_of
+from tests.streams import hear
 
 from .parity import ACCOUNT, Outcome, Pair
 from .parity_flow import Flow

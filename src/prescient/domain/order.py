@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -91,12 +91,16 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One match at one price. ``fee_micro`` is the venue's fee on it, in dollars."""
+    """One match at one price. ``fee_micro`` is the venue's fee on it, in dollars.
+
+    ``match_id`` is the venue's name of it; empty where its number among the order's fills names it.
+    """
 
     price_micro: int
     size_micro: int
     cost_micro: int
     fee_micro: int
+    match_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,8 @@ class Fact:
     """One thing that is known of an order. The same thing told twice has the same id, whenever it was told.
 
     ``fill_id`` is that of the fill it is about, or empty. Amounts in micro-units: those of a match, or (``size_micro``
-    of a draft) the shares that the order asks for, zero where it names dollars. ``text`` is a reason or an order hash.
+    of a draft) the shares that the order asks for, zero where it names dollars. ``text`` is a reason, an order hash or,
+    of a match, the venue's name of it.
     """
 
     kind: FactKind
@@ -74,6 +75,11 @@ class Fact:
     def fact_id(self) -> str:
         """The fact's name among those of its order."""
         return f"{self.kind.value}:{self.fill_id}" if self.fill_id else self.kind.value
+
+    @property
+    def match_id(self) -> str:
+        """The venue's name of a match, as in ``matches_of``."""
+        return self.text or self.fill_id
 
     @property
     def numbers(self) -> tuple[int, int, int, int]:
@@ -246,6 +252,11 @@ def fill_id(order_id: str, number: int) -> str:
     return f"{order_id}:{number}"
 
 
+def matches_of(facts: Iterable[Fact]) -> dict[str, Fact]:
+    """The matches among an order's facts, by the venue's names of them."""
+    return {fact.match_id: fact for fact in facts if fact.kind is FactKind.MATCHED}
+
+
 def answered(order_id: str, answer: Submission, time: datetime, first_number: int = 0) -> tuple[Fact, ...]:
     """What an answer of the venue tells. ``first_number`` is how many of the order's fills were told before."""
     if isinstance(answer, Unknown):
@@ -262,6 +273,7 @@ def answered(order_id: str, answer: Submission, time: datetime, first_number: in
             fill.size_micro,
             fill.cost_micro,
             fill.fee_micro,
+            fill.match_id,
         )
         for number, fill in enumerate(answer.fills, first_number)
     ]

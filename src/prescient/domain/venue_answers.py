@@ -8,7 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from prescient.domain.booking import OrderUpdate
 from prescient.domain.order import Rejected, Unknown
+from prescient.domain.order_state import Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +69,12 @@ class Done:
 
 
 PositionOutcome = Done | Rejected | Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class UpdatesMissed:
+    """What happened to any order before now may not have been told."""
+
+
+# A fact names its match as the venue does. A venue of ours (paper) says what is to be booked, with the order's place.
+VenueUpdate = Fact | OrderUpdate | UpdatesMissed

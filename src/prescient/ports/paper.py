@@ -5,14 +5,13 @@ Beside ``ports.venue``: a venue of the real world has its own book and needs non
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from prescient.domain.booking import OrderUpdate
 from prescient.domain.order import ApprovedOrder
 from prescient.domain.resting import RestingOrder
-from prescient.domain.stream import StreamEvent
 
 
 class RestingVenue(Protocol):
@@ -20,10 +19,9 @@ class RestingVenue(Protocol):
 
     def turn(self, condition_id: str) -> AbstractAsyncContextManager[None]: ...
 
-    def condition_of(self, event: StreamEvent) -> str | None:
-        """The market with orders of ours that an event is about, or None: nobody needs to hear it."""
-
-    def observe(self, event: StreamEvent) -> list[OrderUpdate]: ...
+    def updates(self) -> AsyncGenerator[OrderUpdate]:
+        """As ``Venue.updates``: each market's turn is held until what happened in it is booked."""
+        ...
 
     def sweep(self, condition_id: str) -> list[OrderUpdate]:
         """What has ended otherwise: expired or cancelled orders, and those that an order of ours came to.

@@ -192,6 +192,10 @@ class Orders(Protocol):
         """All that is known of one order, by time and id; empty for an unknown order and for one without facts."""
         ...
 
+    async def order(self, order_id: str) -> tuple[ApprovedOrder, OrderStatus] | None:
+        """One order that passed the gate, whatever became of it; None for any other."""
+        ...
+
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         """Orders without a final status, oldest first: what a restart must resolve."""
 

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Protocol
 
 from prescient.domain.order import ApprovedOrder, Submission, Wire
-from prescient.domain.venue_answers import Cancellation, PositionOutcome, PositionRequest
+from prescient.domain.venue_answers import Cancellation, PositionOutcome, PositionRequest, VenueUpdate
 
 
 class Venue(Protocol):
-    """What every venue can do. Chosen by a portfolio's ``venue``; what happens to an order later is heard elsewhere.
+    """What every venue can do. Chosen by a portfolio's ``venue``.
 
-    Paper orders that rest are heard of through ``ports.paper``. Only ``prepare`` and ``prepare_request`` may raise. The
-    others never do for anything that the venue says or does not say: an answer that is lost, late or unreadable is
-    ``Unknown``. Cancellation is let through. Whoever calls takes any other exception for ``Unknown`` as well, because
-    something may have been sent (``trading.orders.submit.answer_of``).
+    Only ``prepare``, ``prepare_request`` and ``updates`` may raise. The others never do for anything that the venue says
+    or does not say: an answer that is lost, late or unreadable is ``Unknown``. Cancellation is let through. Whoever calls
+    takes any other exception for ``Unknown`` as well, because something may have been sent
+    (``trading.orders.submit.answer_of``).
     """
 
     @property
@@ -42,6 +43,17 @@ class Venue(Protocol):
 
         The answer holds all its fills so far. ``Rejected`` or an end without fills: it is not there and cannot come any
         more. A venue that prepares orders treats an order without ``wire`` as never sent.
+        """
+        ...
+
+    def updates(self) -> AsyncGenerator[VenueUpdate]:
+        """What becomes of its orders from now on: accepted, matched, mined, confirmed, failed, ended. For one listener.
+
+        Anything may be told twice, late, in any order, and after the order's end; a match is told by the name that
+        ``resolve`` gives it, and the chain's word on it only once ``resolve`` knows it. Starts with ``UpdatesMissed`` and
+        tells it after every gap: the listener then resolves all open orders. A venue in this process (paper) misses
+        nothing, and its market stands still until the next update is asked for. Reconnects by itself; raises or ends when
+        it cannot, and may be asked for again.
         """
         ...
 

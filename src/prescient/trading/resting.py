@@ -29,7 +29,6 @@ from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.reasons import Reason
 from prescient.domain.resting import RestingOrder
 from prescient.domain.signal import BY_HAND, Signal
-from prescient.domain.stream import StreamEvent
 from prescient.domain.venue_answers import NotCanceled
 from prescient.ports.context import TradingContext
 from prescient.ports.paper import RestingVenue
@@ -156,19 +155,6 @@ async def send(context: TradingContext, order: ApprovedOrder, signal: Signal) ->
     await open_booked(context, order)
     trade = outcome if isinstance(outcome, Trade) else None
     return PlacedOrder(order_id, answer.status, trade, answer.resting)
-
-
-async def hear(context: TradingContext, event: StreamEvent) -> list[OrderUpdate]:
-    """Take in what the stream told and book what it did to our orders. Raises what a booking raises: then restore."""
-    resting = _resting_of(context)
-    condition_id = resting.condition_of(event)
-    if condition_id is None:
-        return []
-    async with resting.turn(condition_id):
-        updates = resting.observe(event)
-        for update in updates:
-            await book_update(context, update)
-    return updates
 
 
 async def sweep(context: TradingContext) -> list[OrderUpdate]:

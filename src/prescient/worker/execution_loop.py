@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import structlog
+
 from prescient.backoff import Backoff
 from prescient.domain.execution import owner_lease
 from prescient.ports.clock import Clock
 from prescient.ports.context import TradingContext
+from prescient.trading.follow import follow
 from prescient.trading.hand_over import execute_next, take_over
 from prescient.trading.mark import update_prices
 from prescient.trading.obligations import settling_round
@@ -25,6 +29,9 @@ RESOLVE_INTERVAL_S = 30.0
 SETTLE_INTERVAL_S = 1.0
 MARK_INTERVAL_S = 300.0
 BACKOFF = Backoff(0.5, 10.0)
+# Updates that went on for so long had begun well.
+STEADY_S = 60.0
+log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -65,11 +72,26 @@ class ExecutionLoop(LeasedLoop):
             Job(lambda: settling_round(context, venue), SETTLE_INTERVAL_S),
             Job(lambda: update_prices(context, venue), mark_interval_s),
         ]
+        self._following: asyncio.Task[None] | None = None
         self._owner = f"{socket.gethostname()} process {os.getpid()}"
 
     async def taken_over(self) -> None:
         """Put right what the owner before us left."""
         await take_over(self._context, self._venue)
+        await self._stop_following()
+        self._following = asyncio.create_task(self._follow())
+
+    async def attempt(self) -> float:
+        """As every loop; whoever lost the lease leaves what the venue tells to the next owner."""
+        pause_s = await super().attempt()
+        if self._lease is None:
+            await self._stop_following()
+        return pause_s
+
+    async def release(self) -> None:
+        """Listen no more, and give the lease back."""
+        await self._stop_following()
+        await super().release()
 
     async def round(self) -> None:
         """Execute all that is asked for, then do the jobs that are due."""
@@ -86,3 +108,21 @@ class ExecutionLoop(LeasedLoop):
         """Ask the venue about answers that were lost."""
         await resolve_all(self._context)
         await resolve_requests(self._context)
+
+    async def _follow(self) -> None:
+        """Book what the venue tells, and listen again after each time it broke off: later with each in a row."""
+        breaks = 0
+        while True:
+            began_s = self._timer.monotonic_s()
+            try:
+                await follow(self._context, self._context.venues[self._venue].updates())
+            except Exception as error:  # whatever it was, what was missed is asked for when it tells again
+                log.warning("updates broke off", venue=self._venue, exc_info=error)
+            breaks = breaks + 1 if self._timer.monotonic_s() - began_s < STEADY_S else 1
+            await self._timer.sleep(BACKOFF.pause_s(breaks))
+
+    async def _stop_following(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.wait([self._following])
+            self._following = None

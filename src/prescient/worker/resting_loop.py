@@ -12,7 +12,8 @@ import structlog
 from prescient.backoff import Backoff
 from prescient.ports.clock import Clock
 from prescient.ports.context import TradingContext
-from prescient.trading.resting import cancel_stranded, hear, mend, restore, sweep
+from prescient.trading.follow import follow
+from prescient.trading.resting import cancel_stranded, mend, restore, sweep
 from prescient.worker.leased_loop import LeasedLoop
 
 log = structlog.get_logger(__name__)
@@ -81,9 +82,8 @@ class RestingLoop(LeasedLoop):
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _follow_stream(self) -> None:
-        assert self._context.stream is not None
-        async for event in self._context.stream.events():
-            await hear(self._context, event)
+        assert self._context.resting is not None
+        await follow(self._context, self._context.resting.updates())
 
     async def _maintain(self) -> None:
         """End expired orders and save queue positions every second; reconcile every twenty."""

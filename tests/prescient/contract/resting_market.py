@@ -12,10 +12,10 @@ from prescient.domain.portfolio import NewPortfolio
 from prescient.domain.stream import PrintSeen, StreamEvent
 from prescient.ports.store import Store
 from prescient.trading.positions.settling import settle_fills
-from prescient.trading.resting import LimitForm, PlacedOrder, hear, place_limit, restore
+from prescient.trading.resting import LimitForm, PlacedOrder, place_limit, restore
 from tests.fakes import START, StaticMarketData, advance, binary_market
 from tests.prescient.contract.store_examples import pages
-from tests.streams import streaming_context
+from tests.streams import hear, streaming_context
 
 YES, NO = "11", "12"
 SHARE = MICRO

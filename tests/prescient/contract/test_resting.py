@@ -86,6 +86,15 @@ async def test_prints_fill_it_part_by_part_each_in_one_transaction(harness: Rest
     await check_rested(harness)
 
 
+async def test_more_than_ten_fills_keep_their_order(harness: RestingHarness) -> None:
+    placed = await harness.place(size=100)
+    await harness.listen(harness.printed(100))
+    for size in range(1, 13):
+        await harness.listen(harness.printed(size))
+    fills = await harness.store.fills(placed.order_id)
+    assert [fill.size_micro // SHARE for fill in fills] == list(range(1, 13))
+
+
 async def check_rested(harness: RestingHarness) -> None:
     """The books agree, whatever rests."""
     balances = await harness.store.ledger_balances(harness.portfolio_id)

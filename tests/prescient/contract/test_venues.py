@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 
 import pytest
 
 from polymarket_kit.model import NO_FEES, OrderType, Side
 from polymarket_kit.values import MICRO
+from prescient.domain.booking import OrderUpdate
 from prescient.domain.errors import VenueUnavailable
 from prescient.domain.ledger import USD
 from prescient.domain.market import OrderBook, TradingRules
-from prescient.domain.order import TERMINAL_STATUSES, Accepted, ApprovedOrder, OrderIntent, Rejected
-from prescient.domain.venue_answers import Done, NotCanceled, PositionRequest, RequestKind
+from prescient.domain.order import TERMINAL_STATUSES, Accepted, ApprovedOrder, Fill, OrderIntent, OrderStatus, Rejected
+from prescient.domain.order_state import ENDINGS, Fact, FactKind
+from prescient.domain.stream import PrintSeen
+from prescient.domain.venue_answers import Done, NotCanceled, PositionRequest, RequestKind, UpdatesMissed
 from prescient.ports.context import TradingContext
 from prescient.ports.venue import Venue
-from tests.fakes import StaticMarketData, binary_market, context_over
+from prescient.trading.resting import restore
+from tests.fakes import StaticMarketData, binary_market
+from tests.streams import FedStream, streaming_context
 from tests.venues import ScriptedVenue
 
 
@@ -42,6 +50,51 @@ class VenueUnderTest:
     venue: Venue
     data: Market
     context: TradingContext
+    stream: FedStream
+
+    async def resting(self, number: int = 1) -> ApprovedOrder:
+        """A BUY of ten shares that rests alone at 0.53, in front of everybody."""
+        order = await self.ready(number, order_type=OrderType.GTC, limit_price_micro=530_000)
+        answer = await self.venue.submit(order)
+        assert isinstance(answer, Accepted) and answer.status is OrderStatus.OPEN
+        if self.context.resting is not None:
+            self.context.resting.opened(order.intent.order_id)
+        return order
+
+    def taken(self, order: ApprovedOrder, shares: int) -> None:
+        """Somebody sells into it."""
+        if isinstance(self.venue, ScriptedVenue):
+            fill = Fill(530_000, shares * MICRO, shares * 530_000, 0)
+            status = OrderStatus.FILLED if shares == 10 else OrderStatus.PARTIALLY_FILLED
+            self.venue.world.fill(order.intent.order_id, fill, status)
+            return
+        time_ms = round(self.context.clock.now().timestamp() * 1000)
+        self.stream.tell(PrintSeen("11", 530_000, shares * MICRO, Side.SELL, time_ms))
+
+    async def told(self, *happenings: Callable[[], object]) -> list[tuple[FactKind, int]]:
+        """Listen, let things happen, and return (kind, shares) of what is told of them; gaps are left out."""
+        heard = list[tuple[FactKind, int]]()
+
+        async def listen() -> None:
+            async with aclosing(self.venue.updates()) as updates:
+                async for update in updates:
+                    if isinstance(update, OrderUpdate):
+                        kind = FactKind.MATCHED if update.fill else ENDINGS[update.status]
+                        heard.append((kind, update.fill.size_micro // MICRO if update.fill else 0))
+                    elif isinstance(update, Fact):
+                        heard.append((update.kind, update.size_micro // MICRO))
+
+        listening = asyncio.create_task(listen())
+        for happening in (lambda: None, *happenings):
+            done = happening()
+            if isinstance(done, Awaitable):
+                await done
+            # A fixed number of turns of the loop, in which nothing waits for time.
+            for _ in range(50):
+                await asyncio.sleep(0)
+        listening.cancel()
+        await asyncio.wait([listening])
+        return heard
 
     async def ready(self, number: int, **changes: object) -> ApprovedOrder:
         """An order that passed the gate and is prepared, as its caller would have it before it sends."""
@@ -62,14 +115,15 @@ class VenueUnderTest:
 
 
 @pytest.fixture(params=["paper", "scripted"])
-def under_test(request: pytest.FixtureRequest) -> VenueUnderTest:
+async def under_test(request: pytest.FixtureRequest) -> VenueUnderTest:
     data = Market()
     data.add(binary_market(1, fees=NO_FEES), [("0.54", "500")], [("0.55", "500")])
-    context = context_over(data)
+    context, stream = streaming_context(data)
+    await restore(context)
     venue = context.venues["paper"]
     if request.param == "scripted":
         venue = ScriptedVenue(venue, context.clock)
-    return VenueUnderTest(venue, data, context)
+    return VenueUnderTest(venue, data, context, stream)
 
 
 def request_for(kind: RequestKind, number: int = 1) -> PositionRequest:
@@ -136,6 +190,40 @@ async def test_what_is_not_on_the_book_is_not_cancelled(under_test: VenueUnderTe
     for order in (never, matched):
         answer = await under_test.venue.cancel(order)
         assert isinstance(answer, NotCanceled) and answer.reason
+
+
+async def test_what_is_taken_and_ended_is_told(under_test: VenueUnderTest) -> None:
+    order = await under_test.resting()
+    heard = await under_test.told(
+        lambda: under_test.taken(order, 4),
+        lambda: under_test.venue.cancel(order),
+        lambda: under_test.taken(order, 1) if under_test.venue.name == "paper" else None,
+    )
+    assert heard == [(FactKind.MATCHED, 4), (FactKind.CANCELED, 0)]
+
+
+async def test_what_is_taken_whole_is_told_match_by_match(under_test: VenueUnderTest) -> None:
+    order = await under_test.resting()
+    heard = await under_test.told(lambda: under_test.taken(order, 4), lambda: under_test.taken(order, 6))
+    assert heard == [(FactKind.MATCHED, 4), (FactKind.MATCHED, 6)]
+
+
+async def test_one_who_listens_again_is_told_what_happens_from_then_on(under_test: VenueUnderTest) -> None:
+    order = await under_test.resting()
+    assert await under_test.told(lambda: under_test.taken(order, 4)) == [(FactKind.MATCHED, 4)]
+    assert await under_test.told(lambda: under_test.taken(order, 6)) == [(FactKind.MATCHED, 6)]
+
+
+async def test_a_venue_elsewhere_says_first_that_something_may_have_been_missed(under_test: VenueUnderTest) -> None:
+    order = await under_test.resting()
+    under_test.taken(order, 4)
+    async with aclosing(under_test.venue.updates()) as updates:
+        first = await anext(updates)
+    if under_test.venue.name == "paper":
+        # Its market waited for the listener.
+        assert isinstance(first, OrderUpdate)
+    else:
+        assert isinstance(first, UpdatesMissed)
 
 
 @pytest.mark.parametrize("kind", list(RequestKind))

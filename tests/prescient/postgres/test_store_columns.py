@@ -59,7 +59,7 @@ READ: tuple[tuple[str, str, type, set[str]], ...] = (
     (rows.SIGNAL, "trading_signals", Signal, set()),
     (rows.ORDER, "orders", OrderIntent, set()),
     (rows.TRADE, "trades", Trade, {"fills"}),
-    (rows.FILL, "fills", Fill, set()),
+    (rows.FILL, "fills", Fill, {"match_id"}),
     (rows.SNAPSHOT, "portfolio_history", Snapshot, set()),
     (rows.SNAPSHOT, "portfolio_equity", Snapshot, set()),
     (

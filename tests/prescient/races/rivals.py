@@ -28,9 +28,9 @@ from prescient.ports.store import Store
 from prescient.trading.execute import execute_signals
 from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.orders.approve import approve_intent
-from prescient.trading.resting import cancel_order, hear, restore, sweep
+from prescient.trading.resting import cancel_order, restore, sweep
 from tests.fakes import START, StaticMarketData, binary_market
-from tests.streams import streaming_context
+from tests.streams import hear, streaming_context
 
 MARKET = binary_market(1, fees=NO_FEES)
 YES, NO = (outcome.token_id for outcome in MARKET.outcomes)

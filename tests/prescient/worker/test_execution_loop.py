@@ -240,3 +240,57 @@ async def test_a_lone_leg_is_sold_back_by_the_owner_of_its_venue(two: TwoProcess
     sides = [trade.side for trade in await two.asked.store.trades(two.portfolio_id, 10)]
     assert sides == [Side.SELL, Side.BUY]
     await check_books(two.asked.store, two.worker.clock.now())
+
+
+async def booked_by(two: TwoProcesses, loop: ExecutionLoop) -> None:
+    """Run a cycle whose answer is lost, and wait until the loop has booked what became of its order."""
+    two.venue.on("submit", 1, "lose")
+    working = asyncio.create_task(loop.run())
+    try:
+        report = await run(two.asked)
+        assert report.total(Step.EXECUTE).dropped == {"outcome_unknown": 1}
+        async with asyncio.timeout(20):
+            while await two.asked.store.open_orders():
+                if two.venue.world.telling:
+                    two.venue.world.news.put_nowait(None)
+                await asyncio.sleep(0.05)
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+    (trade,) = await two.asked.store.trades(two.portfolio_id, 10)
+    assert trade.amount_micro == 100 * MICRO
+    assert len(two.venue.world.arrived) == 1
+    await check_books(two.asked.store, two.asked.clock.now())
+
+
+async def test_the_owner_of_a_venue_books_what_it_tells(two: TwoProcesses) -> None:
+    loop = two.loop()
+    await loop.attempt()
+    await booked_by(two, loop)
+    assert two.venue.calls["updates"] == 1
+
+
+async def test_after_its_updates_broke_off_the_owner_asks_about_open_orders(two: TwoProcesses) -> None:
+    two.venue.world.telling = dict.fromkeys(range(1, 20), "lose")
+    loop = two.loop()
+    await loop.attempt()
+    await booked_by(two, loop)
+    assert two.venue.calls["updates"] > 1
+
+
+async def test_who_has_lost_the_lease_of_a_venue_listens_no_more(two: TwoProcesses) -> None:
+    loop = two.loop()
+    await loop.attempt()
+    await asyncio.sleep(0.1)
+    assert two.venue.calls["updates"] == 1
+    await loop.release()
+    other = await two.asked.store.lease(owner_lease("scripted"))
+    assert other is not None
+    await loop.attempt()
+    await asyncio.sleep(0.1)
+    assert two.venue.calls["updates"] == 1
+    await other.release()
+    await loop.attempt()
+    await asyncio.sleep(0.1)
+    assert two.venue.calls["updates"] == 2
+    await loop.release()

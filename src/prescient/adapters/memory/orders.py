@@ -143,6 +143,10 @@ class OrderMethods(StoreBase):
         order = self._tables.orders.get(order_id)
         return [] if order is None else sorted(order.facts, key=lambda fact: (fact.time, fact.fact_id))
 
+    async def order(self, order_id: str) -> tuple[ApprovedOrder, OrderStatus] | None:
+        row = self._tables.orders.get(order_id)
+        return None if row is None or row.approved is None else (row.approved, row.status)
+
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         rows = [self._tables.orders[order_id] for order_id in self._tables.open_orders]
         return [(row.approved, row.status) for row in rows if row.approved is not None]

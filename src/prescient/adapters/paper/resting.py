@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -125,6 +125,21 @@ class PaperResting:
         """One at a time in each market: what an event did is booked before the next one is heard."""
         async with self._turns.setdefault(condition_id, asyncio.Lock()):
             yield
+
+    async def updates(self) -> AsyncGenerator[OrderUpdate]:
+        async for event in self._stream.events():
+            async with aclosing(self.heard(event)) as updates:
+                async for update in updates:
+                    yield update
+
+    async def heard(self, event: StreamEvent) -> AsyncGenerator[OrderUpdate]:
+        """What one event did, and what else has ended in its market by now, with the market's turn held."""
+        condition_id = self.condition_of(event)
+        if condition_id is None:
+            return
+        async with self.turn(condition_id):
+            for update in [*self.observe(event), *self.sweep(condition_id)]:
+                yield update
 
     def condition_of(self, event: StreamEvent) -> str | None:
         if isinstance(event, MarketResolvedSeen):

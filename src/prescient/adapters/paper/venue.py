@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
@@ -21,7 +23,15 @@ from prescient.domain.errors import VenueUnavailable
 from prescient.domain.market import OrderBook, TradingRules
 from prescient.domain.order import Accepted, ApprovedOrder, Consumption, OrderIntent, OrderStatus, Rejected, Submission
 from prescient.domain.reasons import Reason
-from prescient.domain.venue_answers import Canceled, Cancellation, Done, NotCanceled, PositionOutcome, PositionRequest
+from prescient.domain.venue_answers import (
+    Canceled,
+    Cancellation,
+    Done,
+    NotCanceled,
+    PositionOutcome,
+    PositionRequest,
+    VenueUpdate,
+)
 from prescient.paper_matching.book import Walk, book_side, walk, with_taken, without_own
 from prescient.paper_matching.queue_model import QueueModel
 from prescient.paper_matching.signed import LIMIT_TYPES, amounts_of, limit_of, refuse_intent
@@ -171,6 +181,13 @@ class PaperVenue:
         if self.resting is not None and self.resting.cancel(order.intent.order_id, ON_REQUEST):
             return Canceled()
         return NotCanceled("the order does not rest (any more): it is filled, ended, or was never placed")
+
+    async def updates(self) -> AsyncGenerator[VenueUpdate]:
+        """What happens to resting orders; takers are answered in whole."""
+        if self.resting is not None:
+            async with aclosing(self.resting.updates()) as updates:
+                async for update in updates:
+                    yield update
 
     async def prepare_request(self, request: PositionRequest) -> None:
         """As ``prepare``."""

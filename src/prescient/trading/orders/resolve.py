@@ -6,7 +6,7 @@ of those whose orders it looks at, so that no living process owns what it finds.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -22,6 +22,7 @@ from prescient.domain.order import (
     Submission,
     Unknown,
 )
+from prescient.domain.order_state import Fact, answered, matches_of
 from prescient.domain.signal import BY_HAND, Signal
 from prescient.ports.context import TradingContext
 from prescient.ports.venue import Venue
@@ -127,7 +128,7 @@ async def _resolve_unit(context: TradingContext, venue: Venue, unit: Sequence[Wa
         if isinstance(answer, Unknown):
             unknown += 1
         elif isinstance(answer, Accepted) and (answer.fills or answer.status not in TERMINAL_STATUSES):
-            if await _book_new_fills(context, one, answer):
+            if await book_new_fills(context, one, answer):
                 resolved.append(one.order.intent.order_id)
         else:
             unfilled.append((one, answer))
@@ -151,20 +152,29 @@ async def _close(context: TradingContext, one: Waiting, answer: Submission) -> N
             raise
 
 
-async def _book_new_fills(context: TradingContext, one: Waiting, answer: Accepted) -> bool:
+async def book_new_fills(context: TradingContext, one: Waiting, answer: Accepted) -> bool:
     """Book what an answer tells beyond what is booked already; returns whether it told anything new."""
-    order, booked = one.order, await context.store.fills(one.order.intent.order_id)
-    if tuple(booked) != answer.fills[: len(booked)]:
-        raise InvariantBroken(
-            f"order {order.intent.order_id}: the venue reports different fills than those that are booked"
-        )
-    news = replace(answer, fills=answer.fills[len(booked) :])
-    if not news.fills and one.status is answer.status:
+    order_id = one.order.intent.order_id
+    booked = matches_of(await context.store.facts(order_id))
+    told = matches_of(answered(order_id, answer, answer.time))
+    if any(name not in told or told[name].numbers != fact.numbers for name, fact in booked.items()):
+        raise InvariantBroken(f"order {order_id}: the venue reports different fills than those that are booked")
+    fills = tuple(fill for name, fill in zip(told, answer.fills, strict=True) if name not in booked)
+    return await book_news(context, one, replace(answer, fills=fills), booked)
+
+
+async def book_news(context: TradingContext, one: Waiting, news: Accepted, booked: Mapping[str, Fact]) -> bool:
+    """Book fills that are not booked yet, and how the order stands with them; returns whether this is anything new."""
+    if not news.fills and one.status is news.status:
         return False
-    spent = sum(fill.cost_micro + fill.fee_micro for fill in booked) if order.intent.side is Side.BUY else 0
-    left = replace(order, reserved_cash_micro=order.reserved_cash_micro - spent)
-    released = left.reserved_cash_micro - held_after(left, news)
+    spent = (
+        sum(fact.cost_micro + fact.fee_micro for fact in booked.values()) if one.order.intent.side is Side.BUY else 0
+    )
+    left = replace(one.order, reserved_cash_micro=one.order.reserved_cash_micro - spent)
+    # At its end all that was reserved came free; what is told later is paid from cash.
+    released = 0 if one.status in TERMINAL_STATUSES else left.reserved_cash_micro - held_after(left, news)
+    assert 0 <= released <= left.reserved_cash_micro
     await book_matched(context, left, news, one.signal, released, len(booked))
     if news.resting is not None:
-        await open_booked(context, order)
+        await open_booked(context, one.order)
     return True

@@ -34,22 +34,26 @@ async def settle_fills(context: TradingContext, portfolio_id: int | None = None)
         await context.store.save_settled(owner, fine, now)
         for failed in settled:
             if failed.state is SettlementState.FAILED:
-                await _reverse(context, failed)
+                await reverse_failed(context, failed)
         stepped += settled
     return stepped
 
 
-async def _reverse(context: TradingContext, failed: TradeSettlement) -> None:
-    """Undo a failed trade on its position as it is now: it may be marked between our reading and our writing."""
+async def reverse_failed(context: TradingContext, failed: TradeSettlement) -> bool:
+    """Undo a failed trade on its position as it is now: it may be marked between our reading and our writing.
+
+    False if it was settled already.
+    """
     for _ in range(ATTEMPTS_MAX):
         now = context.clock.now()
         position = await context.store.position(failed.portfolio_id, failed.token_id)
         if position is None:
             raise InvariantBroken(f"trade {failed.trade_id} failed, and its position is not kept")
         try:
-            if await context.store.reverse(undo(failed, position, now), now):
-                log.warning("trade failed on the chain and was undone", trade_id=failed.trade_id)
+            undone = await context.store.reverse(undo(failed, position, now), now)
         except PositionMoved:
             continue
-        return
+        if undone:
+            log.warning("trade failed on the chain and was undone", trade_id=failed.trade_id)
+        return undone
     raise PositionMoved(failed.token_id)

@@ -222,7 +222,7 @@ def trade_of(record: asyncpg.Record, fills: Sequence[Fill]) -> Trade:
 
 
 def fill_of(record: asyncpg.Record) -> Fill:
-    return value_of(Fill, record)
+    return value_of(Fill, record, match_id="")
 
 
 def snapshot_of(record: asyncpg.Record) -> Snapshot:

@@ -95,13 +95,16 @@ ON CONFLICT (token_id, side) DO UPDATE SET levels = excluded.levels, updated_at 
 """
 
 
-OPEN_ORDERS = f"""
-SELECT {ORDER}, status, order_hash, signed_body, salt FROM orders WHERE status NOT IN {TERMINAL} ORDER BY sequence
-"""  # noqa: S608 # our own text
+SENT = f"SELECT {ORDER}, status, order_hash, signed_body, salt FROM orders"  # noqa: S608 # our own text
+OPEN_ORDERS = f"{SENT} WHERE status NOT IN {TERMINAL} ORDER BY sequence"
+ONE_ORDER = f"{SENT} WHERE order_id = $1 AND status <> 'REFUSED'"
 FILLS_OF_TRADES = f"""
 SELECT trade_id, {FILL} FROM fills WHERE trade_id = ANY($1::text[]) ORDER BY trade_id, number
 """  # noqa: S608 # our own text
-FILLS_OF_ORDER = f"SELECT {FILL} FROM fills WHERE order_id = $1 ORDER BY trade_id, number"  # noqa: S608 # our own text
+# The names of an order's trades do not sort by number from the eleventh on.
+FILLS_OF_ORDER = f"""
+SELECT {FILL} FROM fills JOIN trades USING (trade_id) WHERE fills.order_id = $1 ORDER BY trades.sequence, fills.number
+"""  # noqa: S608 # our own text
 
 
 class OrderMethods(StoreBase):
@@ -135,6 +138,11 @@ class OrderMethods(StoreBase):
                 await connection.execute(REMEMBER, taken.token_id, taken.side, json_text(levels), matched_at)
 
         await self._database.transact(write)
+
+    async def order(self, order_id: str) -> tuple[ApprovedOrder, OrderStatus] | None:
+        """One order that passed the gate; None for any other."""
+        rows = await self._database.rows(ONE_ORDER, order_id)
+        return (_with_wire(rows[0]), OrderStatus(rows[0]["status"])) if rows else None
 
     async def open_orders(self) -> list[tuple[ApprovedOrder, OrderStatus]]:
         """Orders without a final status, oldest first."""
