@@ -27,7 +27,7 @@ def programs(tmp_path: Path) -> Path:
 
 def test_imports_are_read_from_both_kinds_of_files(programs: Path) -> None:
     for file in programs.iterdir():
-        assert imported_dlls(file) == {"kernel32.dll", "shlwapi.dll"}, file
+        assert imported_dlls(file.read_bytes()) == {"kernel32.dll", "shlwapi.dll"}, file
 
 
 def test_the_missing_dll_and_who_wants_it_are_named(programs: Path) -> None:
@@ -39,11 +39,9 @@ def test_the_missing_dll_and_who_wants_it_are_named(programs: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"MZ", b"\x7fELF" * 40, b"MZ" + b"\0" * 200])
-def test_what_is_no_windows_file_is_refused(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "damaged.exe"
-    file.write_bytes(content)
-    with pytest.raises(ValueError, match="damaged"):
-        imported_dlls(file)
+def test_what_is_no_windows_file_is_refused(content: bytes) -> None:
+    with pytest.raises(ValueError, match="not a program"):
+        imported_dlls(content)
 
 
 def test_a_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ from prescient.adapters.postgres.server.config import (
 from prescient.adapters.postgres.server.folders import (
     EXECUTABLE_SUFFIX,
     POSTGRES_MAJOR,
+    PROGRAMS,
     ServerFolders,
     installed_programs,
     locate,
@@ -297,9 +298,11 @@ def pg_restore_path() -> Path:
 
 def check_libraries(programs: Path, system: Iterable[str]) -> None:
     """Raises BinariesMissing with every DLL that PostgreSQL's programs on Windows need and nobody has."""
-    missing = [
-        f"{name}, which {' and '.join(users[:2])} want" for name, users in missing_dlls(programs, system).items()
-    ]
+    missing = []
+    for name, users in missing_dlls(programs, system).items():
+        # Ours first: "postgres.exe" says more than the library beside it.
+        ours_first = sorted(users, key=lambda user: (Path(user).stem not in PROGRAMS, user != "postgres.exe"))
+        missing.append(f"{name}, which {' and '.join(ours_first[:2])} want")
     if missing:
         raise BinariesMissing(f"not found in {programs}: {'; '.join(missing)}")
 

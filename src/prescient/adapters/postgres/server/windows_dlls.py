@@ -15,13 +15,15 @@ API_SETS = ("api-ms-win-", "ext-ms-win-")
 SUFFIXES = frozenset({".exe", ".dll", ".pyd"})
 
 
-def imported_dlls(file: Path) -> frozenset[str]:
-    """Return the lower-case names of the DLLs that must be there for this file to load. Raises ValueError if it is none."""
-    content = file.read_bytes()
+def imported_dlls(content: bytes) -> frozenset[str]:
+    """Return the lower-case names of the DLLs without which a file of this content does not load; API sets are left out.
+
+    Raises ValueError if it is no program or library of Windows.
+    """
     try:
-        return frozenset(_import_names(content))
+        return frozenset(name for name in _import_names(content) if not name.startswith(API_SETS))
     except (struct.error, IndexError) as error:
-        raise ValueError(f"{file} is not a program or library of Windows") from error
+        raise ValueError("not a program or library of Windows") from error
 
 
 def missing_dlls(folder: Path, present: Iterable[str]) -> dict[str, list[str]]:
@@ -30,9 +32,8 @@ def missing_dlls(folder: Path, present: Iterable[str]) -> dict[str, list[str]]:
     known = {name.lower() for name in present} | {path.name.lower() for path in files}
     missing: dict[str, list[str]] = {}
     for path in files:
-        for name in imported_dlls(path) - known:
-            if not name.startswith(API_SETS):
-                missing.setdefault(name, []).append(path.relative_to(folder).as_posix())
+        for name in imported_dlls(path.read_bytes()) - known:
+            missing.setdefault(name, []).append(path.relative_to(folder).as_posix())
     return dict(sorted(missing.items()))
 
 
