@@ -187,7 +187,7 @@ async def orders(context: TheContext, query: Annotated[OrdersQuery, Query()]) ->
     return OrdersAnswer(orders=[RestingAnswer.of(*pair) for pair in wanted], count=len(wanted))
 
 
-@router.delete("/paper-trading/orders/{order_id}", responses=documented(404, 409))
+@router.delete("/paper-trading/orders/{order_id}", responses=documented(404, 409, 502))
 @changes
 async def cancel(context: TheContext, order_id: OrderId) -> CanceledAnswer:
     """Cancel a resting order; what is reserved for it is released."""

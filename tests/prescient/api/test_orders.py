@@ -108,6 +108,20 @@ async def test_an_order_whose_answer_was_lost_is_named_so_that_it_can_be_followe
     assert await context.store.open_orders() == []
 
 
+async def test_a_cancel_that_is_not_answered_says_so_and_the_order_stays_reserved(
+    service: Any, context: TradingContext
+) -> None:
+    placed = await place(service)
+    before = (await service.get("/paper-trading/portfolio")).json()["available_balance"]
+    venue = ScriptedVenue(context.venues["paper"], context.clock, name="paper").always("cancel", "drop")
+    object.__setattr__(context, "venues", {"paper": venue})
+    unanswered = await service.delete(f"/paper-trading/orders/{placed['order_id']}")
+    assert (unanswered.status_code, unanswered.json()["code"]) == (502, "cancel_unanswered")
+    assert "Cancel it again" in unanswered.json()["detail"]
+    assert (await service.get("/paper-trading/portfolio")).json()["available_balance"] == before
+    assert (await service.get("/paper-trading/orders")).json()["count"] == 1
+
+
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
