@@ -11,6 +11,8 @@ import psutil
 from prescient.service_table import LOOPBACK
 
 PROBE_TIMEOUT_S = 1.0
+# PostgreSQL's protocol: eight bytes long, then the code of this request.
+SSL_REQUEST = (8).to_bytes(4) + (80_877_103).to_bytes(4)
 
 
 def taken_ports(wanted: Mapping[str, int]) -> dict[str, int]:
@@ -56,8 +58,8 @@ def taken_message(taken: Mapping[str, int]) -> str:
     return "\n".join([*lines, cure])
 
 
-def answers(port: int, path: str, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
-    """Tell whether a service answers ``path`` with 200; with an empty path, whether it accepts a connection.
+def answers(port: int, path: str, timeout_s: float = PROBE_TIMEOUT_S, *, status: bytes = b"200") -> bool:
+    """Tell whether a service answers ``path`` with this status (empty: any); with an empty path, accepts a connection.
 
     Plain sockets: an HTTP library would cost the supervisor more memory than all its other parts.
     """
@@ -71,4 +73,15 @@ def answers(port: int, path: str, timeout_s: float = PROBE_TIMEOUT_S) -> bool:
             status_line = connection.recv(64)
     except OSError:
         return False
-    return status_line.startswith(b"HTTP/1.") and status_line[9:12] == b"200"
+    return status_line.startswith(b"HTTP/1.") and status_line[9:12].startswith(status)
+
+
+def database_answers(port: int, timeout_s: float) -> bool:
+    """Tell whether PostgreSQL answers on a port: it is asked whether it speaks TLS, for which it needs no login."""
+    try:
+        with socket.create_connection((LOOPBACK, port), timeout=timeout_s) as connection:
+            connection.settimeout(timeout_s)
+            connection.sendall(SSL_REQUEST)
+            return bool(connection.recv(1))
+    except OSError:
+        return False

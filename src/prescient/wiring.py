@@ -272,6 +272,14 @@ def embedded_server(home: Path, port: int, database: str) -> EmbeddedPostgres:
     return EmbeddedPostgres(home, port, database=database)
 
 
+def data_folders(settings: Settings) -> tuple[Path, ...]:
+    """Where this installation writes: its home, and the database's folder, which may lie elsewhere."""
+    if not settings.uses_embedded_postgres:
+        return (settings.home,)
+    server = embedded_server(settings.home, settings.embedded_postgres_port, database_name(settings))
+    return settings.home, server.status().data_folder
+
+
 def connection(settings: Settings, database: str | None = None) -> ConnectionInfo:
     """How to reach this installation's database, embedded or external, or another one of the same server."""
     from prescient.adapters.postgres.server.embedded import connection_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import tempfile
 import time
 import urllib.error
@@ -19,6 +18,7 @@ from prescient import wiring
 from prescient.cli.services import Services
 from prescient.settings import Settings
 from prescient.supervisor.backup import balance_off_micro
+from prescient.supervisor.disk import free_bytes
 from prescient.supervisor.home import Home, RunState
 from prescient.tcp_ports import answers, holder_of, is_free
 
@@ -74,8 +74,7 @@ def _home(settings: Settings) -> Iterator[Finding]:
 
 
 def _disk(settings: Settings) -> Iterator[Finding]:
-    place = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
-    free = shutil.disk_usage(place).free
+    free = min(free_bytes(folder) for folder in wiring.data_folders(settings))
     level = FAIL if free < DISK_FAIL_BYTES else WARN if free < DISK_WARN_BYTES else OK
     cure = "" if level == OK else "Make room: a full disk stops the database."
     yield Finding("disk space", level, f"{free / 1e9:.1f} GB free", cure)

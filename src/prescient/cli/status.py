@@ -36,14 +36,17 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
 
 def collect(settings: Settings, services: Services) -> dict[str, Any]:
     """Return everything that can be seen from outside, for people and programs alike."""
+    from prescient.supervisor.disk import full_disks
     from prescient.supervisor.home import Home
-    from prescient.wiring import database_name, database_server, source_info
+    from prescient.wiring import data_folders, database_name, database_server, source_info
 
     home = Home(settings.home)
     state = home.running()
     trading = _asked(services, "controller", "/trading/status")
     updater = _asked(services, "paper-trading", "/paper-trading/status")
     processes = _processes(state) if state is not None else []
+    problems = full_disks(data_folders(settings))
+    health = trading["system_health"] if trading is not None else "down"
     return {
         "running": state is not None or trading is not None,
         "supervised": state is not None,
@@ -55,7 +58,8 @@ def collect(settings: Settings, services: Services) -> dict[str, Any]:
         "settings_files": [str(file) for file in reversed(settings.files)],
         "started_at": state.started_at if state is not None else None,
         "urls": {name: f"http://localhost:{port}" for name, port in services.ports.items()},
-        "system_health": trading["system_health"] if trading is not None else "down",
+        "system_health": "degraded" if problems and health == "healthy" else health,
+        "problems": problems,
         "components": trading["components"] if trading is not None else {},
         "price_updater_running": bool(updater and updater["price_updater_running"]),
         "processes": processes,
@@ -95,6 +99,8 @@ def _show(answer: dict[str, Any]) -> None:
     pairs.insert(1, ("settings", ", ".join(answer["settings_files"]) or "the environment alone (no .env)"))
     pairs.append(("price updater running", answer["price_updater_running"]))
     print_pairs(f"Prescient is {answer['system_health']}", pairs)
+    for problem in answer["problems"]:
+        typer.echo(problem)
     names = {name.replace("_", "-"): part["status"] for name, part in answer["components"].items()}
     rows = [(name, names.get(name, "online"), f"{url}/docs") for name, url in answer["urls"].items()]
     if answer["components"]:

@@ -12,11 +12,15 @@ from typing import Any, Protocol
 import psutil
 
 from polymarket_kit.errors import PrescientError
+from prescient.supervisor.disk import full_disks
 from prescient.supervisor.home import ProcessMark
+from prescient.supervisor.liveness import Responsiveness
 from prescient.supervisor.restarts import Restarts
+from prescient.tcp_ports import database_answers
 
 CHECK_INTERVAL_S = 1.0
 INTERRUPT_AFTER_S = 2.0
+UNRESPONSIVE_S = 30.0
 RECOVERING_CODE = "database_start_timed_out"
 
 
@@ -26,7 +30,7 @@ class Server(Protocol):
     def start(self) -> Any: ...
     def stop(self) -> None: ...
     def status(self) -> Any:
-        """An object with ``state`` (stopped, starting, running) and ``process_id``."""
+        """An object with ``state`` (stopped, starting, running), ``process_id``, ``port`` and ``data_folder``."""
         ...
 
     def rotate_log(self) -> bool: ...
@@ -44,12 +48,14 @@ class DatabaseProcess:
         self._start_again_at_s: float | None = None
         self._next_check_s = 0.0
         self.ready = False
+        self.responsiveness = Responsiveness(UNRESPONSIVE_S)
         self.mark: ProcessMark | None = None
         self.given_up = ""
 
     def start(self) -> None:
         """Begin to start it; ``check`` sets ``ready`` once it is."""
         self.ready = False
+        self.responsiveness.begin_anew()
         self._error = ""
         self._start_again_at_s = None
         self._thread = threading.Thread(target=self._start, name="database", daemon=True)
@@ -77,7 +83,25 @@ class DatabaseProcess:
         self._next_check_s = now_s + CHECK_INTERVAL_S
         if self._server.status().state == "stopped":
             return self._died("it ended by itself", now_s)
+        if self.responsiveness.is_lost(now_s):
+            return self._died(self._end_unresponsive(), now_s)
         return ""
+
+    def ask(self) -> None:
+        """Ask whether it lives; PostgreSQL answers even when it takes no more connections."""
+        port, asked_s = self._server.status().port if self.ready else None, time.monotonic()
+        if port is not None:
+            lives = database_answers(port, self.responsiveness.question_timeout_s)
+            if self.ready:
+                self.responsiveness.record(answered=lives, asked_s=asked_s)
+
+    def _end_unresponsive(self) -> str:
+        """Kill the main process; the next start ends what is left of the others, and recovers."""
+        process = self.mark.process() if self.mark is not None else None
+        if process is not None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        return f"it had not answered for {self.responsiveness.limit_s:g} s and was killed"
 
     def state(self) -> str:
         """Return its state in words for people."""
@@ -92,7 +116,9 @@ class DatabaseProcess:
         return found
 
     def rotate_log(self) -> None:
-        self._server.rotate_log()
+        # No room for a copy: the log stays as it is until there is.
+        with contextlib.suppress(OSError):
+            self._server.rotate_log()
 
     def stop(self) -> str:
         """Stop it cleanly, also in the middle of its start. Returns a line to print when that failed."""
@@ -100,7 +126,7 @@ class DatabaseProcess:
             self._interrupt_start(self._thread)
         try:
             self._server.stop()
-        except PrescientError as error:
+        except (PrescientError, OSError) as error:
             return str(error)
         return ""
 
@@ -110,6 +136,8 @@ class DatabaseProcess:
         except PrescientError as error:
             self._error = str(error)
             self._recovering = error.code == RECOVERING_CODE
+        except OSError as error:
+            self._error = f"{error.strerror}: {error.filename}"
         except Exception as error:
             # A thread's end must never be silent: the supervisor would wait for a database that nobody starts.
             self._error = f"{type(error).__name__}: {error}"
@@ -122,13 +150,14 @@ class DatabaseProcess:
             self._recovering = False
             self._start_again_at_s = now_s
             return why
-        delay_s = self._restarts.delay_after_death(now_s)
+        full = full_disks([self._server.status().data_folder])
+        delay_s = self._restarts.delay_after_death(now_s, disk_full=bool(full))
         if delay_s is None or not (was_ready or self._restarts.count > 1):
             # What fails at the very first start (a taken port, a folder not ours) fails again until a person has acted.
             self.given_up = f"The database does not run: {why}"
             return self.given_up
         self._start_again_at_s = now_s + delay_s
-        return f"The database stopped ({why}); starting it again in {delay_s:g} s."
+        return "\n".join([f"The database stopped ({why}); starting it again in {delay_s:g} s.", *full])
 
     def _interrupt_start(self, thread: threading.Thread) -> None:
         thread.join(INTERRUPT_AFTER_S)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -141,7 +140,8 @@ class Home:
             return None
 
     def _write(self, name: str, text: str) -> None:
-        draft = self.folder / f"{name}.{os.getpid()}"
+        # The holder of the lock alone writes, so that one name will do, and a kill leaves one draft at most.
+        draft = self.folder / f"{name}.draft"
         draft.write_text(text, encoding="utf-8")
         draft.chmod(0o600)
         draft.replace(self.folder / name)

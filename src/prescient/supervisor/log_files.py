@@ -30,17 +30,24 @@ def rotate(path: Path, limit_bytes: int = LOG_LIMIT_BYTES, kept: int = LOG_FILES
         if older.exists():
             older.replace(path.with_name(f"{path.name}.{number + 1}"))
     copy = path.with_name(f"{path.name}.1")
-    shutil.copyfile(path, copy)
+    try:
+        shutil.copyfile(path, copy)
+    except OSError:
+        # No room for a copy: the log stays as it is until there is.
+        copy.unlink(missing_ok=True)
+        return False
     copy.chmod(0o600)
     os.truncate(path, 0)
     return True
 
 
-def tail(path: Path, lines: int = 12, limit_bytes: int = 8_192) -> str:
-    """Return the last lines of a log, empty if there is none."""
+def tail(path: Path, lines: int = 12, limit_bytes: int = 8_192, *, start_byte: int = 0) -> str:
+    """Return the last lines of a log, none of them before ``start_byte``; empty if there is no log."""
     try:
         with path.open("rb") as log:
-            log.seek(max(path.stat().st_size - limit_bytes, 0))
+            size = path.stat().st_size
+            # A log that is shorter was rotated meanwhile.
+            log.seek(max(size - limit_bytes, start_byte if start_byte <= size else 0))
             text = log.read().decode("utf-8", errors="replace")
     except FileNotFoundError:
         return ""

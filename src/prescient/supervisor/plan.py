@@ -31,6 +31,8 @@ class ChildPlan:
     command: tuple[str, ...]
     health: tuple[Health, ...] = ()
     stop_timeout_s: float = 2.0
+    # Not answering for so long after it was ready, it hangs: it is killed and started again.
+    unresponsive_s: float = 30.0
     # It is told to go once the database answers; until then it loads its modules.
     needs_database: bool = True
     # It is told to go once these children are ready.
@@ -115,7 +117,7 @@ def system_children(service_ports: Mapping[str, int], practice_port: int | None)
     """The processes of a whole system, in the order of their start; they stop in the opposite order."""
     children = []
     if practice_port is not None:
-        practice = Health("practice", practice_port, "")
+        practice = Health("practice", practice_port, "/practice/time")
         children.append(
             ChildPlan("practice", module_command("practice_exchange"), (practice,), 1.5, needs_database=False)
         )

@@ -10,6 +10,7 @@ from prescient.backoff import Backoff
 BACKOFF = Backoff(first_s=0.5, most_s=30.0)
 DEATHS_MAX = 5
 WINDOW_S = 60.0
+FULL_DISK_PAUSE_S = 5.0
 
 
 class Restarts:
@@ -19,8 +20,14 @@ class Restarts:
         self._deaths: deque[float] = deque()
         self.count = 0
 
-    def delay_after_death(self, now_s: float) -> float | None:
-        """Record a death and return the seconds until the next start, or None to give up."""
+    def delay_after_death(self, now_s: float, *, disk_full: bool = False) -> float | None:
+        """Record a death and return the seconds until the next start, or None to give up.
+
+        Deaths on a full disk are none of the process's own: it is tried again until there is room.
+        """
+        if disk_full:
+            self.count += 1
+            return FULL_DISK_PAUSE_S
         while self._deaths and now_s - self._deaths[0] > WINDOW_S:
             self._deaths.popleft()
         self._deaths.append(now_s)

@@ -33,7 +33,10 @@ def stop_home(folder: Path, database_port: int, database_name: str) -> tuple[boo
             f"End that one process by its number, then run this command again."
         )
     end_leftovers(_children(state), LEFTOVERS_TIMEOUT_S)
-    return True, f"Stopped Prescient on {folder}."
+    left, complaint = _end_database(home, database_port, database_name)
+    if complaint:
+        return False, f"Stopped Prescient on {folder}, but not its database. {complaint}"
+    return True, f"Stopped Prescient on {folder}.{' Its database had been left behind.' if left else ''}"
 
 
 def _ask(home: Home, state: RunState) -> str:
@@ -41,7 +44,11 @@ def _ask(home: Home, state: RunState) -> str:
     if process is None:
         return ""
     if sys.platform == "win32":
-        home.stop_file.touch()
+        try:
+            home.stop_file.touch()
+        except OSError:
+            # No room for the file: then the supervisor is ended, its children end by themselves, the database below.
+            process.kill()
         return ""
     import psutil
 
@@ -72,21 +79,29 @@ def _clear_up(home: Home, state: RunState | None, database_port: int, database_n
     """End what a killed supervisor may have left behind, the database included."""
     left = [mark for mark in _children(state) if mark.process() is not None]
     end_leftovers(left, LEFTOVERS_TIMEOUT_S)
-    if not (home.folder / "postgres").exists():
-        return True, f"Prescient is not running on {home.folder}."
-    from prescient.wiring import embedded_server
-
-    server = embedded_server(home.folder, database_port, database_name)
-    if server.status().process_id is None:
+    found, complaint = _end_database(home, database_port, database_name)
+    if complaint:
+        return False, complaint
+    if not found:
         ended = " Ended what an earlier run had left behind." if left else ""
         return True, f"Prescient is not running on {home.folder}.{ended}"
-    try:
-        # Taking it over is how a server left behind is ended in order.
-        server.start()
-        server.stop()
-    except PrescientError as error:
-        return False, str(error)
     return (
         True,
         f"Prescient was not running on {home.folder}; stopped the database that an earlier run had left behind.",
     )
+
+
+def _end_database(home: Home, port: int, name: str) -> tuple[bool, str]:
+    """End an embedded database that still runs. Returns whether one did, and why it could not be ended."""
+    if not (home.folder / "postgres").exists():
+        return False, ""
+    from prescient.wiring import embedded_server
+
+    server = embedded_server(home.folder, port, name)
+    if server.status().process_id is None:
+        return False, ""
+    try:
+        server.end_left_behind()
+    except PrescientError as error:
+        return True, str(error)
+    return True, ""

@@ -5,6 +5,7 @@ A light process on purpose, because it lives as long as the system: no event loo
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -16,7 +17,9 @@ from types import FrameType
 
 from polymarket_kit.errors import ExitCode
 from prescient.supervisor.database import DatabaseProcess
+from prescient.supervisor.disk import full_disks
 from prescient.supervisor.home import ChildState, Home, ProcessMark, RunState, end_leftovers
+from prescient.supervisor.liveness import watch
 from prescient.supervisor.log_files import open_log, rotate
 from prescient.supervisor.plan import PLAN_VARIABLE, Plan
 from prescient.supervisor.process import SupervisedProcess, children_environment
@@ -30,6 +33,7 @@ READY_TIMEOUT_S = 120.0
 LOCK_PATIENCE_S = 0.5
 ROTATE_INTERVAL_S = 30.0
 LEFTOVERS_TIMEOUT_S = 5.0
+WRITE_AGAIN_S = 1.0
 
 
 class Supervisor:
@@ -45,6 +49,7 @@ class Supervisor:
         self._started_s = time.monotonic()
         self._started_at = datetime.now(UTC).isoformat(timespec="seconds")
         self._written = ""
+        self._next_write_s = 0.0
         self._mark = ProcessMark.of(os.getpid())
         environment = children_environment({"PRESCIENT_HOME": plan.home})
         self._processes = [SupervisedProcess(child, self._home.logs, environment) for child in plan.children]
@@ -71,7 +76,8 @@ class Supervisor:
         if not self._home.logs.is_dir():
             return
         moment = datetime.now(UTC).isoformat(timespec="seconds")
-        with open_log(self._home.logs / "supervisor.log") as log:
+        # Watching and stopping depend on no write: on a full disk the log has a gap.
+        with contextlib.suppress(OSError), open_log(self._home.logs / "supervisor.log") as log:
             log.write("".join(f"{moment} {line}\n" for line in text.splitlines()).encode())
 
     def ask_to_stop(self, why: str) -> None:
@@ -80,6 +86,10 @@ class Supervisor:
 
     def _run_locked(self) -> int:
         self._clear_leftovers()
+        full = full_disks([self._home.folder])
+        if full:
+            self._say("\n".join(full))
+            return ExitCode.FAILURE
         taken = taken_ports(self._ports_to_check())
         if taken:
             self._say(taken_message(taken))
@@ -132,8 +142,10 @@ class Supervisor:
         if self._database is not None:
             self._database.start()
         for process in self._processes:
-            if process.plan.starts_early:
-                process.start()
+            line = process.start_if_new() if process.plan.starts_early else ""
+            if line:
+                self._say(line)
+        watch([*self._processes, *([self._database] if self._database is not None else [])])
         self._write_state()
 
     def _until_ready(self) -> str:
@@ -164,7 +176,9 @@ class Supervisor:
         for process in self._processes:
             may_go = self._database_ready() or not process.plan.needs_database
             if may_go and ready.issuperset(process.plan.after):
-                process.start_if_new()
+                line = process.start_if_new()
+                if line:
+                    self._say(line)
                 process.go()
 
     def _database_ready(self) -> bool:
@@ -214,16 +228,20 @@ class Supervisor:
         if self._stop_wanted:
             self._say(f"Stopping ({self._stop_wanted}) ...")
         in_order = True
-        for process in reversed(self._processes):
-            process.ask_to_stop()
-            if not process.wait_or_kill():
-                in_order = False
-                self._say(f"The {process.plan.name} process did not stop in time and was killed.")
-        complaint = self._database.stop() if self._database is not None else ""
+        try:
+            for process in reversed(self._processes):
+                process.ask_to_stop()
+                if not process.wait_or_kill():
+                    in_order = False
+                    self._say(f"The {process.plan.name} process did not stop in time and was killed.")
+        finally:
+            complaint = self._database.stop() if self._database is not None else ""
         if complaint:
             in_order = False
             self._say(complaint)
-        self._home.forget_state()
+        with contextlib.suppress(OSError):
+            # What cannot be removed is harmless: it names processes that have ended.
+            self._home.forget_state()
         self._say(f"Stopped in {time.monotonic() - started_s:.1f} s.")
         return in_order
 
@@ -256,10 +274,15 @@ class Supervisor:
             database=self._database.mark if self._database is not None else None,
             children=children,
         )
-        text = state.to_json()
-        if text != self._written:
+        text, now_s = state.to_json(), time.monotonic()
+        if text == self._written or now_s < self._next_write_s:
+            return
+        try:
             self._home.write_state(state)
             self._written = text
+        except OSError:
+            # A full disk: commands see the last state that could be written, and the next one as soon as there is room.
+            self._next_write_s = now_s + WRITE_AGAIN_S
 
 
 def listen_to_signals(supervisor: Supervisor) -> None:

@@ -26,11 +26,15 @@ def wait_for(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
         time.sleep(0.02)
 
 
-def tiny(name: str, diary: Path, behaviour: str = "obeys", after: tuple[str, ...] = ()) -> ChildPlan:
+def tiny(
+    name: str, diary: Path, behaviour: str = "obeys", after: tuple[str, ...] = (), *, unresponsive_s: float = 30.0
+) -> ChildPlan:
     port = free_port()
     script = str(Path(__file__).with_name("tiny_service.py"))
     command = (sys.executable, script, str(port), behaviour, str(diary))
-    return ChildPlan(name, command, (Health(name, port),), stop_timeout_s=1.0, after=after)
+    return ChildPlan(
+        name, command, (Health(name, port),), stop_timeout_s=1.0, unresponsive_s=unresponsive_s, after=after
+    )
 
 
 class Running:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from polymarket_kit.errors import PrescientError
 from prescient.supervisor.database import RECOVERING_CODE, DatabaseProcess
@@ -25,6 +26,8 @@ class PortTaken(PrescientError):
 class Standing:
     state: str
     process_id: int | None
+    port: int | None = None
+    data_folder: Path = Path()
 
 
 @dataclass

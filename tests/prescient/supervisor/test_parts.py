@@ -8,15 +8,18 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from prescient.supervisor.disk import free_bytes, full_disks
 from prescient.supervisor.home import ChildState, Home, ProcessMark, RunState, end_leftovers
+from prescient.supervisor.liveness import Responsiveness
 from prescient.supervisor.log_files import open_log, rotate, tail
 from prescient.supervisor.plan import Choice, Plan, system_children
-from prescient.supervisor.restarts import Restarts
-from prescient.tcp_ports import answers, is_free, taken_ports
+from prescient.supervisor.restarts import FULL_DISK_PAUSE_S, Restarts
+from prescient.tcp_ports import answers, database_answers, is_free, taken_ports
 
 
 def test_waits_double_and_the_fifth_death_in_a_minute_is_the_last() -> None:
@@ -133,3 +136,38 @@ def test_a_plan_survives_the_way_to_the_supervisor() -> None:
     assert Plan.from_json(plan.to_json()) == plan
     assert [child.name for child in plan.children] == ["practice", "api", "worker"]
     assert plan.ports == {"events": 8000, "controller": 8004, "practice": 8010, "database": 8011}
+
+
+def test_no_answer_counts_after_the_first_answer_and_over_several_questions() -> None:
+    responsiveness = Responsiveness(30.0)
+    for asked_s in (0.0, 20.0, 40.0):
+        responsiveness.record(answered=False, asked_s=asked_s)
+    assert not responsiveness.is_lost(100.0), "it has never answered: it is starting"
+    responsiveness.record(answered=True, asked_s=50.0)
+    responsiveness.record(answered=False, asked_s=60.0)
+    assert not responsiveness.is_lost(1_000.0), "one question before and after a machine's sleep proves nothing"
+    responsiveness.record(answered=False, asked_s=70.0)
+    responsiveness.record(answered=False, asked_s=80.0)
+    assert not responsiveness.is_lost(89.9)
+    assert responsiveness.is_lost(90.0)
+    responsiveness.record(answered=True, asked_s=91.0)
+    assert not responsiveness.is_lost(1_000.0)
+
+
+def test_deaths_on_a_full_disk_never_give_up() -> None:
+    restarts = Restarts()
+    assert [restarts.delay_after_death(float(now_s), disk_full=True) for now_s in range(20)] == [FULL_DISK_PAUSE_S] * 20
+    assert restarts.count == 20
+    assert restarts.delay_after_death(20.0) == 0.5, "with room again, it starts afresh"
+
+
+def test_a_full_disk_is_told_from_one_with_room(tmp_path: Path) -> None:
+    assert full_disks([tmp_path / "not" / "there"]) == []
+    assert free_bytes(tmp_path / "not" / "there") > 0
+
+
+def test_postgresql_answers_without_a_login(postgres_dsn: str) -> None:
+    port = urlsplit(postgres_dsn).port
+    assert port is not None and database_answers(port, 5.0)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        assert not database_answers(mute.getsockname()[1], 0.2)

@@ -7,6 +7,7 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,52 @@ def test_a_home_that_cannot_be_written_is_said_in_one_line(start: Start, home: P
     running = start(tiny("only", diary))
     assert running.end() == 1
     assert running.output.startswith("Cannot write to ") and "PRESCIENT_HOME" in running.output
+
+
+@pytest.mark.parametrize("with_address", [True, False])
+def test_what_hangs_is_killed_and_started_again(start: Start, home: Path, diary: Path, with_address: bool) -> None:
+    """A stopped process still takes connections, in the system's name: only an answer proves that it lives."""
+    frozen = tiny("frozen", diary, unresponsive_s=3.0)
+    frozen = frozen if with_address else replace(frozen, health=())
+    running = start(frozen, tiny("other", diary))
+    running.wait_until_says("Prescient is ready")
+    other = children_of(home)["other"]
+    wait_for(lambda: diary.exists() and diary.read_text().count("started") == 2)
+    children_of(home)["frozen"].suspend()
+    running.wait_until_says("The frozen process ended by our hand, as it had not answered for 3 s; starting it again")
+    wait_for(lambda: diary.read_text().count("started") >= 3)
+    assert children_of(home)["other"].pid == other.pid, "what answers is left alone"
+
+
+def test_watching_and_stopping_depend_on_no_write(start: Start, home: Path, diary: Path) -> None:
+    running = start(tiny("fragile", diary), tiny("other", diary))
+    running.wait_until_says("Prescient is ready")
+    children = children_of(home)
+    state, log = home / "supervisor.json", home / "logs" / "supervisor.log"
+    state.unlink()
+    (state / "in the way").mkdir(parents=True)
+    log.unlink()
+    log.symlink_to("/dev/full")
+    children["fragile"].kill()
+    running.wait_until_says("The fragile process ended by signal 9; starting it again in 0.5 s.")
+    wait_for(lambda: diary.read_text().count("started") == 3)
+    (state / "in the way").rmdir()
+    state.rmdir()
+    wait_for(lambda: state.is_file() and "fragile" in children_of(home))
+    state.unlink()
+    (state / "in the way").mkdir(parents=True)
+    running.process.terminate()
+    assert running.end() == 0, running.output
+    assert "Stopped in" in running.output and "Traceback" not in running.output
+    assert not any(process.is_running() for process in children.values())
+
+
+def test_the_last_words_are_those_of_this_run(start: Start, home: Path, diary: Path) -> None:
+    first = start(tiny("hopeless", diary, "hopeless"))
+    assert first.end() == 1
+    log = home / "logs" / "hopeless_stderr.log"
+    log.write_text("password authentication failed\n" * 5)
+    second = start(tiny("hopeless", diary, "hopeless"))
+    assert second.end() == 1
+    assert second.output.count("The hopeless process cannot run:\nthe database is from a later release") == 1
+    assert "password authentication failed" not in second.output

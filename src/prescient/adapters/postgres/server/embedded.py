@@ -134,6 +134,16 @@ class EmbeddedPostgres:
                     shutil.rmtree(self._place.socket_folder, ignore_errors=True)
             self._ownership.release()
 
+    def end_left_behind(self) -> None:
+        """Stop a server whose supervisor was killed, without starting anything: on a full disk nothing starts.
+
+        Raises AlreadyRunning, HomeNotUsable, StopFailed.
+        """
+        with self._guard:
+            self._own_home()
+            self._place = locate(self._home)
+            self.stop()
+
     def status(self) -> EmbeddedStatus:
         """Tell how the server stands, from any process: nothing is changed, and no lock is needed."""
         folders = locate(self._home)
