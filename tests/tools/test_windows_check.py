@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tools.windows_check import import_closure
-from tools.windows_check.place import INSTALLED, Place, digest, promised_pythons, stamp_of
+from tools.windows_check.place import INSTALLED, CheckFolder, digest, promised_pythons, stamp_of
 
 from tests.conftest import REPOSITORY
 
@@ -72,7 +72,7 @@ def test_every_promised_python_is_checked() -> None:
 
 def run_check(cache: Path, files: dict[str, bytes]) -> subprocess.CompletedProcess[str]:
     """Run the whole check on wheels that are there already, on a machine that lacks the program for namespaces."""
-    place = Place(cache / "prescient-windows")
+    place = CheckFolder(cache / "prescient-windows")
     for version in VERSIONS:
         place.wheels(version).mkdir(parents=True)
         wheel_of(place.wheels(version), files)

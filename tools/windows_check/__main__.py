@@ -15,8 +15,8 @@ from tools.windows_check import import_closure
 from tools.windows_check.place import (
     REPOSITORY,
     CannotRun,
+    CheckFolder,
     Failed,
-    Place,
     default_place,
     held,
     prepare_root,
@@ -42,7 +42,7 @@ def main() -> int:
     return 0
 
 
-def check(place: Place) -> None:
+def check(place: CheckFolder) -> None:
     """Run all of it. Raises CannotRun and Failed."""
     began = time.monotonic()
     prepare_wheels(place)
@@ -60,7 +60,7 @@ def check(place: Place) -> None:
     print(f"windows-check passed; the product ran on Windows' Python for {time.monotonic() - began:.0f} s", flush=True)
 
 
-def run_course(place: Place) -> None:
+def run_course(place: CheckFolder) -> None:
     """Run the steps in namespaces of their own, whose processes end with the first one. Raises Failed."""
     apart = ["unshare", "--mount", "--pid", "--net", "--fork", "--kill-child"]
     process = subprocess.Popen(

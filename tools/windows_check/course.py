@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.windows_check.place import PYTHON, Failed, Place
+from tools.windows_check.place import PYTHON, CheckFolder, Failed
 from tools.windows_check.wine import HOME, Started, Windows, wait_until
 
 NAME = "Größe → 日本"
@@ -175,7 +175,7 @@ def bring_loopback_up() -> None:
 
 
 def main(folder: Path) -> int:
-    place = Place(folder)
+    place = CheckFolder(folder)
     bring_loopback_up()
     subprocess.run(["mount", "-t", "proc", "proc", str(place.root / "proc")], check=True)
     windows = Windows(place, PYTHON)

@@ -51,7 +51,7 @@ class Failed(Exception):
     """The check found something, or its own set-up broke; the message says what."""
 
 
-class Place:
+class CheckFolder:
     """The folder that is kept, and what lies in it."""
 
     def __init__(self, folder: Path) -> None:
@@ -62,9 +62,9 @@ class Place:
         return self.folder / "wheels" / version
 
 
-def default_place() -> Place:
+def default_place() -> CheckFolder:
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Place(Path(cache) / "prescient-windows")
+    return CheckFolder(Path(cache) / "prescient-windows")
 
 
 def promised_pythons() -> list[str]:
@@ -75,7 +75,7 @@ def promised_pythons() -> list[str]:
 
 
 @contextmanager
-def held(place: Place) -> Iterator[None]:
+def held(place: CheckFolder) -> Iterator[None]:
     """Only one check at a time may use the place; another one waits."""
     place.folder.mkdir(parents=True, exist_ok=True)
     with open(place.folder / "lock", "w", encoding="ascii") as lock:
@@ -83,13 +83,13 @@ def held(place: Place) -> Iterator[None]:
         yield
 
 
-def prepare_wheels(place: Place) -> None:
+def prepare_wheels(place: CheckFolder) -> None:
     """Download the Windows wheels for each promised Python. Raises CannotRun without a network, and Failed."""
     for version in promised_pythons():
         _once(place.wheels(version), digest(INSTALLED), functools.partial(_download_wheels, version))
 
 
-def prepare_root(place: Place) -> None:
+def prepare_root(place: CheckFolder) -> None:
     """Make the Debian with Wine and Windows' Python in it. Raises CannotRun for what this machine lacks, and Failed."""
     _check_machine(place)
     _once(place.root, hashlib.sha256(f"{SUITE} wine 1".encode()).hexdigest(), _make_root)
@@ -121,7 +121,7 @@ def digest(files: tuple[Path, ...]) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _check_machine(place: Place) -> None:
+def _check_machine(place: CheckFolder) -> None:
     if sys.platform != "linux" or platform.machine() != "x86_64":
         raise CannotRun(f"Wine runs Windows' programs on Linux x86_64, and this is {sys.platform} {platform.machine()}")
     if os.geteuid() != 0:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.windows_check.place import REPOSITORY, Failed, Place
+from tools.windows_check.place import REPOSITORY, CheckFolder, Failed
 
 # Every sign that cmd and PostgreSQL may stumble over.
 PROJECT_NAME = "Prescient (new) & co"
@@ -75,7 +75,7 @@ class Started:
 class Windows:
     """Wine in the place, with a fresh copy of the project and fresh settings."""
 
-    def __init__(self, place: Place, version: str) -> None:
+    def __init__(self, place: CheckFolder, version: str) -> None:
         self._root = place.root
         self.work = place.root / "opt" / "work"
         self.project = self.work / PROJECT_NAME
