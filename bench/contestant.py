@@ -23,10 +23,10 @@ from bench.lower_bound import LowerBound
 from bench.usual_bot import UsualBot
 
 from prescient import wiring
+from prescient.administration.portfolios import ensure_first_portfolio
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.settings import PORT_PRACTICE, Settings
 from prescient.supervisor.gc_tuning import tune_garbage_collection
-from prescient.trading.admin import ensure_first_portfolio
 from prescient.trading.cycle import start_cycle
 
 Run = Callable[[], Awaitable[dict[str, Any]]]

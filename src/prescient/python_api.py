@@ -37,9 +37,9 @@ def create_portfolio(fields: Mapping[str, Any]) -> int:
 
 
 async def _create(settings: Settings, fields: Mapping[str, Any]) -> int:
+    from prescient.administration.portfolios import create_portfolio as create
     from prescient.api.inputs import parse_json
     from prescient.api.portfolios import CreateForm
-    from prescient.trading.admin import create_portfolio as create
 
     form = CreateForm.model_validate(parse_json(json.dumps(dict(fields)).encode()))
     async with wiring.open_context(settings, venue_wanted=False) as context:

@@ -183,7 +183,7 @@ def _settlement_model(settings: Settings) -> SettlementModel:
 
 def local_cycle_steps(context: TradingContext) -> CycleSteps:
     """Return the cycle's steps, run in this process."""
-    from prescient.trading.local_steps import LocalCycleSteps
+    from prescient.steps.local import LocalCycleSteps
 
     return LocalCycleSteps(context)
 

@@ -21,10 +21,10 @@ from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import CycleAlreadyRunning
 from prescient.ports.context import TradingContext
+from prescient.reports.cycles import as_it_ended
+from prescient.reports.explain import Explained, explain
 from prescient.service_table import STEP_SERVICES
 from prescient.trading.cycle import start_cycle
-from prescient.trading.reports.cycles import as_it_ended
-from prescient.trading.reports.explain import Explained, explain
 
 router = APIRouter(route_class=StrictRoute, tags=["trading"])
 

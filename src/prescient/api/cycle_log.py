@@ -6,7 +6,8 @@ from collections.abc import Awaitable
 
 import structlog
 
-from prescient.domain.cycle import STEP_NAMES, CycleReport
+from prescient.domain.cycle import CycleReport
+from prescient.reports.cycles import STEP_NAMES, message_of
 
 log = structlog.get_logger(__name__)
 
@@ -42,4 +43,4 @@ def _log_steps(report: CycleReport) -> None:
             cycle_id=report.cycle_id,
             **{f"dropped_{code}": n for code, n in total.dropped.items()},
         )
-    log.info(f"cycle {report.status.value}", cycle_id=report.cycle_id, summary=report.message())
+    log.info(f"cycle {report.status.value}", cycle_id=report.cycle_id, summary=message_of(report))

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from polymarket_kit.values import micro_to_number
 from prescient.api.responses import Answer, StepAnswer
-from prescient.domain.cycle import STEP_NAMES, CycleReport, CycleRequest, CycleStatus, StepReport
+from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus, StepReport
 from prescient.domain.signal import Step
+from prescient.reports.cycles import STEP_NAMES, message_of
 
 
 class ExecutionSummary(Answer):
@@ -78,7 +79,7 @@ class CycleAnswer(Answer):
         return cls(
             cycle_id=report.cycle_id,
             status=report.status.value,
-            message=report.message(),
+            message=message_of(report),
             started_at=report.started_at,
             ended_at=report.ended_at,
             trigger=report.request.trigger,

@@ -23,7 +23,7 @@ from prescient.api.strict_routes import StrictRoute, changes, reads
 from prescient.domain.errors import NoActivePortfolios
 from prescient.domain.portfolio import PortfolioStatus
 from prescient.ports.context import TradingContext
-from prescient.trading.hand_over import execute_where_the_venue_is
+from prescient.steps.hand_over import execute_where_the_venue_is
 from prescient.trading.mark import update_prices
 from prescient.worker import price_updater
 from prescient.worker.leased_loop import is_alive

@@ -8,14 +8,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field
 
 from polymarket_kit.errors import InvalidRequest
-from prescient.api.dependencies import TheContext
-from prescient.api.errors import documented
-from prescient.api.inputs import BalanceMicro, Description, Form, FreeObject, Name, PortfolioIdText, Word
-from prescient.api.portfolio_responses import OBLIGATIONS_MAX, PortfolioAnswer, PortfolioState
-from prescient.api.responses import Answer
-from prescient.api.strict_routes import StrictRoute, changes, reads
-from prescient.domain.portfolio import PortfolioStatus
-from prescient.trading.admin import (
+from prescient.administration.portfolios import (
     DEFAULT_STRATEGY,
     DEFAULT_VENUE,
     PortfolioForm,
@@ -23,6 +16,13 @@ from prescient.trading.admin import (
     change_portfolio,
     create_portfolio,
 )
+from prescient.api.dependencies import TheContext
+from prescient.api.errors import documented
+from prescient.api.inputs import BalanceMicro, Description, Form, FreeObject, Name, PortfolioIdText, Word
+from prescient.api.portfolio_responses import OBLIGATIONS_MAX, PortfolioAnswer, PortfolioState
+from prescient.api.responses import Answer
+from prescient.api.strict_routes import StrictRoute, changes, reads
+from prescient.domain.portfolio import PortfolioStatus
 from prescient.worker.schedules import check_schedule
 
 router = APIRouter(route_class=StrictRoute, tags=["portfolios"])

@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from polymarket_kit.model import Level
 from polymarket_kit.values import micro_to_number
-from prescient.domain.cycle import STEP_NAMES, StepReport
+from prescient.domain.cycle import StepReport
 from prescient.domain.market import Event, Market, OrderBook
 from prescient.domain.records import MarketSnapshot
+from prescient.reports.cycles import STEP_NAMES
 
 MICRO_SUFFIX, DOLLAR_SUFFIX = "_micro", "_usd"
 

@@ -149,7 +149,7 @@ def _watch(asking: _Asking) -> None:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from prescient.domain.cycle import STEP_NAMES
+    from prescient.reports.cycles import STEP_NAMES
 
     columns = (
         SpinnerColumn(),

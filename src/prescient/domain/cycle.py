@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -17,18 +17,6 @@ class CycleStatus(StrEnum):
     FAILED = "failed"
     # The process ended in the middle; found and closed at the next start. What was booked stays booked, whole.
     INTERRUPTED = "interrupted"
-
-
-# The runbook's seven steps with their own numbers and names.
-STEP_NAMES: dict[Step, tuple[int, str]] = {
-    Step.COLLECT: (1, "Export Events"),
-    Step.FILTER: (2, "Filter Events"),
-    Step.SCREEN: (3, "Filter Markets"),
-    Step.DECIDE: (4, "Generate Signals"),
-    Step.EXECUTE: (5, "Execute Trades"),
-    Step.MARK: (6, "Update Prices"),
-    Step.SNAPSHOT: (7, "Create Snapshot"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,64 +71,17 @@ class CycleReport:
     def cycle_id(self) -> str:
         return self.request.cycle_id
 
-    def of_portfolio(self, portfolio_id: int) -> CycleReport:
-        """The same cycle as one portfolio saw it: the shared steps and its own."""
-        return replace(self, steps=[step for step in self.steps if step.portfolio_id in (None, portfolio_id)])
-
-    def reasons(self) -> Counter[str]:
-        """How often each reason dropped something, over all steps, and how many were traded."""
-        counted: Counter[str] = Counter()
-        for step in self.steps:
-            # A mark's source is no reason for a trade or against it.
-            if step.step is not Step.MARK:
-                counted.update(step.dropped)
-        traded = self.total(Step.EXECUTE).count_out
-        if traded:
-            counted["traded"] = traded
-        return counted
-
     def total(self, step: Step) -> StepReport:
         """Sum a step over all portfolios."""
         result = StepReport(step)
-        for report in self.steps:
-            if report.step is not step:
-                continue
-            result.count_in += report.count_in
-            result.count_out += report.count_out
-            result.seconds += report.seconds
-            result.dropped.update(report.dropped)
-            result.settings.update(report.settings)
-            for name, amount in report.amounts.items():
-                result.amounts[name] = result.amounts.get(name, 0) + amount
+        amounts: Counter[str] = Counter()
+        for one in self.steps:
+            if one.step is step:
+                result.count_in += one.count_in
+                result.count_out += one.count_out
+                result.seconds += one.seconds
+                result.dropped.update(one.dropped)
+                result.settings.update(one.settings)
+                amounts.update(one.amounts)
+        result.amounts = dict(amounts)
         return result
-
-    def message(self) -> str:
-        """Say in one line what came of it; without signals, which setting dropped most (runbook: "No trading signals found")."""
-        signals = self.total(Step.DECIDE)
-        if self.status is CycleStatus.RUNNING:
-            return "Cycle is running"
-        if self.status is not CycleStatus.COMPLETED:
-            return self.error or f"Cycle {self.status.value}"
-        if signals.count_out:
-            trades = self.total(Step.EXECUTE)
-            return f"{trades.count_out} trades executed from {signals.count_out} signals"
-        funnel = " -> ".join(
-            f"{self.total(step).count_out} {noun}"
-            for step, noun in (
-                (Step.COLLECT, "events"),
-                (Step.FILTER, "events kept"),
-                (Step.SCREEN, "markets kept"),
-                (Step.DECIDE, "signals"),
-            )
-        )
-        dropped: Counter[str] = Counter()
-        settings: dict[str, str] = {}
-        for step in (Step.FILTER, Step.SCREEN, Step.DECIDE):
-            total = self.total(step)
-            dropped.update(total.dropped)
-            settings.update(total.settings)
-        if not dropped:
-            return f"No trading signals found: {funnel}."
-        code, count = dropped.most_common(1)[0]
-        setting = f" (setting {settings[code]})" if code in settings else ""
-        return f"No trading signals found: {funnel}. Most were dropped by {code}: {count}{setting}."

@@ -89,15 +89,3 @@ class Reason(StrEnum):
     FILLED = "filled", "traded for ${number}"
     PARTIALLY_FILLED = "partially_filled", "traded in part, for ${number}; the book held no more within the price limit"
     RESTING = "resting", "nothing matched at once; the order rests"
-
-
-def text_of(code: str, number: str) -> str:
-    """The text of a code, with a plain reading for one that only a user's strategy knows."""
-    if code.startswith(SELL_BACK_PREFIX):
-        return (
-            f"the other leg of its set could not be sold back: {text_of(code.removeprefix(SELL_BACK_PREFIX), number)}"
-        )
-    known = Reason._value2member_map_.get(code)
-    if isinstance(known, Reason):
-        return known.text
-    return code.replace("_", " ") + (": {number}" if number else "")

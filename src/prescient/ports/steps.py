@@ -9,7 +9,7 @@ from prescient.domain.screening import EventFilter, MarketFilter
 
 
 class CycleSteps(Protocol):
-    """``trading.local_steps`` runs the verbs here, ``adapters.http_steps`` asks the services that do.
+    """``steps.local`` runs the verbs here, ``adapters.http_steps`` asks the services that do.
 
     The runbook counts seven steps: collect is its steps 1 and 2, of which ``filter`` is the second. Each step reports
     what came in, what went out, and what was dropped and why; the rows lie in the store. All raise StoreUnavailable,

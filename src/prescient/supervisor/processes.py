@@ -64,8 +64,8 @@ def load(role: str) -> None:
 
 
 async def _serve(settings: Settings, names: tuple[str, ...], first_portfolio: bool, stop: asyncio.Event) -> None:
+    from prescient.administration.portfolios import ensure_first_portfolio
     from prescient.api.serve import serve_apps
-    from prescient.trading.admin import ensure_first_portfolio
 
     # A controller in one process with the four others calls them directly; one that is alone asks them over HTTP.
     together = set(SERVICE_NAMES) <= set(names)

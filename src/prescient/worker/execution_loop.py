@@ -14,8 +14,8 @@ from prescient.backoff import Backoff
 from prescient.domain.execution import owner_lease
 from prescient.ports.clock import Clock
 from prescient.ports.context import TradingContext
+from prescient.steps.hand_over import execute_next, take_over
 from prescient.trading.follow import follow
-from prescient.trading.hand_over import execute_next, take_over
 from prescient.trading.mark import update_prices
 from prescient.trading.obligations import settling_round
 from prescient.trading.orders.resolve import resolve_all

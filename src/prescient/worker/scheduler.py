@@ -11,9 +11,9 @@ from typing import Any
 import structlog
 
 from polymarket_kit.errors import InvalidRequest
+from prescient.administration.schedule import parse_schedule
 from prescient.backoff import Backoff
 from prescient.domain.portfolio import Portfolio
-from prescient.domain.schedule import parse_schedule
 from prescient.worker.schedules import latest_slot
 
 log = structlog.get_logger(__name__)

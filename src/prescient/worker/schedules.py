@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from polymarket_kit.errors import InvalidRequest
-from prescient.domain.schedule import CURE, Schedule, latest_interval_slot, parse_schedule
+from prescient.administration.schedule import CURE, Schedule, latest_interval_slot, parse_schedule
 
 # 29 February occurs within eight years even at the turn of a century; what never occurs is refused.
 CRON_YEARS_MAX = 9

@@ -16,7 +16,7 @@ from prescient.api.controller import COMPONENTS
 from prescient.domain.records import ComponentHealth
 from prescient.ports.context import TradingContext
 from prescient.service_table import SERVICES
-from prescient.trading.local_steps import LocalCycleSteps
+from prescient.steps.local import LocalCycleSteps
 from tests.prescient.api.world import SmallMarketData, small_context
 
 Clients = dict[str, httpx.AsyncClient]

@@ -11,7 +11,7 @@ from prescient.api.app import create_app
 from prescient.api.serve import serve_apps
 from prescient.ports.context import TradingContext
 from prescient.service_table import STEP_SERVICES
-from prescient.trading.local_steps import LocalCycleSteps
+from prescient.steps.local import LocalCycleSteps
 from tests.conftest import free_port
 
 STEP_SERVICE_NAMES = tuple(service.name for service in STEP_SERVICES)

@@ -14,7 +14,7 @@ from prescient.api.access import AccessPolicy
 from prescient.api.app import ROUTERS, SHARED, create_app
 from prescient.api.strict_routes import StrictRoute, reads
 from prescient.ports.context import TradingContext
-from prescient.trading.local_steps import LocalCycleSteps
+from prescient.steps.local import LocalCycleSteps
 from tests.prescient.api.conftest import Clients
 
 # What hostile pages, extensions and browsers ahead of their user can make a browser send; none of it may do anything.

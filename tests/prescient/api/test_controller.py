@@ -15,7 +15,7 @@ from prescient.domain.cycle import CycleRequest
 from prescient.domain.errors import InvariantBroken
 from prescient.domain.records import ComponentHealth
 from prescient.ports.context import TradingContext
-from prescient.trading.local_steps import LocalCycleSteps
+from prescient.steps.local import LocalCycleSteps
 from tests.prescient.api.conftest import PORTFOLIO, Clients
 from tests.prescient.api.world import NOW, SmallMarketData
 

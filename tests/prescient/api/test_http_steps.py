@@ -14,6 +14,7 @@ from polymarket_kit.errors import PrescientError
 from polymarket_kit.values import MICRO
 from prescient.adapters.http_health import HttpHealth
 from prescient.adapters.http_steps import HttpCycleSteps
+from prescient.administration.portfolios import PortfolioForm, create_portfolio
 from prescient.api.access import AccessPolicy
 from prescient.api.app import create_app
 from prescient.domain.cycle import CycleReport, CycleRequest
@@ -28,9 +29,8 @@ from prescient.domain.errors import (
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.ports.context import TradingContext
 from prescient.ports.steps import CycleSteps
-from prescient.trading.admin import PortfolioForm, create_portfolio
+from prescient.steps.local import LocalCycleSteps
 from prescient.trading.cycle import start_cycle
-from prescient.trading.local_steps import LocalCycleSteps
 from tests.conftest import free_port
 from tests.prescient.api.serving import STEP_SERVICE_NAMES, serving
 from tests.prescient.api.world import SmallMarketData, small_context

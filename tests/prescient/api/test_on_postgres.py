@@ -13,7 +13,7 @@ from prescient.api.access import AccessPolicy
 from prescient.api.app import create_app
 from prescient.ports.context import TradingContext
 from prescient.service_table import SERVICES
-from prescient.trading.local_steps import LocalCycleSteps
+from prescient.steps.local import LocalCycleSteps
 from tests.prescient.api.conftest import PORTFOLIO, all_online
 from tests.prescient.api.world import SmallMarketData, small_context
 

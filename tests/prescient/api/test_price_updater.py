@@ -15,12 +15,12 @@ from polymarket_kit.values import MICRO
 from prescient.adapters.clock import SimulatedClock
 from prescient.adapters.memory import MemoryStore
 from prescient.adapters.memory.tables import Tables
+from prescient.administration.portfolios import PortfolioForm, create_portfolio
 from prescient.domain.cycle import CycleRequest
 from prescient.domain.errors import StoreUnavailable
 from prescient.ports.context import TradingContext
-from prescient.trading.admin import PortfolioForm, create_portfolio
+from prescient.steps.local import LocalCycleSteps
 from prescient.trading.cycle import start_cycle
-from prescient.trading.local_steps import LocalCycleSteps
 from prescient.worker.leased_loop import is_alive
 from prescient.worker.price_updater import NAME, PriceUpdater, recover_patiently
 from tests.prescient.api.world import NOW, SmallMarketData, small_context

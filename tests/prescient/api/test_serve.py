@@ -20,7 +20,7 @@ from prescient.domain.cycle import CycleRequest
 from prescient.domain.errors import PortTaken, StoreUnavailable
 from prescient.ports.context import TradingContext
 from prescient.service_table import SERVICE_NAMES
-from prescient.trading.local_steps import LocalCycleSteps
+from prescient.steps.local import LocalCycleSteps
 from tests.conftest import free_port
 from tests.prescient.api.conftest import PORTFOLIO
 from tests.prescient.api.serving import serving, until_open

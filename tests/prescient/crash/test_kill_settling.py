@@ -18,12 +18,12 @@ import pytest
 from polymarket_kit.model import NO_FEES
 from polymarket_kit.values import MICRO
 from prescient.adapters.postgres.store.store import open_store
+from prescient.administration.portfolios import PortfolioForm, create_portfolio
 from prescient.domain.cycle import CycleRequest
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
-from prescient.trading.admin import PortfolioForm, create_portfolio
+from prescient.steps.local import LocalCycleSteps
 from prescient.trading.cycle import start_cycle
-from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.mark import mark_positions
 from prescient.trading.obligations import settling_round
 from prescient.trading.recover import recover

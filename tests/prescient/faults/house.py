@@ -19,16 +19,16 @@ from prescient.adapters.paper import PaperVenue
 from prescient.adapters.polymarket import PolymarketData
 from prescient.adapters.polymarket.messages.http import HttpResponse, TransportFailed
 from prescient.adapters.recent import RecentMarketData
+from prescient.administration.portfolios import PortfolioForm, create_portfolio
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import CASH, OWN_ACCOUNTS, RESERVED, SHARES, USD
 from prescient.domain.portfolio import Portfolio
 from prescient.domain.screening import MarketFilter
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
+from prescient.steps.local import LocalCycleSteps
 from prescient.strategies import BUILT_IN
-from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
-from prescient.trading.local_steps import LocalCycleSteps
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 EVENTS = 12

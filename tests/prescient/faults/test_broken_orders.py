@@ -10,15 +10,15 @@ import pytest
 
 from polymarket_kit.model import Side
 from polymarket_kit.values import MICRO
+from prescient.administration.portfolios import PortfolioForm, create_portfolio
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import CycleInterrupted, StoreUnavailable, VenueUnavailable
 from prescient.domain.order import Consumption, OrderStatus
 from prescient.domain.signal import Step
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
-from prescient.trading.admin import PortfolioForm, create_portfolio
+from prescient.steps.local import LocalCycleSteps
 from prescient.trading.cycle import start_cycle
-from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.recover import recover
 from tests.fakes import StaticMarketData, advance, binary_market, context_over, mine
 from tests.prescient.contract.store_examples import NOW, fill, filled, funded, later, reserved, signal

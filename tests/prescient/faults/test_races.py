@@ -12,6 +12,7 @@ import pytest
 
 from polymarket_kit.model import Side
 from polymarket_kit.values import MICRO
+from prescient.administration.portfolios import PortfolioForm, create_portfolio
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import CycleAlreadyRunning, ExecutionRunning, IdempotencyKeyReused
 from prescient.domain.market import Market, MarketState, OrderBook, Resolution
@@ -21,10 +22,9 @@ from prescient.domain.signal import MarketView, Pass, Proposal, Step
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
 from prescient.ports.strategy import Parameter
-from prescient.trading.admin import PortfolioForm, create_portfolio
+from prescient.steps.local import LocalCycleSteps
 from prescient.trading.cycle import start_cycle
 from prescient.trading.execute import execute_signals
-from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.mark import mark_positions, update_prices
 from prescient.trading.orders.portfolio_lock import executing
 from prescient.trading.recover import recover

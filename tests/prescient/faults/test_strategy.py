@@ -13,14 +13,14 @@ import structlog
 from polymarket_kit.model import Side
 from polymarket_kit.values import MICRO
 from prescient.adapters.strategy_files import StrategyFileError, load_strategies
+from prescient.administration.portfolios import PortfolioForm, create_portfolio
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.signal import MarketView, Pass, Proposal, Step
 from prescient.ports.context import TradingContext
 from prescient.ports.strategy import Parameter
-from prescient.trading.admin import PortfolioForm, create_portfolio
+from prescient.reports.explain import explain
+from prescient.steps.local import LocalCycleSteps
 from prescient.trading.cycle import start_cycle
-from prescient.trading.local_steps import LocalCycleSteps
-from prescient.trading.reports.explain import explain
 from tests.fakes import StaticMarketData, binary_market, context_over
 
 BAD_MARKET = "m2"

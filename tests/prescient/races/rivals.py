@@ -25,8 +25,8 @@ from prescient.domain.order import ApprovedOrder, OrderIntent, Refused
 from prescient.domain.risk import Check, Holdings
 from prescient.domain.stream import PrintSeen
 from prescient.ports.store import Store
+from prescient.steps.local import LocalCycleSteps
 from prescient.trading.execute import execute_signals
-from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.orders.approve import approve_intent
 from prescient.trading.resting import cancel_order, restore, sweep
 from tests.fakes import START, StaticMarketData, binary_market

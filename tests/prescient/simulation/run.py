@@ -28,16 +28,16 @@ from prescient.adapters.paper import PaperVenue
 from prescient.adapters.polymarket import PolymarketData
 from prescient.adapters.polymarket.messages.http import HttpResponse
 from prescient.adapters.recent import RecentMarketData
+from prescient.administration.portfolios import PortfolioForm, create_portfolio
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.ledger import OWN_ACCOUNTS
 from prescient.domain.portfolio import Position
 from prescient.domain.settlement import SettlementModel
 from prescient.domain.signal import Step
 from prescient.ports.context import TradingContext
+from prescient.steps.local import LocalCycleSteps
 from prescient.strategies import BUILT_IN
-from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
-from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.positions.settle import is_final
 
 START = datetime(2026, 6, 1, tzinfo=UTC)

@@ -18,14 +18,14 @@ from prescient.adapters.ids import SequenceIds
 from prescient.adapters.memory import MemoryStore
 from prescient.adapters.paper import PaperVenue
 from prescient.adapters.polymarket import PolymarketData
+from prescient.administration.portfolios import PortfolioForm, create_portfolio
 from prescient.domain.cycle import CycleRequest, CycleStatus
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.domain.signal import Step
 from prescient.ports.context import TradingContext
+from prescient.steps.local import LocalCycleSteps
 from prescient.strategies import BUILT_IN
-from prescient.trading.admin import PortfolioForm, create_portfolio
 from prescient.trading.cycle import start_cycle
-from prescient.trading.local_steps import LocalCycleSteps
 from tests.prescient.simulation.run import InMemoryTransport
 
 Item = dict[str, Any]

@@ -8,6 +8,7 @@ import pytest
 
 from polymarket_kit.model import Level
 from polymarket_kit.values import MICRO
+from prescient.administration.portfolios import PortfolioForm, create_portfolio
 from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus
 from prescient.domain.errors import (
     IdempotencyKeyReused,
@@ -20,11 +21,11 @@ from prescient.domain.portfolio import PortfolioStatus
 from prescient.domain.screening import MarketFilter
 from prescient.domain.signal import Step
 from prescient.ports.context import TradingContext
-from prescient.trading.admin import PortfolioForm, create_portfolio
+from prescient.reports.cycles import message_of
+from prescient.reports.explain import explain
+from prescient.steps.local import LocalCycleSteps
 from prescient.trading.cycle import start_cycle
-from prescient.trading.local_steps import LocalCycleSteps
 from prescient.trading.mark import mark_positions
-from prescient.trading.reports.explain import explain
 from tests.fakes import StaticMarketData, advance, binary_market, context_over
 
 pytestmark = pytest.mark.asyncio
@@ -69,7 +70,7 @@ async def test_fill_walks_the_book_and_pays_the_venue_fee() -> None:
     assert portfolio.invested_micro == 102_205_500
     assert portfolio.reserved_micro == 0
     assert report.status is CycleStatus.COMPLETED
-    assert report.message() == "1 trades executed from 1 signals"
+    assert message_of(report) == "1 trades executed from 1 signals"
     # Value is what a sale now would bring: 178.947368 shares into 300 bids at 0.54, less the fee of that sale.
     gross = 178_947_368 * 540_000 // MICRO
     fee = 2_222_530  # 178.947368 x .05 x .2484 = 2.2225263, to five decimals
@@ -182,7 +183,7 @@ async def test_no_signals_names_the_setting_that_dropped_most() -> None:
     context = context_over(data)
     await portfolio_of(context)
     report = await run(context, market_filter=MarketFilter(min_liquidity_micro=10**12))
-    assert report.message() == (
+    assert message_of(report) == (
         "No trading signals found: 1 events -> 1 events kept -> 0 markets kept -> 0 signals. "
         "Most were dropped by liquidity_low: 1 (setting min_liquidity)."
     )

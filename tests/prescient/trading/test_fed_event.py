@@ -19,6 +19,7 @@ from prescient.domain.ledger import CASH, FEES, SHARES, VENUE
 from prescient.domain.screening import MarketFilter
 from prescient.domain.signal import Step
 from prescient.ports.context import TradingContext
+from prescient.reports.cycles import message_of
 from tests.fakes import StaticMarketData, context_over
 from tests.prescient.trading.test_cycle import portfolio_of, run
 
@@ -138,4 +139,4 @@ async def test_default_band_trades_nothing_and_says_why(recorded_data: Path) -> 
     await portfolio_of(context)
     report = await run(context)
     assert report.total(Step.SCREEN).dropped == {"conviction_high": 5}
-    assert "Most were dropped by conviction_high: 5 (setting max_market_conviction)" in report.message()
+    assert "Most were dropped by conviction_high: 5 (setting max_market_conviction)" in message_of(report)

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from prescient.api.responses import StepAnswer
-from prescient.domain.cycle import STEP_NAMES, CycleReport, CycleRequest, CycleStatus, StepReport
+from prescient.domain.cycle import CycleReport, CycleRequest, CycleStatus, StepReport
 from prescient.domain.signal import Step
+from prescient.reports.cycles import STEP_NAMES, message_of
 
 NOW = datetime(2026, 5, 17, tzinfo=UTC)
 
@@ -47,12 +48,12 @@ def test_the_steps_are_the_seven_of_the_runbook() -> None:
 
 def test_trades_are_counted_over_all_portfolios() -> None:
     trades = [StepReport(Step.EXECUTE, 1, 2, 2), StepReport(Step.EXECUTE, 2, 1, 0)]
-    assert report(*funnel(signals=3), *trades).message() == "2 trades executed from 3 signals"
+    assert message_of(report(*funnel(signals=3), *trades)) == "2 trades executed from 3 signals"
 
 
 def test_without_signals_it_names_what_dropped_most_over_all_steps() -> None:
     # Malformed items are the venue's matter; score_low fell 5 times in each of two portfolios: 10, more than 9.
-    assert report(*funnel()).message() == (
+    assert message_of(report(*funnel())) == (
         "No trading signals found: 553 events -> 120 events kept -> 40 markets kept -> 0 signals. "
         "Most were dropped by score_low: 10 (setting strategy_config.min_confidence)."
     )
@@ -60,12 +61,12 @@ def test_without_signals_it_names_what_dropped_most_over_all_steps() -> None:
 
 def test_a_reason_without_a_setting_names_none() -> None:
     step = StepReport(Step.SCREEN, count_in=1, dropped=Counter(price_missing=1))
-    assert report(step).message().endswith("Most were dropped by price_missing: 1.")
+    assert message_of(report(step)).endswith("Most were dropped by price_missing: 1.")
 
 
 def test_with_nothing_dropped_the_funnel_stands_alone() -> None:
     expected = "No trading signals found: 0 events -> 0 events kept -> 0 markets kept -> 0 signals."
-    assert report().message() == expected
+    assert message_of(report()) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_with_nothing_dropped_the_funnel_stands_alone() -> None:
     ],
 )
 def test_a_cycle_that_is_not_completed_says_so(status: CycleStatus, error: str, message: str) -> None:
-    assert report(*funnel(signals=3), status=status, error=error).message() == message
+    assert message_of(report(*funnel(signals=3), status=status, error=error)) == message
 
 
 def test_a_total_sums_counts_reasons_times_and_amounts_of_one_step() -> None:

@@ -19,8 +19,8 @@ from prescient.domain.execution import owner_lease
 from prescient.domain.signal import Step
 from prescient.ports.context import TradingContext
 from prescient.ports.store import Store
+from prescient.steps.hand_over import execute_next, execute_where_the_venue_is, take_over
 from prescient.trading.execute import execute_signals
-from prescient.trading.hand_over import execute_next, execute_where_the_venue_is, take_over
 from prescient.trading.mark import update_prices
 from prescient.trading.obligations import settling_round
 from prescient.trading.orders.sell_back import owe_sell_backs

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from polymarket_kit.errors import InvalidRequest
+from prescient.administration.schedule import EPOCH, INTERVAL_MAX_S, latest_interval_slot, parse_schedule
 from prescient.api.portfolios import CreateForm
-from prescient.domain.schedule import EPOCH, INTERVAL_MAX_S, latest_interval_slot, parse_schedule
 from prescient.worker.schedules import check_schedule, latest_slot
 
 NOON = datetime(2026, 5, 17, 12, 0, tzinfo=UTC)  # a Sunday

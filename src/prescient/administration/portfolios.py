@@ -7,8 +7,8 @@ from typing import Any
 
 from polymarket_kit.errors import InvalidRequest
 from polymarket_kit.values import MICRO
+from prescient.administration.schedule import parse_schedule
 from prescient.domain.portfolio import NewPortfolio, Portfolio, PortfolioStatus
-from prescient.domain.schedule import parse_schedule
 from prescient.ports.context import TradingContext
 from prescient.trading.strategy_config import check
 

@@ -1,4 +1,4 @@
-"""The six verbs run here, over one context: the local implementation of the Stages port."""
+"""The six verbs run here, over one context: the local implementation of ``ports.steps``."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Awaitable
 from prescient.domain.cycle import StepReport
 from prescient.domain.screening import EventFilter, MarketFilter
 from prescient.ports.context import TradingContext
+from prescient.steps.hand_over import execute_where_the_venue_is
 from prescient.trading.collect import collect_events, filter_events
 from prescient.trading.decide import decide_signals
-from prescient.trading.hand_over import execute_where_the_venue_is
 from prescient.trading.mark import mark_positions
 from prescient.trading.screen import screen_markets
 from prescient.trading.snapshot import take_snapshot

@@ -10,10 +10,10 @@ from polymarket_kit.errors import InvalidRequest
 from polymarket_kit.values import micro_to_text
 from prescient.domain.cycle import CycleReport, CycleRequest
 from prescient.domain.errors import NotFoundError
-from prescient.domain.reasons import text_of
+from prescient.domain.reasons import SELL_BACK_PREFIX, Reason
 from prescient.domain.signal import Decision
 from prescient.ports.context import TradingContext
-from prescient.trading.reports.cycles import as_it_ended
+from prescient.reports.cycles import as_it_ended, message_of, of_portfolio, reasons_of
 
 DECISIONS_SHOWN_MAX = 500
 CYCLES_LOOKED_AT = 50
@@ -75,18 +75,30 @@ async def explain(
         for cycle_of, time, decision in found
     ]
     # A cycle counts all of its decisions; only the latest of them are listed.
-    reasons = Counter(item.decision.code for item in decisions) if market or cycle is None else cycle.reasons()
+    reasons = Counter(item.decision.code for item in decisions) if market or cycle is None else reasons_of(cycle)
     return Explanation(decisions, reasons, cycle, _message(decisions, cycle, market, portfolio_id))
 
 
 def in_words(decision: Decision, request: CycleRequest | None = None) -> str:
     """Say one decision in plain words with its number, its setting and, where the cycle's request holds it, its value."""
-    text = text_of(decision.code, decision.number)
+    text = _text_of(decision.code, decision.number)
     setting = decision.setting or "the limit"
     value = None if request is None else _value_of(decision.setting, request)
     if value is not None:
         setting += f" ({micro_to_text(value)})"
     return text.format(number=decision.number or "none", setting=setting)
+
+
+def _text_of(code: str, number: str) -> str:
+    """The text of a code, with a plain reading for one that only a user's strategy knows."""
+    if code.startswith(SELL_BACK_PREFIX):
+        return (
+            f"the other leg of its set could not be sold back: {_text_of(code.removeprefix(SELL_BACK_PREFIX), number)}"
+        )
+    known = Reason._value2member_map_.get(code)
+    if isinstance(known, Reason):
+        return known.text
+    return code.replace("_", " ") + (": {number}" if number else "")
 
 
 def _value_of(setting: str, request: CycleRequest) -> int | None:
@@ -123,7 +135,7 @@ async def _cycle(
     if found is None:
         return None
     found = await as_it_ended(context.store, found)
-    return found if portfolio_id is None else found.of_portfolio(portfolio_id)
+    return found if portfolio_id is None else of_portfolio(found, portfolio_id)
 
 
 async def _named_cycle(context: TradingContext, cycle_id: str) -> CycleReport | None:
@@ -152,7 +164,7 @@ def _message(
     if cycle is not None and portfolio_id is not None and portfolio_id not in cycle.request.portfolio_ids:
         return f"Cycle {cycle.cycle_id} was not run for portfolio {portfolio_id}."
     if market is None:
-        return cycle.message() if cycle else ""
+        return message_of(cycle) if cycle else ""
     if not decisions:
         return "No cycle has looked at this market yet; decisions are kept for 14 days."
     last = decisions[0]
